@@ -1,0 +1,35 @@
+PARAMS ?= params.yml
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PY = .venv/bin/python
+
+.PHONY: report test bench refresh notebook unit clean
+
+report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html
+	@$(PY) -m lib.report $(PARAMS)
+
+test: .venv/ready         ## unit tests, notebooks against their stored outputs, the built site
+	@$(PY) -m pytest tests/unit -q
+	@$(PY) -m tests.notebooks.run
+	@$(PY) -m lib.report tests/small.yml && SITE=build/small/site $(PY) -m pytest tests/book -q
+
+refresh: .venv/ready      ## store the notebooks' outputs anew, and show what changed
+	@$(PY) -m tests.notebooks.run --refresh && git diff --stat -- notebooks
+
+notebook: .venv/ready     ## execute one notebook of a run: NB=05_mei UNIT=id
+	@$(PY) -m lib.report $(PARAMS) --notebook $(NB) $(if $(UNIT),--unit $(UNIT))
+
+unit: .venv/ready         ## every stage of one unit: UNIT=id
+	@$(PY) -m lib.report $(PARAMS) --unit $(UNIT)
+
+bench: .venv/ready        ## benchmark tables; REAL=folder adds recorded data
+	@for b in benchmarks/bench_*.py; do $(PY) $$b $(if $(REAL),--real $(REAL)); done
+
+clean:                    ## everything that was made, but the packages
+	rm -rf build
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c "import sys; v = sys.version_info[:2]; v == (3, 11) or sys.exit(f'Python 3.11 is needed, found {v[0]}.{v[1]}; make report PYTHON=/path/to/python3.11')"
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --no-deps -r requirements.lock
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@

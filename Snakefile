@@ -1,0 +1,109 @@
+# The pipeline. `make report` calls it through lib/report.py, which checks params.yml first and gives
+# the run's folder as working directory: every output below is a path inside build/<name>/.
+import json
+import sys
+from shlex import quote
+
+from lib.params import ROOT, load_params, notebook_parameters
+
+P = load_params(config["params"])
+
+
+def notebook(name, *, unit=False):
+    """The command that executes one notebook; a unit that fails does not stop the others."""
+    result = " --result units/{wildcards.unit}/" + name[3:] + ".json" if unit else ""
+    return f"{sys.executable} -m lib.execute {name} {{output[0]}} {{params.p}}{result}"
+
+
+def given(stage):
+    """Parameters of a stage as JSON text: a change of a value redoes just what depends on it."""
+    def parameters(wildcards):
+        unit = int(wildcards.unit) if "unit" in wildcards.keys() else None
+        return quote(json.dumps(notebook_parameters(P, stage, unit)))
+    return parameters
+
+
+def needs(name, *modules):
+    """The notebook itself and the modules of lib it uses."""
+    files = [f"notebooks/{name}.ipynb", "lib/results.py", "lib/session.py"]
+    return [str(ROOT / f) for f in files + [f"lib/{m}.py" for m in modules]]
+
+
+def selected(wildcards):
+    """Ids of the selected units, known when 03_oracle has run."""
+    with open(checkpoints.oracle.get().output.selected) as file:
+        return json.load(file)
+
+
+def every(pattern):
+    return lambda wildcards: [pattern.format(unit=unit) for unit in selected(wildcards)]
+
+
+rule report:
+    input: "site/index.html", "units.csv"
+
+rule data:
+    input: needs("01_data", "counts", f"sources/{P['source']}",
+                 *(["simulation", "truth", "nwb"] if P["source"] == "simulated" else [])),
+           list(P["session"].values()) if isinstance(P["session"], dict) else []
+    output: "notebooks/01_data.ipynb", "session.h5"
+    params: p=given("data")
+    shell: notebook("01_data")
+
+rule rasterplot:
+    input: needs("02_rasterplot", "raster", "selection", "counts"), "session.h5"
+    output: "notebooks/02_rasterplot.ipynb", "rasterplot.json"
+    params: p=given("rasterplot")
+    shell: notebook("02_rasterplot")
+
+checkpoint oracle:
+    input: needs("03_oracle", "reliability", "selection", "statistics"), "session.h5"
+    output: "notebooks/03_oracle.ipynb", "oracle.csv", selected="selected.json"
+    params: p=given("oracle")
+    shell: notebook("03_oracle")
+
+rule models:  # of all units at once; 04_cnn loads them
+    input: needs("04_cnn", "models", "crossvalidation", "fitting"), "session.h5", "selected.json"
+    output: "models/scores.csv"
+    params: p=given("cnn")
+    threads: workflow.cores
+    shell: f"{sys.executable} -m lib.fitting {{params.p}}"
+
+rule cnn:
+    input: needs("04_cnn"), "session.h5", "oracle.csv", "models/scores.csv"
+    output: "units/{unit}/04_cnn.ipynb", "units/{unit}/cnn.json"
+    params: p=given("cnn")
+    shell: notebook("04_cnn", unit=True)
+
+rule mei:
+    input: needs("05_mei", "mei", "metrics", "truth"), "session.h5", "units/{unit}/cnn.json"
+    output: "units/{unit}/05_mei.ipynb", "units/{unit}/mei.json"
+    params: p=given("mei")
+    shell: notebook("05_mei", unit=True)
+
+rule gabor:
+    input: needs("06_gabor", "gabors", "stimuli", "truth"), "session.h5", "units/{unit}/mei.json"
+    output: "units/{unit}/06_gabor.ipynb", "units/{unit}/gabor.json"
+    params: p=given("gabor")
+    shell: notebook("06_gabor", unit=True)
+
+rule metrics:
+    input: needs("07_metrics", "metrics", "stimuli"), "session.h5", "units/{unit}/gabor.json"
+    output: "units/{unit}/07_metrics.ipynb", "units/{unit}/metrics.json"
+    params: p=given("metrics")
+    shell: notebook("07_metrics", unit=True)
+
+rule population:
+    input: needs("08_population", "population", "statistics"), "session.h5", "rasterplot.json",
+           "oracle.csv", every("units/{unit}/metrics.json")
+    output: "notebooks/08_population.ipynb", "units.csv", "summary.json"
+    params: p=given("population")
+    shell: notebook("08_population")
+
+rule book:
+    input: str(ROOT / "lib/book.py"), str(ROOT / "_config.yml"),
+           [str(f) for f in sorted((ROOT / "book").rglob("*")) if f.is_file()],
+           "notebooks/01_data.ipynb", "notebooks/02_rasterplot.ipynb", "notebooks/03_oracle.ipynb",
+           "notebooks/08_population.ipynb", every("units/{unit}/07_metrics.ipynb"),
+    output: "site/index.html"
+    shell: f"{sys.executable} -m lib.book ."

@@ -1,0 +1,122 @@
+"""Execute one notebook with parameters, as the pipeline does.
+
+    python -m lib.execute 05_mei OUT.ipynb PARAMETERS.json [--result RESULT.json]
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+from lib.errors import InputError
+from lib.params import ROOT, nearest
+from lib.results import write_json
+
+
+def execute(name, output, parameters, *, result=None):
+    """Execute notebooks/<name>.ipynb and write the executed copy.
+
+    Parameters
+    ----------
+    name : str
+        Such as 05_mei.
+    output : Path
+        Executed copy, renamed into place when it is complete.
+    parameters : dict
+        Values for the cell tagged `parameters`; every name must stand there.
+    result : Path, optional
+        The JSON result of a stage that must not stop the others: if the notebook fails, the copy
+        that shows the error is kept as `output` and `result` says that it failed.
+
+    Returns
+    -------
+    str or None
+        The error, if the notebook failed and `result` was given.
+
+    Raises
+    ------
+    InputError
+        Unknown notebook or parameter; a notebook that failed without `result`.
+    """
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    source = ROOT / "notebooks" / f"{name}.ipynb"
+    if not source.is_file():
+        names = [path.stem for path in sorted(source.parent.glob("*.ipynb"))]
+        raise InputError(f"no notebook {name}; {nearest(name, names)}")
+    _check_names(name, parameters, papermill.inspect_notebook(str(source)))
+    output = Path(output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_name(f".{output.stem}.partial.ipynb")
+    try:
+        papermill.execute_notebook(
+            str(source), str(partial), parameters=parameters, kernel_name="python3",
+            progress_bar=False, cwd=str(output.parent), kernel_manager_class=_ipc_manager())
+    except PapermillExecutionError as error:
+        message = f"{error.ename}: {error.evalue}".splitlines()[0]
+        if result is None:
+            kept = output.with_suffix(".failed.ipynb")
+            os.replace(partial, kept)
+            raise InputError(f"{name} failed: {message} (the notebook up to there: {kept})") from None
+        write_json(result, {"failed": message})
+        os.replace(partial, output)
+        return message
+    os.replace(partial, output)
+    return None
+
+
+def progress(run_folder):
+    """Return (finished, expected) notebooks of a run; expected is None until units are selected."""
+    run_folder = Path(run_folder)
+    finished = len([p for p in [*run_folder.glob("notebooks/0*.ipynb"),
+                                *run_folder.glob("units/*/0*.ipynb")] if p.name[0] != "."])
+    selection = run_folder / "selected.json"
+    units = len(json.loads(selection.read_text())) if selection.exists() else None
+    return finished, None if units is None else 4 + 4 * units
+
+
+def _check_names(name, parameters, declared):
+    for given in parameters:
+        if given not in declared:
+            raise InputError(f"{name} has no parameter {given}; {nearest(given, declared)}")
+
+
+def _ipc_manager():
+    """Kernels that talk through files, so that two at once never meet on a TCP port."""
+    from jupyter_client.manager import AsyncKernelManager
+
+    class IPCKernelManager(AsyncKernelManager):
+        def __init__(self, **options):
+            address = Path(tempfile.gettempdir()) / f"kernel-{uuid.uuid4().hex[:12]}"
+            super().__init__(**options | {"transport": "ipc", "ip": str(address)})
+
+    return IPCKernelManager
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name")
+    parser.add_argument("output", type=Path)
+    parser.add_argument("parameters", help="JSON text")
+    parser.add_argument("--result", type=Path)
+    arguments = parser.parse_args()
+    parameters = json.loads(arguments.parameters)
+    unit = f" of unit {parameters['unit_id']}" if "unit_id" in parameters else ""
+    started = time.time()
+    try:
+        failed = execute(arguments.name, arguments.output, parameters, result=arguments.result)
+    except InputError as error:
+        sys.exit(f"{arguments.name}{unit}: {error}")
+    finished, expected = progress(parameters["run_folder"])
+    state = f"FAILED: {failed}" if failed else "done"
+    left = "" if expected is None else f", {expected - finished} notebooks left"
+    print(f"{arguments.name}{unit}: {state} ({time.time() - started:.0f} s{left})", flush=True)
+
+
+if __name__ == "__main__":
+    main()

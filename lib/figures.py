@@ -1,0 +1,198 @@
+"""Drawing: every function takes an axis and arrays, returns the axis and computes nothing."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+STYLE = Path(__file__).with_name("report.mplstyle")
+BLUE, RED, GREEN, PINK, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+GREY, BLACK = "#777777", "#000000"
+
+
+def use_style():
+    """Use the report's style, once a notebook."""
+    plt.style.use(STYLE)
+
+
+def panels(columns, rows=1, *, width=7.5, height=2.6):
+    """Return a figure with `rows` x `columns` axes, flattened; one axis alone is returned as it is."""
+    fig, axes = plt.subplots(rows, columns, figsize=(width, height * rows))
+    return axes.ravel() if isinstance(axes, np.ndarray) else axes
+
+
+def stimulus_timeline(ax, blocks):
+    """Draw blocks of stimuli against time; `blocks`: DataFrame stimulus_name, start_time, stop_time."""
+    names = list(dict.fromkeys(blocks.stimulus_name))
+    for name, group in blocks.groupby("stimulus_name", sort=False):
+        spans = list(zip(group.start_time, group.stop_time - group.start_time))
+        ax.broken_barh(spans, (names.index(name) - 0.4, 0.8), color=f"C{names.index(name) % 6}")
+    ax.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
+    ax.set_xlabel("time in the session (s)")
+    ax.invert_yaxis()
+    return ax
+
+
+def image(ax, pixels, *, title="", extent=None, value_range=(0, 1)):
+    """Show an image without axes, or with degrees on them if `extent` is given."""
+    ax.imshow(pixels, vmin=value_range[0], vmax=value_range[1], extent=extent, cmap="gray")
+    ax.set_title(title)
+    if extent is None:
+        ax.set_axis_off()
+    return ax
+
+
+def stimulus(ax, pixels, *, degrees_per_pixel, title="", mask=None, center=None):
+    """Show a stimulus on the screen, in degrees, with the outline of its mask."""
+    half = np.array(pixels.shape[::-1]) * degrees_per_pixel / 2
+    extent = (-half[0], half[0], -half[1], half[1])
+    image(ax, pixels, title=title, extent=extent)
+    if mask is not None and mask.max() > 0.5:
+        ax.contour(mask, [0.5], colors=[RED], linewidths=1, extent=extent, origin="upper")
+    if center is not None:
+        ax.plot(*center, "+", color=ORANGE, markersize=9, markeredgewidth=1.5)
+    ax.set_xlabel("azimuth (deg)")
+    ax.set_ylabel("elevation (deg)")
+    return ax
+
+
+def matrix(ax, values, *, xlabel, ylabel, label, cmap="viridis", value_range=(None, None),
+           extent=None):
+    """Show a matrix with a colour bar."""
+    shown = ax.imshow(values, aspect="auto", cmap=cmap, vmin=value_range[0], vmax=value_range[1],
+                      extent=extent)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    ax.figure.colorbar(shown, ax=ax, label=label)
+    return ax
+
+
+def raster(ax, activity, *, start, stop):
+    """Show z-scored activity (units, bins) of one block against the session's time."""
+    ax.imshow(activity, aspect="auto", cmap="gray_r", vmin=0, vmax=1.5, interpolation="none",
+              extent=(start, stop, len(activity), 0))
+    ax.set_xlabel("time (s)")
+    return ax
+
+
+def latency(ax, times, rate, *, baseline, window):
+    """Draw the mean rate after image onset, with the count window shaded."""
+    ax.axvspan(*window, color=SKY, alpha=0.3, label="count window", lw=0)
+    ax.plot(times, rate, color=BLACK)
+    ax.axhline(baseline, color=GREY, ls=":", label="rate at onset")
+    ax.set_xlabel("time after image onset (s)")
+    ax.set_ylabel("mean rate (spikes/s)")
+    ax.legend()
+    return ax
+
+
+def histogram(ax, values, *, xlabel, bins=20, marks=None):
+    """Draw a histogram; `marks` maps labels to vertical lines."""
+    ax.hist(values, bins=bins, color=BLUE, alpha=0.8)
+    for k, (name, at) in enumerate((marks or {}).items()):
+        ax.axvline(at, color=(RED, ORANGE, GREEN)[k % 3], ls="--", label=name)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel("units")
+    if marks:
+        ax.legend()
+    return ax
+
+
+def scatter(ax, x, y, *, xlabel, ylabel, groups=None, diagonal=False, log=False):
+    """Draw points, one colour and marker a group (`groups`: labels of the points)."""
+    groups = np.array([""] * len(x)) if groups is None else np.asarray(groups)
+    for k, group in enumerate(dict.fromkeys(groups)):
+        mine = groups == group
+        ax.plot(np.asarray(x)[mine], np.asarray(y)[mine], "os^Dv<>P*X"[k % 10], color=f"C{k % 7}", ms=5,
+                alpha=0.8, mew=0, label=str(group))
+    if diagonal:
+        low, high = np.nanmin([x, y]), np.nanmax([x, y])
+        ax.plot([low, high], [low, high], color=GREY, ls=":", lw=1, zorder=0)
+    if log:
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    if len(set(groups)) > 1:
+        ax.legend()
+    return ax
+
+
+def thresholds(ax, *, x=None, y=None):
+    """Draw dashed lines at thresholds."""
+    if x is not None:
+        ax.axvline(x, color=GREY, ls="--", lw=1)
+    if y is not None:
+        ax.axhline(y, color=GREY, ls="--", lw=1)
+    return ax
+
+
+def intervals(ax, names, values, low, high, *, xlabel, reference=None):
+    """Draw values with their intervals, one row each; `reference`: (label, low, high) as a band."""
+    rows = np.arange(len(values))
+    if reference:
+        ax.axvspan(reference[1], reference[2], color=SKY, alpha=0.3, lw=0, label=reference[0])
+        ax.legend()
+    ax.hlines(rows, low, high, color=BLUE, lw=2, alpha=0.6)
+    ax.plot(values, rows, "o", color=BLUE, ms=5)
+    ax.set_yticks(rows, names)
+    ax.invert_yaxis()
+    ax.set_xlabel(xlabel)
+    return ax
+
+
+def curves(ax, x, lines, *, xlabel, ylabel, log=False):
+    """Draw named lines; `lines` maps label to values."""
+    for k, (name, y) in enumerate(lines.items()):
+        ax.plot(x if len(x) == len(y) else np.arange(len(y)), y, label=name, color=f"C{k % 7}",
+                ls=("-", "--", "-.", ":")[k % 4])
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    if log:
+        ax.set_yscale("log")
+    if len(lines) > 1:
+        ax.legend()
+    return ax
+
+
+def response_map(ax, values, x, y, *, title="", label="spikes", ellipse=None):
+    """Show mean responses over positions; `ellipse`: (x, y, sigma_x, sigma_y, angle_deg)."""
+    step = abs(x[1] - x[0]) / 2 if len(x) > 1 else 5
+    extent = (min(x) - step, max(x) + step, min(y) - step, max(y) + step)
+    shown = ax.imshow(values, origin="lower", extent=extent, cmap="viridis")
+    ax.figure.colorbar(shown, ax=ax, label=label, shrink=0.8)
+    if ellipse is not None:
+        turn = np.linspace(0, 2 * np.pi, 100)
+        a, b = ellipse[2] * np.cos(turn), ellipse[3] * np.sin(turn)
+        angle = np.deg2rad(ellipse[4])
+        ax.plot(ellipse[0] + a * np.cos(angle) - b * np.sin(angle),
+                ellipse[1] + a * np.sin(angle) + b * np.cos(angle), color=ORANGE)
+        ax.set_xlim(extent[:2])
+        ax.set_ylim(extent[2:])
+    ax.set_xlabel("azimuth (deg)")
+    ax.set_ylabel("elevation (deg)")
+    ax.set_title(title)
+    return ax
+
+
+def bars(ax, names, values, *, ylabel, low=None, high=None):
+    """Draw bars with optional intervals."""
+    ax.bar(range(len(values)), values, color=[f"C{k % 7}" for k in range(len(values))], alpha=0.85)
+    if low is not None:
+        ax.vlines(range(len(values)), low, high, color=BLACK, lw=1.5)
+    ax.set_xticks(range(len(values)), names, rotation=20, ha="right")
+    ax.set_ylabel(ylabel)
+    return ax
+
+
+def pairs(ax, left, right, *, names, ylabel):
+    """Draw paired values of units, a line each, and their medians."""
+    for a, b in zip(left, right):
+        ax.plot([0, 1], [a, b], color=GREY, alpha=0.5, lw=1)
+    for k, values in enumerate((left, right)):
+        ax.plot([k] * len(values), values, "o", color=(BLUE, RED)[k], ms=4)
+        ax.hlines(np.median(values), k - 0.15, k + 0.15, color=BLACK, lw=2.5)
+    ax.set_xlim(-0.4, 1.4)
+    ax.set_xticks([0, 1], names)
+    ax.set_ylabel(ylabel)
+    return ax

@@ -1,0 +1,198 @@
+"""The declaration of a run: read, completed from the default `params.yml`, and checked."""
+
+import copy
+import difflib
+from pathlib import Path
+
+import yaml
+
+from lib.errors import InputError
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULTS = ROOT / "params.yml"
+STAGES = ("data", "rasterplot", "oracle", "cnn", "mei", "gabor", "metrics", "population")
+UNIT_STAGES = ("cnn", "mei", "gabor", "metrics")
+SOURCES = ("simulated", "arrays")
+MODELS = ("v1", "shared", "gabor_ridge", "ridge", "published")
+CHOICES = {"source": SOURCES, "cnn.model": MODELS, "cnn.baselines": MODELS,
+           "gabor.grid": ("coarse", "full")}
+# (lowest, highest) value allowed; None: no bound
+RANGES = {
+    "data.latency": (0, 1), "data.duration": (0.001, 10), "data.image_height": (16, 400),
+    "simulation.units": (12, 2000), "simulation.scene_repeats": (2, 500),
+    "simulation.gabor_repeats": (1, 500), "simulation.grating_repeats": (1, 500),
+    "simulation.movie_one_frames": (2, 9000), "simulation.movie_one_repeats": (1, 100),
+    "simulation.movie_three_frames": (2, 9000), "simulation.movie_three_repeats": (1, 100),
+    "rasterplot.bin_width": (0.001, 10), "rasterplot.high_correlation": (-1, 1),
+    "rasterplot.low_correlation": (-1, 1), "oracle.oracle_percentile": (0, 100),
+    "oracle.variance_percentile": (0, 100), "oracle.published_draws": (1, 10_000),
+    "oracle.bootstrap": (20, 100_000), "cnn.folds": (2, 118), "cnn.published_units": (0, 2000),
+    "cnn.permutations": (20, 100_000), "mei.contrast": (0.01, 1), "mei.random_starts": (1, 50),
+    "mei.steps": (1, 100_000), "mei.published_steps": (1, 100_000), "gabor.refine_from": (1, 100),
+    "gabor.bootstrap": (20, 100_000), "metrics.mask_threshold": (0.001, 0.999),
+    "population.alpha": (1e-6, 0.5), "seed": (0, 2**31 - 1),
+}
+
+
+def load_params(path=DEFAULTS):
+    """Read a run's declaration and complete it from the default `params.yml`.
+
+    Parameters
+    ----------
+    path : str or Path
+        YAML file that names only what it changes.
+
+    Returns
+    -------
+    dict
+        Every key of the default file, with paths made absolute.
+
+    Raises
+    ------
+    InputError
+        One line: unreadable file, unknown key (with the nearest valid one), wrong type, value out of
+        range, or a file that is not there.
+    """
+    path = Path(path).resolve()
+    defaults, given = _read(DEFAULTS), _read(path)
+    params = _merge(defaults, given, path.name)
+    if params["source"] != defaults["source"] and "session" not in given:
+        raise InputError(f"{path.name}: source: {params['source']} needs its own `session:`")
+    _check_values(params, path.name)
+    params["session"] = _check_session(params, path)
+    params["per_unit"] = _check_per_unit(params, path.name)
+    return params
+
+
+def notebook_parameters(params, stage, unit_id=None):
+    """Return the parameters that the notebook of one stage is given, as a flat dict.
+
+    Parameters
+    ----------
+    params : dict
+        Of `load_params`.
+    stage : str
+        One of `STAGES`.
+    unit_id : int, optional
+        The unit, for the stages that work on one; its `per_unit` values win.
+    """
+    flat = {"run_folder": str(run_folder(params)), **params[stage]}
+    if stage == "data":
+        flat |= {k: params[k] for k in ("source", "session", "structure", "simulation")}
+    else:
+        flat["seed"] = params["seed"]
+    if stage == "oracle":
+        flat["units"] = params["units"]
+    if unit_id is not None:
+        flat |= params["per_unit"].get(unit_id, {}).get(stage, {}) | {"unit_id": unit_id}
+    return flat
+
+
+def run_folder(params):
+    """Return the folder that holds everything of a run: `build/<name>`."""
+    return ROOT / "build" / params["name"]
+
+
+def nearest(name, valid):
+    """Return '; did you mean X?' for the valid name nearest to a wrong one, or the whole list."""
+    close = difflib.get_close_matches(str(name), [str(v) for v in valid], n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"one of: {', '.join(map(str, valid))}"
+
+
+def _read(path):
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give PARAMS=FILE.yml, see params.yml")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise InputError(f"{path.name}{line}: not valid YAML") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path.name}: expected `key: value` lines, as in params.yml")
+    return content
+
+
+def _merge(defaults, given, file, at=""):
+    merged = copy.deepcopy(defaults)
+    for key, value in given.items():
+        name = f"{at}{key}"
+        if key not in defaults:
+            raise InputError(f"{file}: unknown key {name}; {nearest(key, defaults)}")
+        if name in ("session", "units", "per_unit"):
+            merged[key] = value
+        elif isinstance(defaults[key], dict):
+            if not isinstance(value, dict):
+                raise InputError(f"{file}: {name}: expected keys below it, got {value!r}")
+            merged[key] = _merge(defaults[key], value, file, f"{name}.")
+        else:
+            merged[key] = _typed(value, defaults[key], name, file)
+    return merged
+
+
+def _typed(value, default, name, file):
+    kind = type(default)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        raise InputError(f"{file}: {name}: expected {kind.__name__} such as {default!r}, "
+                             f"got {value!r}")
+    return value
+
+
+def _check_values(params, file):
+    if not params["name"] or set(params["name"]) & set("/\\ \t\n") or params["name"][0] == ".":
+        raise InputError(f"{file}: name: expected a plain folder name, got {params['name']!r}")
+    for name, valid in CHOICES.items():
+        given = _at(params, name)
+        for value in given if isinstance(given, list) else [given]:
+            if value not in valid:
+                raise InputError(f"{file}: {name}: unknown {value!r}; {nearest(value, valid)}")
+    for name, (low, high) in RANGES.items():
+        value = _at(params, name)
+        if not low <= value <= high:
+            raise InputError(f"{file}: {name}: expected {low} to {high}, got {value}")
+    units = params["units"]
+    if units != "selected" and not (isinstance(units, list) and units and
+                                    all(type(u) is int for u in units)):
+        raise InputError(f"{file}: units: expected `selected` or a list of unit ids, got {units!r}")
+    if units != "selected" and len(set(units)) < len(units):
+        raise InputError(f"{file}: units: a unit is named twice in {units}")
+
+
+def _check_session(params, path):
+    session, source = params["session"], params["source"]
+    if source == "simulated":
+        if type(session) is not int or not 0 <= session < 2**31:
+            raise InputError(f"{path.name}: session: source simulated expects its seed, "
+                                 f"a whole number from 0, got {session!r}")
+        return session
+    if not isinstance(session, dict) or set(session) != {"counts", "images"}:
+        raise InputError(f"{path.name}: session: source arrays expects "
+                             f"{{counts: FILE.npz, images: FILE.npz}}, got {session!r}")
+    files = {key: (path.parent / str(name)).resolve() for key, name in session.items()}
+    for key, name in files.items():
+        if not name.is_file():
+            raise InputError(f"{path.name}: session.{key}: no such file {session[key]}")
+    return {key: str(name) for key, name in files.items()}
+
+
+def _check_per_unit(params, file):
+    per_unit = params["per_unit"] or {}
+    if not isinstance(per_unit, dict):
+        raise InputError(f"{file}: per_unit: expected {{UNIT_ID: {{STAGE: {{KEY: VALUE}}}}}}")
+    checked = {}
+    for unit, stages in per_unit.items():
+        if type(unit) is not int or not isinstance(stages, dict):
+            raise InputError(f"{file}: per_unit: expected a unit id and its stages, got {unit!r}")
+        known = {s: params[s] for s in UNIT_STAGES[1:]}  # the model is fitted to all units at once
+        merged = _merge(known, stages, file, f"per_unit.{unit}.")
+        _check_values(params | merged, file)
+        checked[unit] = {stage: {k: merged[stage][k] for k in keys} for stage, keys in stages.items()}
+    return checked
+
+
+def _at(params, name):
+    for key in name.split("."):
+        params = params[key]
+    return params

@@ -1,0 +1,275 @@
+"""A recording session as the analysis sees it: counts, images, spike times, units."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from lib import counts as counting
+from lib.errors import InputError
+
+
+@dataclasses.dataclass
+class Recording:
+    """What a source returns: the raw material, before counting and resizing.
+
+    Attributes
+    ----------
+    name, source : str
+    units : DataFrame
+        Index unit_id; column `structure`, and quality metrics where the source has them.
+    images : ndarray, (images, height, width)
+        Luminance in [0, 1], any size.
+    image_ids : ndarray of int, (images,)
+    degrees_per_pixel : float
+        Of `images`.
+    presentations : DataFrame or None
+        One row a presentation of any stimulus; needs `spike_times`.
+    spike_times : list of ndarray or None
+        Seconds, sorted, in the order of `units`.
+    counts : ndarray (repeats, images, units) or None
+        For sources that hold counts instead of spike times.
+    count_window : tuple of float or None
+        (start, stop) in seconds after onset, where `counts` are given.
+    movies : dict of str to ndarray (frames, height, width)
+    structures : dict of str to int
+        Number of units of every structure in the recording.
+    notes : list of str
+        One line for each thing that the source lacks.
+    """
+
+    name: str
+    source: str
+    units: pd.DataFrame
+    images: np.ndarray
+    image_ids: np.ndarray
+    degrees_per_pixel: float
+    presentations: pd.DataFrame | None = None
+    spike_times: list | None = None
+    counts: np.ndarray | None = None
+    count_window: tuple | None = None
+    movies: dict = dataclasses.field(default_factory=dict)
+    structures: dict = dataclasses.field(default_factory=dict)
+    notes: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class Session:
+    """Everything that the stages after 01_data read. Images are at the size of the analysis.
+
+    Attributes as in `Recording`, and
+
+    counts : ndarray of float32, (repeats, images, units)
+        NaN where an image was shown less often than others.
+    blank_counts : ndarray of float32, (repeats, units), or None
+    presentation_counts : ndarray of int32, (presentations, units), or None
+    window : tuple of float
+        (start, stop) of the count window, seconds after onset.
+    """
+
+    name: str
+    source: str
+    units: pd.DataFrame
+    images: np.ndarray
+    image_ids: np.ndarray
+    degrees_per_pixel: float
+    counts: np.ndarray
+    window: tuple
+    blank_counts: np.ndarray | None = None
+    presentations: pd.DataFrame | None = None
+    presentation_counts: np.ndarray | None = None
+    spike_times: list | None = None
+    movies: dict = dataclasses.field(default_factory=dict)
+    structures: dict = dataclasses.field(default_factory=dict)
+    notes: list = dataclasses.field(default_factory=list)
+
+    @property
+    def unit_ids(self):
+        """Unit ids in the order of the last axis of `counts`."""
+        return self.units.index.to_numpy()
+
+    @property
+    def target_contrast(self):
+        """C*: the mean over images of the standard deviation of their pixels."""
+        return float(self.images.std(axis=(1, 2)).mean())
+
+    @property
+    def mean_luminance(self):
+        """Mean pixel of the natural images."""
+        return float(self.images.mean())
+
+    def unit_index(self, unit_id):
+        """Return the position of a unit; `InputError` with the nearest ids if it is not there."""
+        where = np.flatnonzero(self.unit_ids == unit_id)
+        if len(where) == 0:
+            close = self.unit_ids[np.argsort(np.abs(self.unit_ids - int(unit_id)))[:3]]
+            raise InputError(f"unit {unit_id} is not in session {self.name}; nearest ids: "
+                             f"{', '.join(map(str, close))}")
+        return int(where[0])
+
+
+def resize(images, height):
+    """Resize images to a height by averaging over areas; the aspect ratio is kept.
+
+    Parameters
+    ----------
+    images : ndarray, (n, h, w)
+    height : int
+        Pixels of the result.
+
+    Returns
+    -------
+    ndarray of float32, (n, height, round(w * height / h))
+    """
+    n, h, w = images.shape
+    size = (round(w * height / h), height)
+    if size == (w, h):
+        return images.astype(np.float32)
+    return np.stack([np.asarray(Image.fromarray(image.astype(np.float32)).resize(size, Image.BOX))
+                     for image in images])
+
+
+def from_recording(recording, *, latency, duration, image_height):
+    """Count spikes and resize images: what 01_data does to every source.
+
+    Parameters
+    ----------
+    recording : Recording
+    latency, duration : float
+        The count window opens `latency` s after onset and lasts `duration` s.
+    image_height : int
+        Pixels of the analysed images.
+
+    Returns
+    -------
+    Session
+
+    Raises
+    ------
+    InputError
+        If images and responses do not name the same frames.
+    """
+    r = recording
+    scale = image_height / r.images.shape[1]
+    shared = dict(
+        name=r.name, source=r.source, units=r.units, images=resize(r.images, image_height),
+        image_ids=np.asarray(r.image_ids, int), degrees_per_pixel=r.degrees_per_pixel / scale,
+        movies={k: resize(v, image_height) for k, v in r.movies.items()},
+        structures=dict(r.structures), notes=list(r.notes))
+    if r.spike_times is None:
+        return Session(counts=r.counts.astype(np.float32), window=tuple(r.count_window), **shared)
+    starts, stops, overlaps = counting.windows(r.presentations, latency=latency, duration=duration)
+    if overlaps.any():
+        shared["notes"].append(
+            f"The count window ({latency:g} to {latency + duration:g} s after onset) of "
+            f"{int(overlaps.sum()):,} presentations reaches into the next one.")
+    per_presentation = counting.count_spikes(r.spike_times, starts=starts, stops=stops)
+    scenes, blanks, frames = counting.scene_counts(per_presentation, r.presentations)
+    if not np.array_equal(frames, shared["image_ids"]):
+        raise InputError(f"session {r.name}: {len(frames)} frames were shown but {len(r.image_ids)} "
+                         "images given, or their ids differ; give one image for every frame id")
+    return Session(counts=scenes, blank_counts=blanks, presentations=r.presentations,
+                   presentation_counts=per_presentation, spike_times=r.spike_times,
+                   window=(latency, latency + duration), **shared)
+
+
+def save_session(session, path):
+    """Write a session as one HDF5 file, under a temporary name first. Returns its sha256."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    with h5py.File(partial, "w", track_order=True) as file:
+        file.attrs["about"] = json.dumps({
+            "name": session.name, "source": session.source, "window": list(session.window),
+            "degrees_per_pixel": session.degrees_per_pixel, "structures": session.structures,
+            "notes": session.notes})
+        for name in ("images", "image_ids", "counts", "blank_counts", "presentation_counts"):
+            if getattr(session, name) is not None:
+                _write_array(file, name, getattr(session, name))
+        for name, frames in session.movies.items():
+            _write_array(file, f"movies/{name}", frames)
+        write_table(file.create_group("units"), session.units)
+        if session.presentations is not None:
+            write_table(file.create_group("presentations"), session.presentations)
+            file["spike_times"] = np.concatenate(session.spike_times or [np.empty(0)])
+            file["spike_counts"] = np.array([len(t) for t in session.spike_times], int)
+    os.replace(partial, path)
+    return file_hash(path)
+
+
+def load_session(run_folder):
+    """Read the session of a run.
+
+    Parameters
+    ----------
+    run_folder : str or Path
+        `build/<name>`.
+
+    Raises
+    ------
+    InputError
+        One line naming the command that makes the file, if it is not there.
+    """
+    with h5py.File(required(Path(run_folder) / "session.h5", "01_data")) as file:
+        about = json.loads(file.attrs["about"])
+        arrays = {name: file[name][()] for name in
+                  ("images", "image_ids", "counts", "blank_counts", "presentation_counts")
+                  if name in file}
+        movies = {name: data[()] for name, data in file.get("movies", {}).items()}
+        spike_times = presentations = None
+        if "presentations" in file:
+            presentations = read_table(file["presentations"])
+            edges = np.cumsum(file["spike_counts"][()])[:-1]
+            spike_times = np.split(file["spike_times"][()], edges)
+        return Session(units=read_table(file["units"]), presentations=presentations,
+                       spike_times=spike_times, movies=movies,
+                       **arrays | about | {"window": tuple(about["window"])})
+
+
+def required(path, notebook):
+    """Return the path, or say in one line which notebook makes the missing file."""
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path} is not there: run notebooks/{notebook}.ipynb first, or "
+                         "`make report` for all stages")
+    return path
+
+
+def file_hash(path):
+    """Return the sha256 of a file, 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def write_table(group, table):
+    """Write a DataFrame, a dataset a column; missing text becomes an empty string."""
+    group["index"] = table.index.to_numpy()
+    group.attrs["index_name"] = table.index.name or "index"
+    for column in table:
+        values = table[column]
+        if values.dtype == object:
+            group[column] = values.fillna("").astype(str).to_numpy(dtype=h5py.string_dtype())
+        else:
+            group[column] = values.to_numpy()
+
+
+def read_table(group):
+    """Read a DataFrame written by `write_table`."""
+    columns = {name: data.asstr()[()] if h5py.check_string_dtype(data.dtype) else data[()]
+               for name, data in group.items() if name != "index"}
+    index = pd.Index(group["index"][()], name=group.attrs["index_name"])
+    return pd.DataFrame(columns, index=index)
+
+
+def _write_array(file, name, values):
+    file.create_dataset(name, data=values, track_times=False,
+                        **({"compression": 1, "shuffle": True} if values.size > 1e5 else {}))

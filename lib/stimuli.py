@@ -1,0 +1,237 @@
+"""Stimuli in degrees of visual angle: Gabors, gratings, masks, and their mean and contrast.
+
+Geometry: the image is centred on the screen; x is azimuth (right positive), y elevation (up
+positive), ``col = (w - 1) / 2 + x / degrees_per_pixel`` and ``row = (h - 1) / 2 - y /
+degrees_per_pixel``. Orientation is in degrees, 0 for vertical bars; with row 0 on top it grows
+counter-clockwise, as AllenSDK's ``stimulus_info.get_spatial_grating`` draws it. Spatial frequency
+is in cycles/degree, phase in cycles (0: bright at the centre).
+"""
+
+import numpy as np
+
+
+def pixel_grid(shape, *, degrees_per_pixel):
+    """Position of every pixel on the screen.
+
+    Parameters
+    ----------
+    shape : (h, w)
+    degrees_per_pixel : float
+
+    Returns
+    -------
+    x, y : (h, w) arrays, degrees; x to the right, y upwards, (0, 0) in the middle of the image
+    """
+    h, w = shape
+    if not degrees_per_pixel > 0:
+        raise ValueError(
+            f"degrees_per_pixel is {degrees_per_pixel}; give the positive size of a pixel in degrees"
+        )
+    x = (np.arange(w) - (w - 1) / 2) * degrees_per_pixel
+    y = ((h - 1) / 2 - np.arange(h)) * degrees_per_pixel
+    return np.broadcast_to(x, (h, w)), np.broadcast_to(y[:, None], (h, w))
+
+
+def carrier_coordinates(x, y, orientation):
+    """Coordinates across the bars (along the carrier) and along the bars.
+
+    The one place that fixes the sense of rotation; `orientation_of` is its inverse.
+
+    Parameters
+    ----------
+    x, y : arrays, degrees
+    orientation : array that broadcasts against them, degrees
+
+    Returns
+    -------
+    across, along : arrays, degrees
+    """
+    theta = np.deg2rad(orientation)
+    return x * np.cos(theta) + y * np.sin(theta), y * np.cos(theta) - x * np.sin(theta)
+
+
+def orientation_of(fx, fy):
+    """Orientation in [0, 180) of a wave vector with rightward part `fx` and upward part `fy`."""
+    return np.rad2deg(np.arctan2(fy, fx)) % 180
+
+
+def _stack(*parameters):
+    """Give parameters a shape (n, 1, 1) when any is an array; tell whether all were scalars."""
+    arrays = np.broadcast_arrays(*(np.asarray(p, dtype=float) for p in parameters))
+    if arrays[0].ndim > 1:
+        raise ValueError(
+            f"stimulus parameters broadcast to shape {arrays[0].shape}; give scalars or (n,) arrays"
+        )
+    return [np.atleast_1d(a)[:, None, None] for a in arrays], arrays[0].ndim == 0
+
+
+def grating(shape, *, degrees_per_pixel, orientation, spatial_frequency, phase):
+    """Sinusoidal gratings ``cos 2 pi (f u + phase)``, u the coordinate across the bars.
+
+    Parameters
+    ----------
+    shape : (h, w)
+    degrees_per_pixel : float
+    orientation : float or (n,) array, degrees
+    spatial_frequency : float or (n,) array, cycles/degree
+    phase : float or (n,) array, cycles
+
+    Returns
+    -------
+    (h, w) array in [-1, 1], or (n, h, w) when any parameter is an array
+    """
+    (theta, f, p), single = _stack(orientation, spatial_frequency, phase)
+    x, y = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
+    across, _ = carrier_coordinates(x, y, theta)
+    images = np.cos(2 * np.pi * (f * across + p))
+    return images[0] if single else images
+
+
+def gabor(shape, *, degrees_per_pixel, x, y, orientation, spatial_frequency, phase, sigma,
+          aspect=1.0):
+    """Gabor patches: a grating seen through a Gaussian window, both centred on (x, y).
+
+    ``exp(-(u^2 + v^2 / aspect^2) / (2 sigma^2)) cos 2 pi (f u + phase)`` with u across the bars
+    and v along them, from (x, y).
+
+    Parameters
+    ----------
+    shape : (h, w)
+    degrees_per_pixel : float
+    x, y : float or (n,) array, degrees
+        Centre: azimuth and elevation.
+    orientation : float or (n,) array, degrees
+    spatial_frequency : float or (n,) array, cycles/degree
+    phase : float or (n,) array, cycles
+    sigma : float or (n,) array, degrees
+        Standard deviation of the window across the bars.
+    aspect : float or (n,) array
+        Length of the window along the bars over its width across them.
+
+    Returns
+    -------
+    (h, w) array in [-1, 1], or (n, h, w) when any parameter is an array
+    """
+    (cx, cy, theta, f, p, s, a), single = _stack(
+        x, y, orientation, spatial_frequency, phase, sigma, aspect)
+    if not (np.all(s > 0) and np.all(a > 0)):
+        raise ValueError("sigma and aspect must be positive; give sizes in degrees above 0")
+    gx, gy = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
+    across, along = carrier_coordinates(gx - cx, gy - cy, theta)
+    images = np.exp(-(across**2 + (along / a) ** 2) / (2 * s**2))
+    images *= np.cos(2 * np.pi * (f * across + p))
+    return images[0] if single else images
+
+
+def drifting_gabor(shape, *, degrees_per_pixel, x, y, orientation, spatial_frequency=0.08,
+                   diameter=20.0, temporal_frequency=4.0, duration=0.25, n_phases=8):
+    """Frames of one presentation of Allen's receptive-field stimulus (`gabors`).
+
+    Despite its name the stimulus is a drifting grating in a circular aperture, 20 degrees across
+    (Siegle et al., Nature 592:86, 2021, Methods); at 4 Hz it drifts through one full cycle in its
+    0.25 s, so that no single phase describes it.
+
+    Parameters
+    ----------
+    shape : (h, w)
+    degrees_per_pixel : float
+    x, y, orientation, spatial_frequency : float, degrees, degrees, degrees, cycles/degree
+    diameter : float, degrees
+    temporal_frequency : float, Hz
+    duration : float, s
+    n_phases : int
+        Number of frames, evenly spaced in time.
+
+    Returns
+    -------
+    (n_phases, h, w) array in [-1, 1], 0 outside the aperture
+    """
+    time = np.arange(n_phases) * duration / n_phases
+    gx, gy = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
+    across, _ = carrier_coordinates(gx - x, gy - y, orientation)
+    phase = temporal_frequency * time[:, None, None]
+    window = circular_mask(shape, degrees_per_pixel=degrees_per_pixel, x=x, y=y,
+                           radius=diameter / 2, edge=degrees_per_pixel)
+    return window * np.cos(2 * np.pi * (spatial_frequency * across + phase))
+
+
+def circular_mask(shape, *, degrees_per_pixel, x, y, radius, edge=0.0):
+    """Disk around (x, y), 1 inside and 0 outside.
+
+    Parameters
+    ----------
+    shape : (h, w)
+    degrees_per_pixel : float
+    x, y : float, degrees
+    radius : float, degrees
+    edge : float, degrees
+        Width of a raised-cosine border, half of it on each side of the radius; 0 for none.
+
+    Returns
+    -------
+    (h, w) array in [0, 1]
+    """
+    gx, gy = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
+    distance = np.hypot(gx - x, gy - y)
+    if edge == 0:
+        return (distance <= radius).astype(float)
+    ramp = np.clip((distance - radius) / edge + 0.5, 0, 1)
+    return 0.5 * (1 + np.cos(np.pi * ramp))
+
+
+def set_mean_contrast(images, *, mean, contrast, mask=None, value_range=(0.0, 1.0),
+                      iterations=200):
+    """Images with exactly the given mean and RMS contrast, inside the displayable range.
+
+    The pattern is weighted by the mask about grey, so that pixels outside are `mean`; then mean
+    and standard deviation over ALL pixels are set, alternately with clipping to the range, until
+    both hold. Stimuli brought to the same mean, contrast and mask are thereby comparable.
+
+    Parameters
+    ----------
+    images : (h, w) or (n, h, w) array
+        Only the pattern matters: adding a constant or multiplying by a positive number changes
+        nothing.
+    mean, contrast : float
+        Mean and standard deviation over the whole image.
+    mask : (h, w) array in [0, 1], optional
+    value_range : (low, high)
+    iterations : int
+        Rounds of clipping at most. Where the contrast cannot be reached inside the range, the
+        image of the last round is returned: in range, with as much contrast as it got.
+
+    Returns
+    -------
+    float32 array of the shape of `images`
+
+    Raises
+    ------
+    ValueError
+        Mean outside the range, mask empty, or an image that is flat under the mask.
+    """
+    low, high = value_range
+    if not low < mean < high:
+        raise ValueError(f"mean is {mean}; it must lie inside the range {low} to {high}")
+    deviation = np.array(images, dtype=float)
+    weight = np.ones(deviation.shape[-2:]) if mask is None else np.asarray(mask, dtype=float)
+    if weight.sum() <= 0:
+        raise ValueError("the mask is empty; give one with at least two pixels above 0")
+    deviation -= _mean(deviation * weight) / weight.mean()
+    deviation *= weight
+    if np.any(_rms(deviation) <= 1e-9 * (1 + np.abs(images).max())):
+        raise ValueError("an image is flat under the mask and cannot be given a contrast")
+    for _ in range(iterations):
+        deviation -= weight * _mean(deviation) / weight.mean()
+        deviation *= contrast / _rms(deviation)
+        if deviation.min() >= low - mean and deviation.max() <= high - mean:
+            break
+        deviation = np.clip(deviation, low - mean, high - mean)
+    return (mean + deviation).astype(np.float32)
+
+
+def _mean(images):
+    return images.mean(axis=(-2, -1), keepdims=True)
+
+
+def _rms(images):
+    return np.sqrt((images**2).mean(axis=(-2, -1), keepdims=True))
