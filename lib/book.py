@@ -54,9 +54,9 @@ def build_book(run_folder):
     run_folder = Path(run_folder).resolve()
     pages = gather_pages(run_folder)
     shutil.rmtree(run_folder / "_build", ignore_errors=True)
-    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(pages), "-n", "-W",
-               "--keep-going", "--config", str(ROOT / "_config.yml"), "--toc",
-               str(pages / "_toc.yml"), "--path-output", str(run_folder)]
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build",
+               str(pages), "-n", "-W", "--keep-going", "--config", str(ROOT / "_config.yml"),
+               "--path-output", str(run_folder)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=run_folder,
                           env=os.environ | {"PYTHONWARNINGS": "ignore"})
     output = done.stdout + done.stderr
@@ -206,17 +206,21 @@ def markdown_cell(text):
 
 def notice(stage, reason):
     """Return the box that says why a stage is not shown, or only in part."""
-    return (f":::{{error}}\nStage `{stage}` of this unit has no result: {reason}. What it showed until "
-            "then, if anything, follows.\n:::")
+    return f":::{{error}}\nStage `{stage}` of this unit has no result: {reason}.\n:::"
 
 
 def until_error(cells):
-    """Return the cells up to the first that failed, and its error as one line of Markdown or None."""
+    """Return the cells up to the first that failed, and its error as one line of Markdown or None.
+
+    Of the cell that failed only the error is kept: a figure that it had begun is not a result.
+    """
     for n, cell in enumerate(cells):
         for output in cell.get("outputs", []):
             if output["output_type"] == "error":
                 text = f"{output['ename']}: {output['evalue']}".splitlines()[0]
-                return cells[:n + 1], f"`{text.replace('`', chr(39))}`"
+                tags = {"tags": cell["metadata"].get("tags", [])}
+                stopped = {**cell, "outputs": [output], "metadata": tags}
+                return [*cells[:n], stopped], f"it stopped with `{text.replace('`', chr(39))}`"
     return cells, None
 
 
@@ -310,7 +314,9 @@ def show(value):
         return MISSING
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
-    return f"{value:.3g}" if isinstance(value, (float, np.floating)) else str(value)
+    if isinstance(value, (float, np.floating)):
+        return f"{value:.2f}" if value == 0 or 0.005 <= abs(value) < 1e4 else f"{value:.2g}"
+    return str(value)
 
 
 def units_index(table, units, pages):

@@ -75,14 +75,13 @@ def raster(ax, activity, *, start, stop):
     return ax
 
 
-def latency(ax, times, rate, *, baseline, window):
-    """Draw the mean rate after image onset, with the count window shaded."""
-    ax.axvspan(*window, color=SKY, alpha=0.3, label="count window", lw=0)
-    ax.plot(times, rate, color=BLACK)
-    ax.axhline(baseline, color=GREY, ls=":", label="rate at onset")
+def latency(ax, times, values, *, window, ylabel):
+    """Draw something against time after image onset, with the count window shaded."""
+    ax.axvspan(*window, color=SKY, alpha=0.3, lw=0)
+    ax.step(times, values, where="post", color=BLACK)
+    ax.axvline(0, color=GREY, ls=":")
     ax.set_xlabel("time after image onset (s)")
-    ax.set_ylabel("mean rate (spikes/s)")
-    ax.legend()
+    ax.set_ylabel(ylabel)
     return ax
 
 
@@ -196,3 +195,27 @@ def pairs(ax, left, right, *, names, ylabel):
     ax.set_xticks([0, 1], names)
     ax.set_ylabel(ylabel)
     return ax
+
+
+def spectrum(ax, values, frequency, *, title=""):
+    """Show a centred (log) power spectrum; `frequency`: cycles per degree of its columns."""
+    edge = (frequency.min(), frequency.max())
+    ax.imshow(values, extent=(*edge, *edge), cmap="viridis")
+    ax.set_xlabel("horizontal (cycles/deg)")
+    ax.set_ylabel("vertical (cycles/deg)")
+    ax.set_title(title)
+    return ax
+
+
+def gallery(pictures, titles, *, columns=3):
+    """Return a figure with a group of small images for every unit: {unit: [images]}."""
+    rows = max(1, -(-len(pictures) // columns))
+    fig = plt.figure(figsize=(7.5, 1.0 * rows))
+    groups = fig.add_gridspec(rows, columns, wspace=0.06, hspace=0.3)
+    for place, (unit, images) in zip(groups, pictures.items()):
+        inner = place.subgridspec(1, len(images), wspace=0.02)
+        for k, pixels in enumerate(images):
+            ax = image(fig.add_subplot(inner[k]), pixels)
+            if k == 1:
+                ax.set_title(titles[unit], fontsize=7)
+    return fig

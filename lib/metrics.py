@@ -53,7 +53,7 @@ def analysis_disk(image, *, mask, degrees_per_pixel):
     """
     inside = _inside(mask, np.shape(image))
     weight = inside * local_contrast(image, degrees_per_pixel=degrees_per_pixel)
-    if weight.sum() <= 0:
+    if np.ptp(np.asarray(image)[inside]) == 0:
         raise ValueError("the image is flat under the mask; give a stimulus with some contrast")
     gx, gy = pixel_grid(weight.shape, degrees_per_pixel=degrees_per_pixel)
     x, y = (gx * weight).sum() / weight.sum(), (gy * weight).sum() / weight.sum()
@@ -110,7 +110,7 @@ def power_spectrum(image, *, degrees_per_pixel, mask=None):
     image : (h, w) array
     degrees_per_pixel : float
     mask : (h, w) array in [0, 1], optional
-        Window; give it a soft border. A Hann window over the whole image when absent.
+        Window; give it a soft border. Absent: the whole image, its outer eighths tapered (Tukey).
 
     Returns
     -------
@@ -120,7 +120,8 @@ def power_spectrum(image, *, degrees_per_pixel, mask=None):
     """
     image = np.asarray(image, dtype=float)
     h, w = image.shape
-    window = np.outer(signal.windows.hann(h), signal.windows.hann(w)) if mask is None else mask
+    taper = np.outer(signal.windows.tukey(h, 0.25), signal.windows.tukey(w, 0.25))
+    window = taper if mask is None else np.asarray(mask, dtype=float)
     deviation = image - np.average(image, weights=window)
     n = 4 * max(h, w)
     power = np.abs(np.fft.fftshift(np.fft.fft2(deviation * window, s=(n, n)))) ** 2
@@ -139,11 +140,11 @@ def _annulus(fx, fy, power, low):
 def lowest_frequency(shape, *, degrees_per_pixel, mask=None):
     """Inner radius of the spectral annulus: one cycle across the window, cycles/degree.
 
-    The width of the window is that of the disk with the mask's area, or, without a mask, of the
-    shorter side of the image less the Hann window's shoulders (half of it).
+    The width of the window is that of the disk with the mask's area, or, without a mask, the
+    shorter side of the image.
     """
     if mask is None:
-        return 2 / (min(shape) * degrees_per_pixel)
+        return 1 / (min(shape) * degrees_per_pixel)
     return 1 / (2 * np.sqrt(np.sum(mask) / np.pi) * degrees_per_pixel)
 
 
@@ -233,17 +234,26 @@ def spectral_peak(image, *, degrees_per_pixel, mask=None):
     radius = np.hypot(gx, gy)
     allowed = (radius >= low) & (radius < np.abs(fx).max())
     row, col = np.unravel_index(np.argmax(np.where(allowed, power, -1)), power.shape)
-    peak, angle = radius[row, col], np.arctan2(gy[row, col], gx[row, col])
+    step = fx[1] - fx[0]
+    px = fx[col] + step * _vertex(power[row, col - 1:col + 2])
+    py = fy[row] - step * _vertex(power[row - 1:row + 2, col])
+    peak, angle = np.hypot(px, py), np.arctan2(py, px)
     along = np.geomspace(fx[fx > 0].min(), np.abs(fx).max(), 400)
     around = np.linspace(-np.pi / 2, np.pi / 2, 361)
     ray = _sample(power, fx, along * np.cos(angle), along * np.sin(angle))
     arc = _sample(power, fx, peak * np.cos(angle + around), peak * np.sin(angle + around))
     return {
         "spatial_frequency": float(peak),
-        "orientation": float(orientation_of(gx[row, col], gy[row, col])),
+        "orientation": float(orientation_of(px, py)),
         "frequency_bandwidth": _width(np.log2(along), ray, np.log2(peak), power[row, col] / 4),
         "orientation_bandwidth": _width(np.rad2deg(around), arc, 0.0, power[row, col] / 4),
     }
+
+
+def _vertex(three):
+    """Offset, in samples, of the top of the parabola through three log powers."""
+    left, middle, right = np.log(three)
+    return float(np.clip(0.5 * (left - right) / (left - 2 * middle + right), -0.5, 0.5))
 
 
 def _sample(power, fx, x, y):

@@ -29,7 +29,7 @@ RANGES = {
     "oracle.bootstrap": (20, 100_000), "cnn.folds": (2, 118), "cnn.published_units": (0, 2000),
     "cnn.permutations": (20, 100_000), "mei.contrast": (0.01, 1), "mei.random_starts": (1, 50),
     "mei.steps": (1, 100_000), "mei.published_steps": (1, 100_000), "gabor.refine_from": (1, 100),
-    "gabor.bootstrap": (20, 100_000), "metrics.mask_threshold": (0.001, 0.999),
+    "gabor.bootstrap": (20, 100_000), "metrics.highest_frequency": (0.01, 10),
     "population.alpha": (1e-6, 0.5), "seed": (0, 2**31 - 1),
 }
 
@@ -56,9 +56,9 @@ def load_params(path=DEFAULTS):
     path = Path(path).resolve()
     defaults, given = _read(DEFAULTS), _read(path)
     params = _merge(defaults, given, path.name)
+    _check_values(params, path.name)
     if params["source"] != defaults["source"] and "session" not in given:
         raise InputError(f"{path.name}: source: {params['source']} needs its own `session:`")
-    _check_values(params, path.name)
     params["session"] = _check_session(params, path)
     params["per_unit"] = _check_per_unit(params, path.name)
     return params

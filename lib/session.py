@@ -194,9 +194,9 @@ def save_session(session, path):
                 _write_array(file, name, getattr(session, name))
         for name, frames in session.movies.items():
             _write_array(file, f"movies/{name}", frames)
-        write_table(file.create_group("units"), session.units)
+        write_table(file.create_group("units", track_order=True), session.units)
         if session.presentations is not None:
-            write_table(file.create_group("presentations"), session.presentations)
+            write_table(file.create_group("presentations", track_order=True), session.presentations)
             file["spike_times"] = np.concatenate(session.spike_times or [np.empty(0)])
             file["spike_counts"] = np.array([len(t) for t in session.spike_times], int)
     os.replace(partial, path)

@@ -180,12 +180,12 @@ def circular_mask(shape, *, degrees_per_pixel, x, y, radius, edge=0.0):
 
 
 def set_mean_contrast(images, *, mean, contrast, mask=None, value_range=(0.0, 1.0),
-                      iterations=200):
+                      iterations=100):
     """Images with exactly the given mean and RMS contrast, inside the displayable range.
 
-    The pattern is weighted by the mask about grey, so that pixels outside are `mean`; then mean
-    and standard deviation over ALL pixels are set, alternately with clipping to the range, until
-    both hold. Stimuli brought to the same mean, contrast and mask are thereby comparable.
+    ``clip(mean + mask * (gain * pattern + offset))``, gain and offset such that mean and standard
+    deviation over ALL pixels are as asked; pixels outside the mask are `mean`. Stimuli brought to
+    the same mean, contrast and mask are thereby comparable. Solved by Newton steps.
 
     Parameters
     ----------
@@ -197,8 +197,8 @@ def set_mean_contrast(images, *, mean, contrast, mask=None, value_range=(0.0, 1.
     mask : (h, w) array in [0, 1], optional
     value_range : (low, high)
     iterations : int
-        Rounds of clipping at most. Where the contrast cannot be reached inside the range, the
-        image of the last round is returned: in range, with as much contrast as it got.
+        Steps at most. Where a small mask leaves the contrast out of reach, the image of the last
+        step is returned: in range, with as much contrast as it got.
 
     Returns
     -------
@@ -207,26 +207,36 @@ def set_mean_contrast(images, *, mean, contrast, mask=None, value_range=(0.0, 1.
     Raises
     ------
     ValueError
-        Mean outside the range, mask empty, or an image that is flat under the mask.
+        Mean outside the range, contrast above what any image of that mean has, mask empty, or an
+        image that is flat under the mask.
     """
     low, high = value_range
     if not low < mean < high:
         raise ValueError(f"mean is {mean}; it must lie inside the range {low} to {high}")
-    deviation = np.array(images, dtype=float)
-    weight = np.ones(deviation.shape[-2:]) if mask is None else np.asarray(mask, dtype=float)
+    most = np.sqrt((mean - low) * (high - mean))
+    if not 0 < contrast <= most:
+        raise ValueError(f"contrast is {contrast}; at mean {mean} give one of 0 to {most:.3g}")
+    images = np.asarray(images, dtype=float)
+    weight = np.ones(images.shape[-2:]) if mask is None else np.asarray(mask, dtype=float)
     if weight.sum() <= 0:
         raise ValueError("the mask is empty; give one with at least two pixels above 0")
-    deviation -= _mean(deviation * weight) / weight.mean()
-    deviation *= weight
-    if np.any(_rms(deviation) <= 1e-9 * (1 + np.abs(images).max())):
+    pattern = weight * (images - _mean(images * weight) / weight.mean())
+    if np.any(_rms(pattern) <= 1e-9 * (1 + np.abs(images).max())):
         raise ValueError("an image is flat under the mask and cannot be given a contrast")
+    pattern *= contrast / _rms(pattern)
+    shown = np.clip(pattern, low - mean, high - mean)
     for _ in range(iterations):
-        deviation -= weight * _mean(deviation) / weight.mean()
-        deviation *= contrast / _rms(deviation)
-        if deviation.min() >= low - mean and deviation.max() <= high - mean:
+        if (np.abs(_mean(shown)).max() < 1e-9
+                and np.abs(_rms(shown) / contrast - 1).max() < 1e-7):
             break
-        deviation = np.clip(deviation, low - mean, high - mean)
-    return (mean + deviation).astype(np.float32)
+        free = shown == pattern         # only pixels that are not clipped move
+        pattern -= weight * _mean(shown) / np.maximum(_mean(weight * free), 0.02 * weight.mean())
+        shown = np.clip(pattern, low - mean, high - mean)
+        share = _mean(shown**2 * (shown == pattern)) / _mean(shown**2)
+        gain = (contrast / _rms(shown)) ** (1 / np.maximum(share, 0.1))
+        pattern = np.clip(gain * pattern, -1e6, 1e6)        # saturated long before
+        shown = np.clip(pattern, low - mean, high - mean)
+    return (mean + shown).astype(np.float32)
 
 
 def _mean(images):

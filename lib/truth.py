@@ -22,7 +22,6 @@ standard deviation over natural images, which have equal power in every octave: 
 an ordinary natural image.
 """
 
-import json
 import os
 from pathlib import Path
 
@@ -37,8 +36,8 @@ from lib import stimuli
 KINDS = {"simple": 12, "complex": 10, "simple_normalised": 4, "complex_normalised": 4, "corner": 4,
          "two_subunit": 4, "spot": 4, "untuned": 4, "silent": 2}
 SCENE_HEIGHT = 94.8        # degrees: 918 screen pixels of 0.10327 (AllenSDK BrainObservatoryMonitor)
-NATURAL_OUTPUT = 0.075     # SD over natural images of (output x spatial frequency), luminance
-NATURAL_CONTRAST = 0.15    # typical local contrast (RMS) of natural images
+NATURAL_OUTPUT = 0.055     # SD over natural images of (output x spatial frequency), luminance
+NATURAL_CONTRAST = 0.2     # typical local contrast (RMS) of natural images
 POOL = 3.0                 # the normalisation pool's sigma over the filter's
 PREFERRED_CONTRAST = 0.05  # full-field RMS contrast at which the optimum of normalised units is given
 PAIRS = ("corner", "two_subunit")
@@ -68,8 +67,13 @@ class TrueUnits(nn.Module):
         self._rendered = {}
         for name in ("baseline", "gain", "exponent"):
             self.register_buffer(name, torch.tensor(table[name].to_numpy(np.float32)))
-        semisaturation = table.semisaturation.fillna(1).to_numpy(np.float32)
+        normalised = np.flatnonzero(table.truth_kind.str.endswith("_normalised"))
+        semisaturation = table.semisaturation.to_numpy(np.float32)[normalised]
+        energy = table.truth_kind.str.startswith("complex").to_numpy(bool)
+        self.register_buffer("normalised", torch.tensor(normalised))
         self.register_buffer("semisaturation", torch.tensor(semisaturation))
+        self.register_buffer("energy", torch.tensor(energy))
+        self.register_buffer("corner", torch.tensor((table.truth_kind == "corner").to_numpy()))
 
     def forward(self, images):
         """Expected counts in 0.25 s.
@@ -84,8 +88,11 @@ class TrueUnits(nn.Module):
         """
         filters, pools = self._filters(tuple(images.shape[-2:]))
         flat = images.flatten(1).float()
-        a, b = flat @ filters[0].T, flat @ filters[1].T
-        drive = self._combine(a, b) * self._normalisation(flat, pools)
+        a, b = (flat @ filters.T).chunk(2, dim=1)
+        drive = self._combine(a, b)
+        if len(self.normalised):
+            drive = drive * torch.ones_like(drive).index_copy(
+                1, self.normalised, self._normalisation(flat, pools))
         return self.baseline + self.gain * drive**self.exponent
 
     def subset(self, unit_ids):
@@ -171,12 +178,11 @@ class TrueUnits(nn.Module):
             responses = self.subset([unit_id])(torch.from_numpy(images)[:, None])
         return images[int(responses.argmax())]
 
-    def save(self, path, **attributes):
-        """Write table and attributes as HDF5, under a temporary name first."""
+    def save(self, path):
+        """Write the table as HDF5, under a temporary name first."""
         partial = Path(path).with_suffix(".partial")
         with h5py.File(partial, "w") as file:
             file.attrs["scene_height"] = self.scene_height
-            file.attrs["attributes"] = json.dumps(attributes)
             file["unit_id"] = self.table.index.to_numpy()
             for position, (name, values) in enumerate(self.table.items()):
                 text = values.dtype == object
@@ -201,8 +207,9 @@ class TrueUnits(nn.Module):
             filters = render_filters(self.table, shape, **grid)
             scale = grid["degrees_per_pixel"] / NATURAL_OUTPUT
             filters *= scale * self.table.spatial_frequency.fillna(0).to_numpy()[:, None, None]
-            pools = render_pools(self.table, shape, **grid)
-            self._rendered[shape] = (torch.tensor(filters, dtype=torch.float32).flatten(2),
+            pools = render_pools(self.table.iloc[self.normalised.tolist()], shape, **grid)
+            self._rendered[shape] = (torch.tensor(filters, dtype=torch.float32).flatten(2)
+                                     .flatten(0, 1),
                                      torch.tensor(pools, dtype=torch.float32).flatten(1))
         return self._rendered[shape]
 
@@ -211,18 +218,13 @@ class TrueUnits(nn.Module):
         drive = up_a + up_b                             # b is 0 for simple, spot and untuned units
         both = 2 * up_a * up_b / (up_a + up_b + 1e-6)
         energy = (a**2 + b**2 + 1e-8).sqrt()
-        drive = torch.where(self._is("corner"), both, drive)
-        return torch.where(self._is("complex", "complex_normalised"), energy, drive)
+        return torch.where(self.corner, both, torch.where(self.energy, energy, drive))
 
     def _normalisation(self, flat, pools):
-        """sqrt((s^2 + c0^2) / (s^2 + c^2)), c the contrast under the pool; 1 for other units."""
+        """sqrt((s^2 + c0^2) / (s^2 + c^2)), c the contrast under the pool of a normalised unit."""
         contrast2 = (flat**2 @ pools.T - (flat @ pools.T) ** 2).relu()
         s2 = self.semisaturation**2
-        factor = ((s2 + NATURAL_CONTRAST**2) / (s2 + contrast2)).sqrt()
-        return torch.where(self._is("simple_normalised", "complex_normalised"), factor, 1.0)
-
-    def _is(self, *kinds):
-        return torch.from_numpy(self.table.truth_kind.isin(kinds).to_numpy())
+        return ((s2 + NATURAL_CONTRAST**2) / (s2 + contrast2)).sqrt()
 
 
 def render_filters(table, shape, *, degrees_per_pixel):
@@ -342,13 +344,14 @@ def _draw_unit(kind, rank, rng):
         orientation_a=orientation, orientation_b=orientation,
         distance=0.0, direction=rng.uniform(0, 360), semisaturation=np.nan,
         baseline=np.exp(rng.uniform(np.log(0.3), np.log(1.5))),
-        gain=np.exp(rng.uniform(np.log(1.0), np.log(2.5))), exponent=rng.uniform(1.0, 1.4),
+        gain=np.exp(rng.uniform(np.log(0.45), np.log(1.6))), exponent=rng.uniform(1.0, 1.4),
         latency=rng.uniform(0.04, 0.07))
     if pair:
-        row |= dict(orientation=np.nan, orientation_b=(orientation + rng.uniform(60, 90)) % 180,
+        row |= dict(orientation=np.nan, gain=row["gain"] * (1.8 if kind == "corner" else 0.7),
+                    orientation_b=(orientation + rng.uniform(60, 90)) % 180,
                     distance=sigma * rng.uniform(1.6, 2.2))
     if kind.endswith("normalised"):
-        row |= dict(semisaturation=0.1)
+        row |= dict(semisaturation=0.15)
     if spot:
         row |= dict(orientation=np.nan)
     if kind in ("untuned", "silent"):

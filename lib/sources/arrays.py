@@ -1,6 +1,7 @@
 """Somebody's own counts and images, as two .npz files."""
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -62,9 +63,9 @@ def load(session, *, folder, structure):
 
 def _read(path, names):
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, BadZipFile) as error:
         raise InputError(f"{path.name}: not a readable .npz file ({type(error).__name__})") from None
     missing = [name for name in names if name not in content]
     if missing:
@@ -83,12 +84,12 @@ def _check_counts(counts, unit_ids, file):
                          f"{unit_ids.dtype} of shape {unit_ids.shape}")
     if len(np.unique(unit_ids)) < len(unit_ids):
         raise InputError(f"{file}: a unit id stands twice in unit_ids")
-    if np.isinf(counts).any() if counts.dtype.kind == "f" else False:
+    if counts.dtype.kind == "f" and np.isinf(counts).any():
         raise InputError(f"{file}: counts hold infinite values")
-    if np.nanmin(counts) < 0:
-        raise InputError(f"{file}: counts hold negative values (lowest {np.nanmin(counts):g})")
     if counts.dtype.kind == "f" and np.isnan(counts).all(axis=0).any():
         raise InputError(f"{file}: some image has no repeat at all for some unit (all NaN)")
+    if np.nanmin(counts) < 0:
+        raise InputError(f"{file}: counts hold negative values (lowest {np.nanmin(counts):g})")
 
 
 def _unit_range(images, file):

@@ -181,12 +181,13 @@ def test_only_the_pattern_matters():
     np.testing.assert_allclose(first, second, atol=1e-6)
 
 
-def test_unreachable_contrast_stays_in_range():
+def test_contrast_out_of_reach_of_a_small_mask_stays_in_range():
     """Fault: values outside the display's range when the contrast is too much to ask."""
     image = np.random.default_rng(3).normal(size=SHAPE)
-    result = stimuli.set_mean_contrast(image, mean=0.5, contrast=0.9)
+    mask = stimuli.circular_mask(SHAPE, degrees_per_pixel=DPP, x=0, y=0, radius=5)
+    result = stimuli.set_mean_contrast(image, mean=0.5, contrast=0.2, mask=mask)
     assert result.min() >= 0 and result.max() <= 1
-    assert result.std() > 0.45
+    assert 0.03 < result.std() < 0.2
 
 
 def test_set_mean_contrast_refuses_what_cannot_be():
@@ -194,6 +195,8 @@ def test_set_mean_contrast_refuses_what_cannot_be():
     image = np.random.default_rng(4).normal(size=SHAPE)
     with pytest.raises(ValueError, match="mean is 1.2"):
         stimuli.set_mean_contrast(image, mean=1.2, contrast=0.1)
+    with pytest.raises(ValueError, match="contrast is 0.6"):
+        stimuli.set_mean_contrast(image, mean=0.5, contrast=0.6)
     with pytest.raises(ValueError, match="mask is empty"):
         stimuli.set_mean_contrast(image, mean=0.5, contrast=0.1, mask=np.zeros(SHAPE))
     with pytest.raises(ValueError, match="flat"):

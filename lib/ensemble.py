@@ -1,0 +1,66 @@
+"""The fold models of one unit: some make its stimuli, the others judge them."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lib import crossvalidation
+from lib.session import required
+
+
+def load_members(run_folder, kind, *, column):
+    """Return the fold models of a run for one unit, each images (n, 1, h, w) -> (n, 1).
+
+    Parameters
+    ----------
+    run_folder : Path
+        `build/<name>`.
+    kind : str
+        Such as v1.
+    column : int
+        Position of the unit among those the models were fitted to.
+
+    Raises
+    ------
+    InputError
+        If the models are not there: one line that names the command.
+    """
+    folder = required(Path(run_folder) / "models" / kind, "04_cnn")
+    return [model.subset([column]).eval() for model in crossvalidation.load_ensemble(folder).models]
+
+
+def split_members(members):
+    """Return (makers, judges): every other fold model; one model alone is both."""
+    return (members[::2], members[1::2]) if len(members) > 1 else (members, members)
+
+
+def sensitivity(members, images):
+    """Where in the image the prediction depends on pixels.
+
+    Root mean square over images and members of the response's gradient at each pixel.
+
+    Parameters
+    ----------
+    members : list of modules
+        Of `load_members`.
+    images : ndarray, (n, h, w)
+
+    Returns
+    -------
+    ndarray, (h, w)
+        1 at the most sensitive pixel; all 0 if the prediction does not depend on the image.
+    """
+    squares = 0.0
+    for member in members:
+        x = torch.as_tensor(images, dtype=torch.float32)[:, None].requires_grad_(True)
+        (gradient,) = torch.autograd.grad(member(x).sum(), x)
+        squares = squares + (gradient[:, 0] ** 2).mean(0).numpy()
+    root = np.sqrt(squares)
+    return root / root.max() if root.max() > 0 else root
+
+
+def centre_of_mass(weights, *, x, y):
+    """Return the weighted mean position (degrees) of a map on the grid x, y."""
+    total = weights.sum()
+    return float((weights * x).sum() / total), float((weights * y).sum() / total)

@@ -1,0 +1,497 @@
+"""Gabors in a response model: the best one, the one fitted to an image, and the comparison.
+
+A model is a torch module, images (n, 1, h, w) in [0, 1] -> (n, units), or a list of such modules
+whose mean prediction counts. All stimuli are brought to one mean, contrast and mask by the rule of
+`lib.stimuli.set_mean_contrast`.
+"""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import optimize
+from tqdm.auto import tqdm
+
+from lib.metrics import masked_correlation
+from lib.stimuli import gabor, pixel_grid, set_mean_contrast
+
+PARAMETERS = ["x", "y", "orientation", "spatial_frequency", "phase", "sigma", "aspect"]
+GRIDS = {   # positions (across, down), orientations, frequencies, phases, sigma x frequency
+    "full": ((12, 9), 12, 5, 4, (0.25, 0.4, 0.7)),      # 77,760 Gabors
+    "coarse": ((8, 6), 8, 4, 4, (0.4,)),                # 6,144
+}
+FREQUENCIES = (0.02, 0.16)      # cycles/degree: the range of mouse visual cortex
+CLIP_STEPS = 8
+
+
+@dataclasses.dataclass
+class GaborSearch:
+    """Best Gabor of every unit of a model.
+
+    Attributes
+    ----------
+    parameters : DataFrame, one row a unit
+        x, y, orientation, sigma (degrees), spatial_frequency (cycles/degree), phase (cycles),
+        aspect.
+    images : (U, h, w) float32 array
+        At the mean, contrast and mask asked for.
+    responses : (U,) array
+        Predicted to those images.
+    grid_parameters, grid_responses
+        The same for the best Gabor of the grid, before refinement.
+    n_grid : int
+        Number of Gabors in the grid.
+    """
+
+    parameters: pd.DataFrame
+    images: np.ndarray
+    responses: np.ndarray
+    grid_parameters: pd.DataFrame
+    grid_responses: np.ndarray
+    n_grid: int
+
+
+def gabor_grid(shape, *, degrees_per_pixel, grid="full", mask=None):
+    """Parameters of a full grid of Gabors: position, orientation, frequency, phase and size.
+
+    Positions fill the image, or the box around the mask; the size is a number of cycles.
+
+    Parameters
+    ----------
+    shape : (h, w)
+    degrees_per_pixel : float
+    grid : {"full", "coarse"}
+        77,760 or 6,144 Gabors.
+    mask : (h, w) array in [0, 1], optional
+
+    Returns
+    -------
+    DataFrame with columns `PARAMETERS`
+    """
+    if grid not in GRIDS:
+        raise ValueError(f"grid is {grid!r}; give one of {', '.join(GRIDS)}")
+    (nx, ny), n_orientations, n_frequencies, n_phases, cycles = GRIDS[grid]
+    gx, gy = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
+    inside = np.ones(shape, bool) if mask is None else np.asarray(mask) >= 0.5
+    if not inside.any():
+        raise ValueError("no pixel of the mask reaches 0.5; give a mask that covers the stimulus")
+    axes = [_cells(gx[inside], nx, degrees_per_pixel), _cells(gy[inside], ny, degrees_per_pixel),
+            np.arange(n_orientations) * 180 / n_orientations,
+            np.geomspace(FREQUENCIES[0], min(FREQUENCIES[1], 0.4 / degrees_per_pixel),
+                         n_frequencies),
+            np.arange(n_phases) / n_phases, cycles]
+    columns = [axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")]
+    columns[5] = columns[5] / columns[3]
+    return pd.DataFrame(dict(zip(PARAMETERS, [*columns, np.ones(len(columns[0]))])))
+
+
+def _cells(position, n, pixel):
+    """Centres of n equal cells from the first to the last pixel."""
+    edges = np.linspace(position.min() - pixel / 2, position.max() + pixel / 2, n + 1)
+    return (edges[1:] + edges[:-1]) / 2
+
+
+# ---- rendering in torch -------------------------------------------------------------------------
+
+def render_gabors(parameters, shape, *, degrees_per_pixel):
+    """`lib.stimuli.gabor` for many patches at once, differentiable.
+
+    Parameters
+    ----------
+    parameters : (n, 7) tensor
+        Columns `PARAMETERS`.
+
+    Returns
+    -------
+    (n, h, w) tensor
+    """
+    gx, gy = (torch.tensor(g.copy(), dtype=parameters.dtype)
+              for g in pixel_grid(shape, degrees_per_pixel=degrees_per_pixel))
+    x, y, orientation, frequency, phase, sigma, aspect = parameters[:, :, None, None].unbind(1)
+    theta = torch.deg2rad(orientation)
+    dx, dy = gx - x, gy - y
+    across = dx * theta.cos() + dy * theta.sin()
+    along = (dy * theta.cos() - dx * theta.sin()) / aspect
+    window = torch.exp((across**2 + along**2) / (-2 * sigma**2))
+    return window * torch.cos(2 * torch.pi * (frequency * across + phase))
+
+
+def at_mean_contrast(patterns, *, mean, contrast, weight, value_range):
+    """`set_mean_contrast` on tensors, differentiable; a few Newton steps where pixels clip.
+
+    Parameters
+    ----------
+    patterns : (n, h, w) tensor
+    mean, contrast : float
+    weight : (h, w) or (n, h, w) tensor
+        The mask.
+    value_range : (low, high)
+
+    Returns
+    -------
+    (n, 1, h, w) tensor
+    """
+    low, high = value_range[0] - mean, value_range[1] - mean
+    weight = weight.expand_as(patterns)
+    share = _mean(weight)
+    pattern = weight * (patterns - _mean(patterns * weight) / share)
+    pattern = pattern * (contrast / _rms(pattern))
+    clips = (pattern.detach().amin((1, 2)) < low) | (pattern.detach().amax((1, 2)) > high)
+    if clips.any():
+        part, w = pattern[clips], weight[clips]
+        gain, offset = _clipping(part.detach(), w, share[clips], contrast, low, high)
+        part = (gain * part + offset * w).clamp(low, high)
+        part = (part - w * _mean(part) / share[clips]) * (contrast / _rms(part))
+        pattern = pattern.index_put((clips,), part.clamp(low, high))
+    return mean + pattern[:, None]
+
+
+def _clipping(pattern, weight, share, contrast, low, high):
+    """Gain and offset with which clipped patterns have mean 0 and the contrast."""
+    gain, offset = torch.ones_like(share), torch.zeros_like(share)
+    for _ in range(CLIP_STEPS):
+        raw = gain * pattern + offset * weight
+        shown = raw.clamp(low, high)
+        free = shown == raw
+        offset = offset - _mean(shown) / torch.maximum(_mean(weight * free), 0.02 * share)
+        raw = gain * pattern + offset * weight
+        shown = raw.clamp(low, high)
+        power = _mean(shown**2)
+        moving = _mean(shown**2 * (shown == raw)) / power
+        step = (contrast / power.sqrt()) ** (1 / moving.clamp_min(0.1))
+        gain, offset = (gain * step).clamp_max(1e6), offset * step
+    return gain, offset
+
+
+def _mean(images):
+    return images.mean((1, 2), keepdim=True)
+
+
+def _rms(images):
+    return images.square().mean((1, 2), keepdim=True).sqrt().clamp_min(1e-7)
+
+
+def _predict(model, images):
+    members = model if isinstance(model, (list, tuple)) else [model]
+    return sum(member(images) for member in members) / len(members)
+
+
+def _evaluate(model, images, batch_size=256):
+    """Predictions (n, units) to float images (n, h, w), as an array."""
+    _set_eval(model)
+    with torch.no_grad():
+        parts = torch.as_tensor(np.asarray(images, np.float32))[:, None].split(batch_size)
+        return torch.cat([_predict(model, part) for part in parts]).numpy()
+
+
+def _set_eval(model):
+    for member in model if isinstance(model, (list, tuple)) else [model]:
+        member.eval()
+
+
+# ---- the best Gabor -----------------------------------------------------------------------------
+
+def best_gabor(model, shape, *, degrees_per_pixel, mean, contrast, mask=None,
+               value_range=(0.0, 1.0), grid="full", refine_from=10, steps=60, batch_size=128,
+               progress=False):
+    """The Gabor that excites each unit of a model most.
+
+    All units share the images of the grid; from the best few of each unit the parameters (aspect
+    now among them) follow the gradient of the response, with Adam, everything at exactly the same
+    mean and contrast.
+
+    Parameters
+    ----------
+    model : torch module, or list of them
+    shape : (h, w)
+    degrees_per_pixel : float
+    mean, contrast : float
+        Mean and RMS contrast of the whole image.
+    mask : (h, w) array in [0, 1], optional
+        Mask of all units.
+    value_range : (low, high)
+    grid : {"full", "coarse"}
+    refine_from : int
+        Gabors of the grid, per unit, from which the refinement starts.
+    steps : int
+        Steps of refinement; after a third of them the best 3 go on.
+    batch_size : int
+    progress : bool
+
+    Returns
+    -------
+    GaborSearch
+    """
+    _set_eval(model)
+    table = gabor_grid(shape, degrees_per_pixel=degrees_per_pixel, grid=grid, mask=mask)
+    weight = torch.ones(shape) if mask is None else torch.tensor(np.asarray(mask, np.float32))
+    grid_parameters = torch.tensor(table.to_numpy(), dtype=torch.float32)
+
+    def images(parameters):
+        patterns = render_gabors(parameters, shape, degrees_per_pixel=degrees_per_pixel)
+        return at_mean_contrast(patterns, mean=mean, contrast=contrast, weight=weight,
+                                value_range=value_range)
+
+    top, index = _search(model, grid_parameters, images, refine_from, batch_size, progress)
+    bounds = _bounds(shape, degrees_per_pixel)
+    best = _refine(model, grid_parameters[index], images, bounds, steps, batch_size, progress)
+    found, first = (_canonical(p.numpy().astype(float)) for p in (best, grid_parameters[index[:, 0]]))
+    final = _final_images(found, shape, degrees_per_pixel=degrees_per_pixel, mean=mean,
+                          contrast=contrast, mask=mask, value_range=value_range)
+    responses = np.diagonal(_evaluate(model, final, batch_size)).copy()
+    return GaborSearch(found, final, responses, first, top[:, 0].numpy(), len(table))
+
+
+def _search(model, parameters, images, keep, batch_size, progress):
+    """Highest responses (units, keep) over the grid, and where they are."""
+    top, index = None, None
+    with torch.no_grad():
+        batches = torch.arange(len(parameters)).split(batch_size)
+        for rows in tqdm(batches, desc="Gabor grid", disable=not progress):
+            values = _predict(model, images(parameters[rows])).T
+            places = rows.expand(values.shape)
+            if top is not None:
+                values, places = torch.cat([top, values], 1), torch.cat([index, places], 1)
+            top, order = values.topk(min(keep, values.shape[1]), dim=1)
+            index = places.gather(1, order)
+    return top, index
+
+
+def _bounds(shape, degrees_per_pixel):
+    """Lowest and highest value of each parameter in `_to_free`'s scale."""
+    half = np.array(shape[::-1]) * degrees_per_pixel / 2
+    low = [-half[0], -half[1], -1e6, 0.5 / (2 * half.max()), -1e6, degrees_per_pixel, 0.4]
+    high = [half[0], half[1], 1e6, 0.45 / degrees_per_pixel, 1e6, half.max(), 2.5]
+    return [_to_free(torch.tensor(b, dtype=torch.float32)) for b in (low, high)]
+
+
+def _to_free(p):
+    """Parameters in units in which steps of equal size change the Gabor about equally."""
+    x, y, theta, f, phase, sigma, aspect = p.unbind(-1)
+    return torch.stack([x / 10, y / 10, torch.deg2rad(theta), f.log(), phase * 3, sigma.log(),
+                        aspect.log()], -1)
+
+
+def _from_free(q):
+    x, y, theta, f, phase, sigma, aspect = q.unbind(-1)
+    return torch.stack([x * 10, y * 10, torch.rad2deg(theta), f.exp(), phase / 3, sigma.exp(),
+                        aspect.exp()], -1)
+
+
+def _refine(model, starts, images, bounds, steps, batch_size, progress):
+    """Best parameters (units, 7) by gradient from the starts (units, k, 7)."""
+    starts, total = _to_free(starts), steps
+    bar = tqdm(total=total, desc="Gabor refinement", disable=not progress)
+    for stage, keep in ((total // 3, 3), (total - total // 3, 1)):
+        best, value = _ascend(model, starts, images, bounds, stage, batch_size, bar)
+        order = value.topk(min(keep, value.shape[1]), dim=1).indices
+        starts = best.gather(1, order[..., None].expand(-1, -1, best.shape[2]))
+    bar.close()
+    return _from_free(starts[:, 0])
+
+
+def _ascend(model, starts, images, bounds, steps, batch_size, bar):
+    """Adam on the response of each unit from each of its starts; the best iterate of each."""
+    units, k, _ = starts.shape
+    own = torch.arange(units).repeat_interleave(k)
+    free = starts.reshape(units * k, -1).clone().requires_grad_(True)
+    optimiser = torch.optim.Adam([free], lr=0.05)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1), 0.002)
+    best, best_value = free.detach().clone(), torch.full((units * k,), -torch.inf)
+    for step in range(steps + 1):
+        value = torch.empty(units * k)
+        gradient = torch.empty_like(free)
+        for rows in torch.arange(units * k).split(batch_size):
+            part = free.detach()[rows].requires_grad_(True)
+            out = _predict(model, images(_from_free(part)))[torch.arange(len(rows)), own[rows]]
+            gradient[rows], = torch.autograd.grad(-out.sum(), part)
+            value[rows] = out.detach()
+        better = value > best_value
+        best[better], best_value[better] = free.detach()[better], value[better]
+        if step < steps:
+            free.grad = gradient
+            optimiser.step()
+            schedule.step()
+            bar.update()
+            with torch.no_grad():
+                free.clamp_(*bounds)
+    return best.reshape(starts.shape), best_value.reshape(units, k)
+
+
+def _canonical(parameters):
+    """DataFrame with orientation in [0, 180) and phase in [0, 1), the same images."""
+    table = pd.DataFrame(np.atleast_2d(parameters), columns=PARAMETERS)
+    half_turns = np.floor(table.orientation / 180)
+    table["phase"] = np.where(half_turns % 2 == 1, -table.phase, table.phase) % 1
+    table["orientation"] %= 180
+    return table
+
+
+def _final_images(table, shape, *, degrees_per_pixel, mean, contrast, mask, value_range):
+    patterns = gabor(shape, degrees_per_pixel=degrees_per_pixel,
+                     **{name: table[name].to_numpy() for name in PARAMETERS})
+    return set_mean_contrast(patterns, mean=mean, contrast=contrast, mask=mask,
+                             value_range=value_range)
+
+
+# ---- the Gabor fitted to an image ---------------------------------------------------------------
+
+@dataclasses.dataclass
+class GaborFit:
+    """Gabor fitted to an image.
+
+    Attributes
+    ----------
+    parameters : dict of float, keys `PARAMETERS`
+    image : (h, w) float32 array
+        The fitted Gabor at the image's own luminance and amplitude, unmasked.
+    r : float
+        Correlation with the image inside the mask.
+    """
+
+    parameters: dict
+    image: np.ndarray
+    r: float
+
+
+def gabor_fitted_to(image, *, degrees_per_pixel, mask=None, starts=5):
+    """Least-squares Gabor of an image, such as an MEI.
+
+    Starts from the best of a full grid, whose inner products with the image are computed in
+    closed form (over phases too, by the quadrature pair); then Levenberg-Marquardt.
+
+    Parameters
+    ----------
+    image : (h, w) array
+    degrees_per_pixel : float
+    mask : (h, w) array in [0, 1], optional
+        Weights of the pixels.
+    starts : int
+        Gabors of the grid from which the fit goes on.
+
+    Returns
+    -------
+    GaborFit
+    """
+    image = np.asarray(image, dtype=float)
+    weight = np.ones(image.shape) if mask is None else np.asarray(mask, dtype=float)
+    grey = np.average(image, weights=weight)
+    target = weight * (image - grey)
+    if np.ptp(image[weight > 0]) == 0:
+        raise ValueError("the image is flat under the mask; a Gabor cannot be fitted to it")
+    scale = np.array([10, 10, 57, 1, 0.3, 1, 1])
+    limits = [b.numpy().astype(float) for b in map(_from_free, _bounds(image.shape,
+                                                                      degrees_per_pixel))]
+
+    def parameters(q):
+        p = q * scale
+        p[[3, 5, 6]] = np.exp(p[[3, 5, 6]])
+        return np.clip(p, *limits)
+
+    def fit(q):
+        pattern = gabor(image.shape, degrees_per_pixel=degrees_per_pixel,
+                        **dict(zip(PARAMETERS, parameters(q))))
+        design = np.stack([(weight * pattern).ravel(), weight.ravel()], axis=1)
+        coefficients = np.linalg.lstsq(design, target.ravel(), rcond=None)[0]
+        return pattern, coefficients, design @ coefficients - target.ravel()
+
+    results = []
+    for start in _projections(target, degrees_per_pixel, mask, starts):
+        start[[3, 5, 6]] = np.log(start[[3, 5, 6]])
+        results.append(optimize.least_squares(lambda q: fit(q)[2], start / scale, max_nfev=60))
+    best = min(results, key=lambda result: result.cost).x
+    pattern, (amplitude, offset), _ = fit(best)
+    found = parameters(best)
+    found[4] += 0.5 * (amplitude < 0)
+    fitted = (grey + offset + amplitude * pattern).astype(np.float32)
+    r = masked_correlation(image, fitted, masks=[weight])
+    return GaborFit(_canonical(found).iloc[0].to_dict(), fitted, r)
+
+
+def _projections(target, degrees_per_pixel, mask, keep):
+    """The Gabors of the full grid that correlate best with an image, at their best phases."""
+    table = gabor_grid(target.shape, degrees_per_pixel=degrees_per_pixel, mask=mask)
+    table = table[table.phase == 0].reset_index(drop=True)
+    gx, gy = pixel_grid(target.shape, degrees_per_pixel=degrees_per_pixel)
+    p = {name: table[name].to_numpy()[:, None] for name in PARAMETERS}
+    theta = np.deg2rad(p["orientation"])
+    dx, dy = gx[0] - p["x"], gy[:, 0] - p["y"]
+    wave = 2j * np.pi * p["spatial_frequency"]
+    column = np.exp(-dx**2 / (2 * p["sigma"]**2) + wave * np.cos(theta) * dx)
+    row = np.exp(-dy**2 / (2 * p["sigma"]**2) + wave * np.sin(theta) * dy)
+    inner = np.sum((row @ target) * column, axis=1)
+    norm = np.sqrt(np.sum(np.abs(row)**2, axis=1) * np.sum(np.abs(column)**2, axis=1))
+    best = np.argsort(-np.abs(inner) / norm)[:keep]
+    table["phase"] = -np.angle(inner) / (2 * np.pi) % 1
+    return table.iloc[best][PARAMETERS].to_numpy()
+
+
+# ---- other stimuli, and the comparison ----------------------------------------------------------
+
+def linear_receptive_field(model, shape, *, mean):
+    """Gradient of every unit's response at a grey image, as a stimulus.
+
+    Parameters
+    ----------
+    model : torch module, or list of them
+    shape : (h, w)
+    mean : float
+        Luminance of the grey image.
+
+    Returns
+    -------
+    (U, h, w) float32 array
+        All 0 for units without a linear part, such as ideal complex cells.
+    """
+    _set_eval(model)
+    grey = torch.full((1, 1, *shape), float(mean), requires_grad=True)
+    out = _predict(model, grey)[0]
+    fields = [torch.autograd.grad(unit, grey, retain_graph=True)[0][0, 0] for unit in out]
+    return torch.stack(fields).numpy()
+
+
+def predict_gabors(model, frames, *, batch_size=256):
+    """Predicted responses to recorded Gabors: the mean over the phases of the drift.
+
+    Parameters
+    ----------
+    model : torch module, or list of them
+    frames : (K, phases, h, w) array
+        Of `lib.gabors.gabor_frames`.
+
+    Returns
+    -------
+    (K, U) array
+    """
+    k, phases, h, w = frames.shape
+    return _evaluate(model, frames.reshape(-1, h, w), batch_size).reshape(k, phases, -1).mean(axis=1)
+
+
+def compare_stimuli(stimuli, models, *, mean, contrast, mask=None, value_range=(0.0, 1.0),
+                    unit=0):
+    """Predicted responses of one unit to several stimuli at equal mean, contrast and mask.
+
+    Parameters
+    ----------
+    stimuli : dict of str to (h, w) array
+        Any luminance; flat ones (a linear receptive field of 0) get NaN.
+    models : list of torch modules
+        Not used in making any of the stimuli; or the true unit of a simulation.
+    mean, contrast : float
+    mask : (h, w) array in [0, 1], optional
+    value_range : (low, high)
+    unit : int
+        Column of the models' predictions.
+
+    Returns
+    -------
+    DataFrame
+        Rows: names of the stimuli; columns: one a model.
+    """
+    weight = 1.0 if mask is None else np.asarray(mask)
+    usable = [name for name, s in stimuli.items() if np.ptp(np.asarray(s) * (weight > 0)) > 0]
+    shown = [set_mean_contrast(stimuli[name], mean=mean, contrast=contrast, mask=mask,
+                               value_range=value_range) for name in usable]
+    responses = np.stack([_evaluate(model, shown)[:, unit] for model in models], axis=1)
+    return pd.DataFrame(responses, index=usable).reindex(list(stimuli))

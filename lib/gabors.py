@@ -1,0 +1,488 @@
+"""Responses to the Gabors and static gratings that were shown in a recording session.
+
+Functions take the counts of all presentations, (P,) or (P, U), with the table of the P
+presentations, and pick the rows of their stimulus themselves. Positions, sizes and orientations
+are in degrees, by the conventions of `lib.stimuli`. Gabors in a response model: `lib.gabor_search`.
+"""
+
+import numpy as np
+import pandas as pd
+
+from lib.errors import InputError
+from lib.statistics import permutation_p
+from lib.stimuli import drifting_gabor
+
+GABOR = ["x_position", "y_position", "orientation"]
+GRATING = ["orientation", "spatial_frequency", "phase"]
+SHOWN = [*GABOR, "spatial_frequency", "temporal_frequency", "contrast"]
+SMALLEST, LARGEST = 5.0, 40.0   # sigma of a fitted field, degrees; a disk of 20 has an SD of 5
+FIT = ["x", "y", "sigma_x", "sigma_y", "amplitude", "baseline"]
+
+
+# ---- conditions ---------------------------------------------------------------------------------
+
+def gabor_table(presentations):
+    """What was shown: one row for each Gabor of the stimulus set.
+
+    Parameters
+    ----------
+    presentations : DataFrame
+        Columns stimulus_name, start_time, stop_time and those of the stimulus parameters.
+
+    Returns
+    -------
+    DataFrame
+        x_position, y_position, orientation, and where known spatial_frequency,
+        temporal_frequency, contrast; repeats; duration (mean, s)
+    """
+    rows = _rows(presentations, "gabors")
+    columns = [c for c in SHOWN if c in rows]
+    rows = rows[columns].assign(duration=rows.stop_time - rows.start_time)
+    groups = rows.groupby(columns, dropna=False).duration
+    return groups.agg(repeats="size", duration="mean").reset_index()
+
+
+def _rows(presentations, stimulus):
+    rows = presentations[presentations.stimulus_name == stimulus]
+    if rows.empty:
+        names = ", ".join(map(str, presentations.stimulus_name.unique()))
+        raise InputError(f"no {stimulus} among the presentations; the session shows {names}")
+    return rows
+
+
+def condition_repeats(counts, presentations, *, stimulus="gabors", columns=GABOR):
+    """Counts by condition and repeat.
+
+    Parameters
+    ----------
+    counts : (P,) or (P, U) array
+    presentations : DataFrame of P rows
+    stimulus : str
+    columns : list of str
+        What makes a condition; presentations with a NaN there (blanks) are left out.
+
+    Returns
+    -------
+    table : DataFrame of K rows, the conditions in ascending order
+    repeats : (K, R, U) array
+        In order of presentation, padded with NaN where a condition has fewer than R repeats.
+    """
+    counts = np.asarray(counts, dtype=float)
+    if len(counts) != len(presentations):
+        raise InputError(f"counts of {len(counts)} presentations, a table of {len(presentations)}; "
+                         "give one row of counts for each row of the table")
+    counts = counts.reshape(len(counts), -1)[(presentations.stimulus_name == stimulus).to_numpy()]
+    values = _rows(presentations, stimulus)[columns].to_numpy(float)
+    known = np.isfinite(values).all(axis=1)
+    table, code = np.unique(values[known], axis=0, return_inverse=True)
+    order = np.argsort(code, kind="stable")
+    number = np.bincount(code)
+    repeat = np.arange(len(code)) - np.repeat(np.cumsum(number) - number, number)
+    repeats = np.full((len(table), number.max(), counts.shape[1]), np.nan)
+    repeats[code[order], repeat] = counts[known][order]
+    return pd.DataFrame(table, columns=columns), repeats
+
+
+def condition_means(counts, presentations, *, stimulus="gabors", columns=GABOR):
+    """Mean count of every unit in every condition, over repeats.
+
+    Returns
+    -------
+    DataFrame, (K, U)
+        Index: the conditions (243 for Allen's Gabors).
+    """
+    table, repeats = condition_repeats(counts, presentations, stimulus=stimulus, columns=columns)
+    return pd.DataFrame(np.nanmean(repeats, axis=1), index=pd.MultiIndex.from_frame(table))
+
+
+def best_conditions(means):
+    """Condition with the highest mean response of each unit.
+
+    Parameters
+    ----------
+    means : DataFrame, (K, U)
+        Of `condition_means`.
+
+    Returns
+    -------
+    DataFrame, one row a unit
+        The condition's parameters, and response.
+    """
+    best = means.index[means.to_numpy().argmax(axis=0)]
+    return pd.DataFrame(list(best), columns=means.index.names, index=means.columns).assign(
+        response=means.max(axis=0))
+
+
+def published_best_conditions(counts, presentations, *, presentations_kept=3):
+    """The original's choice: the conditions of the three highest single presentations.
+
+    It then used the presentations' ids, which start at 1, as positions, which start at 0, and so
+    took the presentation AFTER each of them.
+
+    Returns
+    -------
+    DataFrame
+        unit, rank, count; x_position, y_position, orientation of the presentation meant, and
+        taken_x_position, taken_y_position, taken_orientation of the one that was used (NaN after
+        the last)
+    """
+    counts = np.asarray(counts).reshape(len(presentations), -1)
+    counts = counts[(presentations.stimulus_name == "gabors").to_numpy()]
+    rows = _rows(presentations, "gabors")[GABOR].reset_index(drop=True)
+    order = np.argsort(-counts.astype(float), axis=0, kind="stable")[:presentations_kept]
+    rank, unit = (index.ravel() for index in np.indices(order.shape))
+    meant = order.ravel()
+    taken = rows.reindex(meant + 1).add_prefix("taken_")
+    return pd.concat([pd.DataFrame({"unit": unit, "rank": rank + 1, "count": counts[meant, unit]}),
+                      rows.loc[meant].reset_index(drop=True),
+                      taken.reset_index(drop=True)], axis=1)
+
+
+# ---- maps ---------------------------------------------------------------------------------------
+
+def response_map(means, *, orientation="mean"):
+    """Response over the grid of positions.
+
+    Parameters
+    ----------
+    means : DataFrame, (K, U)
+        Of `condition_means`.
+    orientation : {"mean", "best"}
+        Averaged over orientations, or at the orientation of the unit's highest condition mean.
+
+    Returns
+    -------
+    maps : (U, ny, nx) array
+    x, y : (nx,), (ny,) arrays, degrees, ascending
+    """
+    cube = means.to_numpy().reshape(*(len(level) for level in means.index.levels), -1)
+    x, y, _ = (level.to_numpy() for level in means.index.levels)
+    if orientation == "mean":
+        maps = cube.mean(axis=2)
+    else:
+        best = cube.max(axis=(0, 1)).argmax(axis=0)
+        maps = np.take_along_axis(cube, best[None, None, None], axis=2)[:, :, 0]
+    return maps.transpose(2, 1, 0), x, y
+
+
+def position_test(counts, presentations, *, permutations=1000, seed=0):
+    """Does the response depend on where the Gabor was? Permutation test for every unit.
+
+    Chi-square of the counts at the positions against equal rates, as AllenSDK's receptive-field
+    mapping (`chisquare_categorical`), its null from permuted presentations.
+
+    Parameters
+    ----------
+    counts : (P,) or (P, U) array
+    presentations : DataFrame of P rows
+    permutations : int
+    seed : int
+
+    Returns
+    -------
+    (U,) array of p values; NaN for units without a spike
+    """
+    table, repeats = condition_repeats(counts, presentations)
+    position = np.unique(table[GABOR[:2]].to_numpy(), axis=0, return_inverse=True)[1]
+    flat = repeats.reshape(-1, repeats.shape[2])
+    shown = np.isfinite(flat).all(axis=1)
+    flat, position = flat[shown], np.repeat(position, repeats.shape[1])[shown]
+    order = np.argsort(position, kind="stable")
+    flat, start = flat[order], np.r_[0, np.flatnonzero(np.diff(position[order])) + 1]
+    expected = np.diff(np.r_[start, len(flat)])[:, None] * flat.mean(axis=0)
+
+    def chi_square(values):
+        residual = np.add.reduceat(values, start, axis=0) - expected
+        return np.sum(residual**2 / np.where(expected > 0, expected, np.nan), axis=0)
+
+    rng = np.random.default_rng(seed)
+    null = [chi_square(flat[rng.permutation(len(flat))]) for _ in range(permutations)]
+    return permutation_p(chi_square(flat), null)
+
+
+# ---- receptive field ----------------------------------------------------------------------------
+
+def fit_gaussians(maps, x, y, *, iterations=40):
+    """Fit ``baseline + amplitude exp(-dx^2 / 2 sigma_x^2 - dy^2 / 2 sigma_y^2)`` to every map.
+
+    Least squares by Levenberg-Marquardt on all maps at once, from the best of a bank of round
+    Gaussians. Centres are kept within one grid step of the grid, sigmas within 5 to 40 degrees.
+
+    Parameters
+    ----------
+    maps : (N, ny, nx) array
+    x, y : (nx,), (ny,) arrays, degrees
+    iterations : int
+
+    Returns
+    -------
+    DataFrame, N rows
+        x, y, sigma_x, sigma_y (degrees; of the map, that is field and stimulus together),
+        amplitude, baseline (units of the map), r2 (variance explained)
+    """
+    gx, gy = (g.ravel() for g in np.meshgrid(x, y))
+    data = maps.reshape(len(maps), -1).astype(float)
+    step = abs(x[1] - x[0])
+    low = np.array([x.min() - step, y.min() - step, np.log(SMALLEST), np.log(SMALLEST)])
+    high = np.array([x.max() + step, y.max() + step, np.log(LARGEST), np.log(LARGEST)])
+    parts = [_levenberg_marquardt(part, gx, gy, low, high, iterations)
+             for part in np.array_split(data, -(-len(data) // 4000))]
+    p, sse = (np.concatenate(a) for a in zip(*parts))
+    p[:, 2:4] = np.exp(p[:, 2:4])
+    spread = ((data - data.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
+    return pd.DataFrame(p, columns=FIT).assign(r2=1 - sse / np.where(spread > 0, spread, np.nan))
+
+
+def _bank_start(data, gx, gy):
+    """Parameters (x, y, log sigmas, amplitude, baseline) of the best of a bank of Gaussians."""
+    sizes = np.repeat([7.0, 11.0, 17.0], len(gx))
+    cx, cy = np.tile(gx, 3), np.tile(gy, 3)
+    bank = np.exp(-((gx - cx[:, None]) ** 2 + (gy - cy[:, None]) ** 2) / (2 * sizes[:, None] ** 2))
+    centred = bank - bank.mean(axis=1, keepdims=True)
+    norm = (centred**2).sum(axis=1)
+    inner = data @ centred.T
+    best = np.argmax(inner**2 / norm, axis=1)
+    amplitude = inner[np.arange(len(data)), best] / norm[best]
+    baseline = data.mean(axis=1) - amplitude * bank[best].mean(axis=1)
+    log_size = np.log(sizes[best])
+    return np.stack([cx[best], cy[best], log_size, log_size, amplitude, baseline], axis=1)
+
+
+def _levenberg_marquardt(data, gx, gy, low, high, iterations):
+    """Refine the bank's start; returns parameters (N, 6) and squared errors (N,)."""
+
+    def model(p):
+        dx, dy = (gx - p[:, :1]) / np.exp(p[:, 2:3]), (gy - p[:, 1:2]) / np.exp(p[:, 3:4])
+        bump = np.exp(-(dx**2 + dy**2) / 2)
+        return dx, dy, bump, data - p[:, 4:5] * bump - p[:, 5:6]
+
+    p, damping = _bank_start(data, gx, gy), np.full(len(data), 1e-2)
+    dx, dy, bump, error = model(p)
+    sse = (error**2).sum(axis=1)
+    for _ in range(iterations):
+        slope = p[:, 4:5] * bump
+        jacobian = np.stack([slope * dx / np.exp(p[:, 2:3]), slope * dy / np.exp(p[:, 3:4]),
+                             slope * dx**2, slope * dy**2, bump, np.ones_like(bump)], axis=1)
+        normal = jacobian @ jacobian.transpose(0, 2, 1)
+        ridge = damping[:, None] * np.maximum(np.diagonal(normal, axis1=1, axis2=2), 1e-9)
+        normal[:, np.arange(6), np.arange(6)] += ridge
+        trial = p + np.linalg.solve(normal, jacobian @ error[..., None])[..., 0]
+        trial[:, :4] = np.clip(trial[:, :4], low, high)
+        trial_sse = (model(trial)[3] ** 2).sum(axis=1)
+        better = trial_sse <= sse
+        p[better], sse[better] = trial[better], trial_sse[better]
+        damping = np.clip(np.where(better, damping / 4, damping * 5), 1e-9, 1e6)
+        dx, dy, bump, error = model(p)
+    return p, sse
+
+
+def _resampled_means(repeats, resamples, seed):
+    """Condition means of bootstrap samples of the repeats, one unit at a time: (B, K) arrays."""
+    rng = np.random.default_rng(seed)
+    number = np.isfinite(repeats[:, :, 0]).sum(axis=1)
+    drawn = (rng.random((resamples, *repeats.shape[:2])) * number[:, None]).astype(int)
+    weight = np.zeros((resamples, *repeats.shape[:2]), dtype=np.float32)
+    b, k, _ = np.indices(drawn.shape, sparse=True)
+    valid = np.broadcast_to(np.arange(repeats.shape[1]) < number[:, None], drawn.shape)
+    np.add.at(weight, (np.broadcast_to(b, drawn.shape)[valid],
+                       np.broadcast_to(k, drawn.shape)[valid], drawn[valid]), 1)
+    for unit in np.moveaxis(np.nan_to_num(repeats), 2, 0):
+        yield np.einsum("bkr,kr->bk", weight, unit) / number
+
+
+def receptive_fields(counts, presentations, *, resamples=200, level=0.95, seed=0):
+    """Centre and size of the receptive field of every unit, with bootstrap intervals.
+
+    A 2-D Gaussian fitted to the map averaged over orientations (`fit_gaussians`); intervals are
+    percentiles over resampled repeats. Meaningful where `position_test` finds a field.
+
+    Parameters
+    ----------
+    counts : (P,) or (P, U) array
+    presentations : DataFrame of P rows
+    resamples : int
+    level : float
+    seed : int
+
+    Returns
+    -------
+    DataFrame, one row a unit
+        Columns of `fit_gaussians`, and x_low, x_high, and so on for y, sigma_x, sigma_y.
+    """
+    table, repeats = condition_repeats(counts, presentations)
+    index = pd.MultiIndex.from_frame(table)
+    maps, x, y = response_map(pd.DataFrame(np.nanmean(repeats, axis=1), index=index))
+    fit = fit_gaussians(maps, x, y)
+    tail = [(1 - level) / 2, (1 + level) / 2]
+    intervals = []
+    for means in _resampled_means(repeats, resamples, seed):
+        resampled, _, _ = response_map(pd.DataFrame(means.T, index=index))
+        fits = fit_gaussians(resampled, x, y)[FIT[:4]]
+        intervals.append(np.quantile(fits.to_numpy(), tail, axis=0))
+    for i, name in enumerate(FIT[:4]):
+        fit[f"{name}_low"], fit[f"{name}_high"] = np.array(intervals)[:, :, i].T
+    return fit
+
+
+# ---- orientation --------------------------------------------------------------------------------
+
+def _orientation_vector(response, orientation):
+    """Preferred orientation and selectivity of ``a + b cos 2 (theta - preferred)``, last axis.
+
+    The fit is exact for three orientations and the vector sum for evenly spaced ones.
+    """
+    angle = 2 * np.deg2rad(orientation)
+    design = np.stack([np.ones_like(angle), np.cos(angle), np.sin(angle)], axis=1)
+    a, c, s = np.moveaxis(response @ np.linalg.pinv(design).T, -1, 0)
+    ratio = np.divide(np.hypot(c, s), a, out=np.full(np.shape(a), np.nan), where=a > 0)
+    return np.rad2deg(np.arctan2(s, c)) / 2 % 180, ratio
+
+
+def _circular_interval(samples, centre, level):
+    """Interval around `centre` from samples of an orientation; not wrapped back to [0, 180)."""
+    off = (samples - centre + 90) % 180 - 90
+    return centre + np.quantile(off, [(1 - level) / 2, (1 + level) / 2], axis=0)
+
+
+def orientation_preference(counts, presentations, *, resamples=200, level=0.95, seed=0):
+    """Preferred orientation of every unit among the recorded Gabors, with interval.
+
+    Responses at each orientation are averaged over positions, weighted by the Gaussian fitted to
+    the orientation-averaged map, and ``a + b cos 2 (theta - preferred)`` is fitted to them.
+
+    Parameters
+    ----------
+    counts : (P,) or (P, U) array
+    presentations : DataFrame of P rows
+    resamples : int
+    level : float
+    seed : int
+
+    Returns
+    -------
+    DataFrame, one row a unit
+        orientation (degrees), orientation_low, orientation_high (around it, so they may lie
+        outside [0, 180); 90 or more apart means no preference), selectivity (b / a)
+    """
+    table, repeats = condition_repeats(counts, presentations)
+    means = pd.DataFrame(np.nanmean(repeats, axis=1), index=pd.MultiIndex.from_frame(table))
+    fit = fit_gaussians(*response_map(means))
+    angles = means.index.levels[2].to_numpy()
+    rows = []
+    for unit, resampled in enumerate(_resampled_means(repeats, resamples, seed)):
+        f = fit.iloc[unit]
+        field = np.exp(-((table.x_position - f.x) / f.sigma_x) ** 2 / 2
+                       - ((table.y_position - f.y) / f.sigma_y) ** 2 / 2)
+        weight = np.stack([field * (table.orientation == a) for a in angles], axis=1)
+        weight /= weight.sum(axis=0)
+        best, selectivity = _orientation_vector(means[unit].to_numpy() @ weight, angles)
+        samples, _ = _orientation_vector(resampled @ weight, angles)
+        rows.append([best, *_circular_interval(samples, best, level), selectivity])
+    return pd.DataFrame(rows, columns=["orientation", "orientation_low", "orientation_high",
+                                       "selectivity"])
+
+
+def grating_tuning(counts, presentations, *, resamples=200, level=0.95, seed=0):
+    """Tuning of every unit to static gratings: orientation, spatial frequency, phase.
+
+    Preferred frequency: highest mean over orientations and phases. Orientation: the vector sum at
+    that frequency, over phases. Phase: the first harmonic at the best orientation and frequency.
+
+    Parameters
+    ----------
+    counts : (P,) or (P, U) array
+    presentations : DataFrame of P rows
+    resamples : int
+        Of the repeats, for the interval of the orientation.
+    level : float
+    seed : int
+
+    Returns
+    -------
+    DataFrame, one row a unit
+        orientation, orientation_low, orientation_high (degrees), selectivity (global
+        orientation selectivity, |sum R exp 2i theta| / sum R), spatial_frequency
+        (cycles/degree), phase (cycles), phase_modulation (|first harmonic| / mean, 0 to 2),
+        response (mean count of the best condition)
+    """
+    table, repeats = condition_repeats(
+        counts, presentations, stimulus="static_gratings", columns=GRATING)
+    levels = [np.unique(table[c]) for c in GRATING]
+    shape = tuple(map(len, levels))
+    if len(table) != np.prod(shape):
+        raise InputError(f"{len(table)} static gratings are not every combination of {shape[0]} "
+                         f"orientations, {shape[1]} frequencies and {shape[2]} phases")
+    orientation, frequency, phase = levels
+    cube = np.nanmean(repeats, axis=1).reshape(*shape, -1)
+    rows = []
+    for unit, resampled in enumerate(_resampled_means(repeats, resamples, seed)):
+        mean = cube[..., unit]
+        f = mean.mean(axis=(0, 2)).argmax()
+        best, amplitude = _orientation_vector(mean[:, f].mean(axis=1), orientation)
+        samples, _ = _orientation_vector(
+            resampled.reshape(-1, *shape)[:, :, f].mean(axis=2), orientation)
+        at = mean.reshape(-1, shape[2])[mean.mean(axis=2).argmax()]
+        harmonic = 2 * np.mean(at * np.exp(-2j * np.pi * phase))
+        rows.append([best, *_circular_interval(samples, best, level), amplitude / 2, frequency[f],
+                     np.angle(harmonic) / (2 * np.pi) % 1, np.abs(harmonic) / at.mean()
+                     if at.mean() > 0 else np.nan, mean.max()])
+    return pd.DataFrame(rows, columns=[
+        "orientation", "orientation_low", "orientation_high", "selectivity", "spatial_frequency",
+        "phase", "phase_modulation", "response"])
+
+
+# ---- what was shown, as images; distances -------------------------------------------------------
+
+def gabor_frames(table, shape, *, degrees_per_pixel, phases=8, grey=0.5):
+    """The recorded Gabors as images, for a response model.
+
+    Parameters
+    ----------
+    table : DataFrame of K rows
+        Of `gabor_table`.
+    shape : (h, w)
+    degrees_per_pixel : float
+    phases : int
+        Frames of the one cycle that each drifts through; the prediction is the mean over them.
+    grey : float
+        Luminance of the screen between stimuli.
+
+    Returns
+    -------
+    (K, phases, h, w) float32 array in [0, 1]
+    """
+    frames = np.empty((len(table), phases, *shape), dtype=np.float32)
+    for k, row in enumerate(table.itertuples()):
+        pattern = drifting_gabor(
+            shape, degrees_per_pixel=degrees_per_pixel, x=row.x_position, y=row.y_position,
+            orientation=row.orientation, spatial_frequency=row.spatial_frequency,
+            temporal_frequency=row.temporal_frequency, n_phases=phases)
+        frames[k] = grey * (1 + row.contrast * pattern)
+    return frames
+
+
+def distance_test(first, second, *, permutations=1000, seed=0):
+    """Are two positions of the same units closer than positions of different units?
+
+    Parameters
+    ----------
+    first, second : (U, 2) arrays, degrees
+        Such as centres of recorded receptive fields and of MEIs; rows with a NaN are left out.
+    permutations : int
+    seed : int
+
+    Returns
+    -------
+    dict
+        distances ((U,) array, degrees), median, shuffled (median over permutations of the median
+        distance), p (one-sided, permutation of units), n
+    """
+    first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    distances = np.hypot(*(first - second).T)
+    use = np.isfinite(distances)
+    a, b = first[use], second[use]
+    rng = np.random.default_rng(seed)
+    null = np.array([np.median(np.hypot(*(a - rng.permutation(b)).T)) for _ in range(permutations)])
+    median = np.median(distances[use])
+    return {"distances": distances, "median": float(median), "shuffled": float(np.median(null)),
+            "p": float(permutation_p(-median, -null)), "n": int(use.sum())}

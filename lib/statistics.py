@@ -1,0 +1,130 @@
+"""Intervals and tests across units, in one place so that every page states the same ones."""
+import numpy as np
+import scipy.stats
+
+from lib.errors import InputError
+
+FEWEST_PAIRS = 6  # with 5 pairs the smallest two-sided Wilcoxon p is 2 / 2**5 = .0625
+
+
+def bootstrap_interval(values, statistic=np.median, *, level=0.95, resamples=2000, seed=0):
+    """Percentile bootstrap interval of a statistic of independent values.
+
+    Parameters
+    ----------
+    values : array (n, ...)
+        Observations along the first axis; those with a NaN are left out.
+    statistic : callable
+        ``statistic(values, axis=0)``.
+    level : float
+        Coverage.
+    resamples : int
+        Number of resamples.
+    seed : int
+        Seed of the resamples.
+
+    Returns
+    -------
+    low, high : float or array (...)
+        NaN with fewer than two observations.
+    """
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values).all(axis=tuple(range(1, values.ndim)))]
+    if len(values) < 2:
+        return np.full((2, *values.shape[1:]), np.nan)
+    drawn = np.random.default_rng(seed).integers(len(values), size=(len(values), resamples))
+    return np.quantile(statistic(values[drawn], axis=0), [(1 - level) / 2, (1 + level) / 2], axis=0)
+
+
+def paired_comparison(a, b, *, level=0.95, resamples=2000, seed=0):
+    """Compare two measurements of the same units: a minus b.
+
+    Parameters
+    ----------
+    a, b : array (n,)
+        One value per unit, in the same order; pairs with a NaN are left out.
+    level : float
+        Coverage of the interval.
+    resamples : int
+        Resamples of the interval.
+    seed : int
+        Seed of the resamples.
+
+    Returns
+    -------
+    dict
+        ``n`` pairs, ``median_difference`` with bootstrap ``low`` and ``high``, ``p`` (Wilcoxon
+        signed-rank, two-sided), ``effect_size`` (matched-pairs rank-biserial correlation: share of
+        the rank sum where a > b less the share where a < b, -1 to 1), ``note`` (empty, or why there
+        is no p).
+
+    References
+    ----------
+    Wilcoxon, Biometrics Bull 1:80 (1945); Kerby, Compr Psychol 3:1 (2014).
+    """
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if a.shape != b.shape or a.ndim != 1:
+        raise InputError(f"paired values have shapes {a.shape} and {b.shape}; "
+                         "expected one value per unit on both sides, in the same order")
+    difference = (a - b)[np.isfinite(a) & np.isfinite(b)]
+    n = len(difference)
+    low, high = bootstrap_interval(difference, level=level, resamples=resamples, seed=seed)
+    changed = difference[difference != 0]
+    ranks = scipy.stats.rankdata(np.abs(changed))
+    result = {"n": n, "median_difference": float(np.median(difference)) if n else np.nan,
+              "low": float(low), "high": float(high), "p": np.nan, "effect_size": np.nan, "note": ""}
+    if n:
+        result["effect_size"] = float(np.sum(np.sign(changed) * ranks) / max(ranks.sum(), 1))
+    if n < FEWEST_PAIRS:
+        result["note"] = f"too few pairs for a test: {n}, {FEWEST_PAIRS} needed"
+    else:
+        result["p"] = float(scipy.stats.wilcoxon(changed).pvalue) if len(changed) else 1.0
+    return result
+
+
+def holm(p_values):
+    """Holm-Bonferroni adjusted p values.
+
+    Parameters
+    ----------
+    p_values : array (n,)
+        NaN (a test not made) stays NaN and is not counted.
+
+    Returns
+    -------
+    array (n,)
+
+    References
+    ----------
+    Holm, Scand J Stat 6:65 (1979).
+    """
+    p_values = np.asarray(p_values, dtype=float)
+    adjusted = np.full(p_values.shape, np.nan)
+    order = np.argsort(p_values)[: np.isfinite(p_values).sum()]
+    steps = p_values[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return adjusted
+
+
+def permutation_p(observed, null):
+    """Share of permutations that reach the observed value, the observed one counted among them.
+
+    Parameters
+    ----------
+    observed : array (...)
+        Observed value or values.
+    null : array (n, ...)
+        The same under n permutations.
+
+    Returns
+    -------
+    array (...)
+        One-sided, (1 + number >= observed) / (1 + n); NaN where the observed value is.
+
+    References
+    ----------
+    Phipson & Smyth, Stat Appl Genet Mol Biol 9:39 (2010).
+    """
+    observed, null = np.asarray(observed, dtype=float), np.asarray(null, dtype=float)
+    p = (1 + (null >= observed).sum(axis=0)) / (1 + len(null))
+    return np.where(np.isfinite(observed), p, np.nan)

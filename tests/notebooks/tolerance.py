@@ -1,0 +1,52 @@
+"""pytest plugin: nbval compares numbers within a tolerance instead of as text.
+
+1e-3 relative, 1e-4 absolute: results are float32 optimisations whose sums are ordered by the number
+of threads and the processor's vector width; the printed figures carry three to four digits. Whole numbers (ids, counts)
+must be the same.
+"""
+
+import math
+import re
+
+from nbval.plugin import IPyNbCell
+
+NUMBER = re.compile(r"(?<![\w.])[-+−]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+RELATIVE, ABSOLUTE = 1e-3, 1e-4
+
+
+def close(stored, computed):
+    """True if two texts are the same but for numbers, and those agree within the tolerance."""
+    if NUMBER.sub("#", stored) != NUMBER.sub("#", computed):
+        return False
+    pairs = zip(NUMBER.findall(stored), NUMBER.findall(computed))
+    return all(a == b or (_unit(a) and _unit(b) and math.isclose(
+        _value(a), _value(b), rel_tol=RELATIVE, abs_tol=max(ABSOLUTE, _unit(a)))) for a, b in pairs)
+
+
+def _value(text):
+    return float(text.replace(",", "").replace("−", "-"))
+
+
+def _unit(text):
+    """One step of the last decimal printed, since rounding may fall either way; 0 for integers."""
+    mantissa = re.split("[eE]", text)[0]
+    if "." not in mantissa:
+        return 0.0
+    exponent = int(text[len(mantissa) + 1:] or 0)
+    return 1.01 * 10.0 ** (exponent - len(mantissa.split(".")[1]))
+
+
+class Approximate(str):
+    """A text that equals another one if their numbers are close."""
+
+    def __eq__(self, other):
+        return close(str(self), str(other))
+
+    def __ne__(self, other):
+        return not self == other
+
+    __hash__ = str.__hash__
+
+
+_exact = IPyNbCell.sanitize
+IPyNbCell.sanitize = lambda self, text: Approximate(_exact(self, text)) if isinstance(text, str) else text

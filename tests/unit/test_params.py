@@ -1,0 +1,74 @@
+"""Every wrong declaration ends in one line that names the mend."""
+
+import pytest
+import yaml
+
+from lib.errors import InputError
+from lib.params import DEFAULTS, RANGES, load_params, notebook_parameters
+
+
+def declare(tmp_path, **changes):
+    path = tmp_path / "my.yml"
+    path.write_text(yaml.safe_dump({"name": "mine", **changes}))
+    return path
+
+
+def test_default_file_is_valid():
+    assert load_params()["name"] == "simulated"
+
+
+def test_a_file_names_only_what_it_changes(tmp_path):
+    params = load_params(declare(tmp_path, mei={"steps": 7}))
+    assert params["mei"] == load_params()["mei"] | {"steps": 7}
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({"structur": "VISp"}, "did you mean structure?"),
+    ({"mei": {"step": 3}}, "unknown key mei.step; did you mean steps?"),
+    ({"mei": {"steps": "many"}}, "mei.steps: expected int"),
+    ({"mei": {"steps": 0}}, "mei.steps: expected 1 to"),
+    ({"mei": 3}, "expected keys below it"),
+    ({"source": "simulate"}, "did you mean simulated?"),
+    ({"cnn": {"model": "v2"}}, "did you mean v1?"),
+    ({"units": "all"}, "units: expected `selected` or a list"),
+    ({"units": [1, 1]}, "named twice"),
+    ({"name": "../x"}, "plain folder name"),
+    ({"session": "x"}, "expects its seed"),
+    ({"source": "arrays"}, "needs its own `session:`"),
+    ({"source": "arrays", "session": {"counts": "no.npz", "images": "no.npz"}}, "no such file no.npz"),
+    ({"per_unit": {5: {"mei": {"stps": 3}}}}, "did you mean steps?"),
+    ({"per_unit": {5: {"cnn": {"folds": 3}}}}, "unknown key per_unit.5.cnn"),
+])
+def test_wrong_declarations(tmp_path, changes, message):
+    with pytest.raises(InputError) as error:
+        load_params(declare(tmp_path, **changes))
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_broken_yaml_names_the_line(tmp_path):
+    (tmp_path / "my.yml").write_text("name: a\nunits: [1, 2\n")
+    with pytest.raises(InputError, match="my.yml, line .: not valid YAML"):
+        load_params(tmp_path / "my.yml")
+
+
+def test_paths_are_relative_to_the_file(tmp_path):
+    (tmp_path / "c.npz").touch()
+    params = load_params(declare(tmp_path, source="arrays",
+                                 session={"counts": "c.npz", "images": "c.npz"}))
+    assert params["session"]["counts"] == str(tmp_path / "c.npz")
+
+
+def test_a_units_own_values_reach_only_its_notebook(tmp_path):
+    params = load_params(declare(tmp_path, per_unit={5: {"mei": {"steps": 9}}}))
+    assert notebook_parameters(params, "mei", 5)["steps"] == 9
+    assert notebook_parameters(params, "mei", 6)["steps"] == params["mei"]["steps"]
+    assert notebook_parameters(params, "gabor", 5) == notebook_parameters(params, "gabor", 6) | {
+        "unit_id": 5}
+
+
+def test_every_range_names_a_number_of_the_default_file():
+    content = yaml.safe_load(DEFAULTS.read_text())
+    for name in RANGES:
+        section, _, key = name.rpartition(".")
+        value = content[section][key] if section else content[key]
+        assert isinstance(value, (int, float)) and not isinstance(value, bool)
