@@ -43,9 +43,10 @@ rule report:
     input: "site/index.html", "units.csv"
 
 rule data:
-    input: needs("01_data", "counts", f"sources/{P['source']}",
-                 *(["simulation", "truth", "nwb"] if P["source"] == "simulated" else [])),
-           list(P["session"].values()) if isinstance(P["session"], dict) else []
+    input:
+        needs("01_data", "counts", f"sources/{P['source']}",
+        *(["simulation", "truth", "nwb"] if P["source"] == "simulated" else [])),
+        list(P["session"].values()) if isinstance(P["session"], dict) else []
     output: "notebooks/01_data.ipynb", "session.h5"
     params: p=given("data")
     shell: notebook("01_data")
@@ -94,16 +95,18 @@ rule metrics:
     shell: notebook("07_metrics", unit=True)
 
 rule population:
-    input: needs("08_population", "population", "statistics"), "session.h5", "rasterplot.json",
-           "oracle.csv", every("units/{unit}/metrics.json")
+    input:
+        needs("08_population", "population", "statistics"), "session.h5", "rasterplot.json",
+        "oracle.csv", every("units/{unit}/metrics.json")
     output: "notebooks/08_population.ipynb", "units.csv", "summary.json"
     params: p=given("population")
     shell: notebook("08_population")
 
 rule book:
-    input: str(ROOT / "lib/book.py"), str(ROOT / "_config.yml"),
-           [str(f) for f in sorted((ROOT / "book").rglob("*")) if f.is_file()],
-           "notebooks/01_data.ipynb", "notebooks/02_rasterplot.ipynb", "notebooks/03_oracle.ipynb",
-           "notebooks/08_population.ipynb", every("units/{unit}/07_metrics.ipynb"),
+    input:
+        str(ROOT / "lib/book.py"), str(ROOT / "_config.yml"),
+        [str(f) for f in sorted((ROOT / "book").rglob("*")) if f.is_file()],
+        "notebooks/01_data.ipynb", "notebooks/02_rasterplot.ipynb", "notebooks/03_oracle.ipynb",
+        "notebooks/08_population.ipynb", every("units/{unit}/07_metrics.ipynb"),
     output: "site/index.html"
     shell: f"{sys.executable} -m lib.book ."

@@ -64,3 +64,9 @@ def centre_of_mass(weights, *, x, y):
     """Return the weighted mean position (degrees) of a map on the grid x, y."""
     total = weights.sum()
     return float((weights * x).sum() / total), float((weights * y).sum() / total)
+
+
+def responses(member, images):
+    """Return one model's responses (n,) to images (n, h, w)."""
+    with torch.no_grad():
+        return member(torch.as_tensor(images, dtype=torch.float32)[:, None])[:, 0].numpy()

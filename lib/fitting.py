@@ -6,6 +6,7 @@
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,12 @@ import pandas as pd
 from lib import crossvalidation
 from lib.errors import InputError
 from lib.results import Stage, write_atomically, write_json
-from lib.session import load_session, required
+from lib.session import file_hash, load_session, required
 
 
 def fit_models(run_folder, *, model, baselines, folds, published_units, permutations, seed,
                progress=True):
-    """Cross-validate the chosen model and the baselines; a saved ensemble is loaded, not refitted.
+    """Cross-validate the chosen model and the baselines; what is saved is loaded, not fitted again.
 
     Parameters
     ----------
@@ -38,48 +39,90 @@ def fit_models(run_folder, *, model, baselines, folds, published_units, permutat
 
     Returns
     -------
-    DataFrame
+    scores : DataFrame
         A row a unit and model: `lib.crossvalidation.prediction_scores`, and `permutation_p`.
+    predictions : dict of dict
+        {kind: {unit_id: (images,) predicted counts}}.
     """
     run_folder = Path(run_folder)
     session = load_session(run_folder)
-    selected = json.loads(required(run_folder / "selected.json", "03_oracle").read_text())
-    kinds = {kind: session.unit_ids for kind in dict.fromkeys([model, *baselines])}
-    if published_units and "published" not in kinds and selected:
-        kinds["published"] = np.array(selected[:published_units])
-    tables = []
-    for kind, unit_ids in kinds.items():
-        columns = [session.unit_index(unit) for unit in unit_ids]
-        counts = session.counts[:, :, columns]
-        result = crossvalidation.load_or_fit(
-            run_folder / "models" / kind, session.images, counts, model=kind, folds=folds, seed=seed,
-            degrees_per_pixel=session.degrees_per_pixel, progress=progress)
+    data = file_hash(run_folder / "session.h5")
+    tables, predictions = [], {}
+    for kind, unit_ids in _units_by_kind(run_folder, session, model, baselines, published_units):
+        counts = session.counts[:, :, [session.unit_index(unit) for unit in unit_ids]]
+        key = {"kind": kind, "folds": folds, "seed": seed, "session": data,
+               "unit_ids": [int(unit) for unit in unit_ids]}
+        result = _saved(run_folder / "models" / kind, key)
+        if result is None:
+            result = crossvalidation.cross_validate(
+                session.images, counts, model=kind, folds=folds, seed=seed,
+                degrees_per_pixel=session.degrees_per_pixel, progress=progress)
+            crossvalidation.save_ensemble(run_folder / "models" / kind, result)
+            write_json(run_folder / "models" / kind / "key.json", key)
         scores = crossvalidation.prediction_scores(result.predictions, counts, seed=seed)
         scores["permutation_p"] = crossvalidation.permutation_null(
-            result.predictions, counts, permutations=permutations, seed=seed)
+            result.predictions, counts, permutations=permutations, seed=seed)["p"]
         scores.insert(0, "model", kind)
         scores.insert(0, "unit_id", unit_ids)
         tables.append(scores)
-    return pd.concat(tables, ignore_index=True)
+        predictions[kind] = dict(zip(unit_ids, result.predictions.T))
+    return pd.concat(tables, ignore_index=True), predictions
+
+
+def learning_curves(run_folder, unit_id):
+    """Return the learning curves of the published network of a unit, mean over folds, or None.
+
+    Returns
+    -------
+    dict of ndarray
+        epoch, train_loss, validation_loss, train_correlation, validation_correlation; folds that
+        stopped early are left out of the mean after their last epoch.
+    """
+    folder = Path(run_folder) / "models" / "published"
+    if not (folder / "key.json").exists():
+        return None
+    units = json.loads((folder / "key.json").read_text())["unit_ids"]
+    if unit_id not in units:
+        return None
+    histories = crossvalidation.load_ensemble(folder).histories(units.index(unit_id))
+    longest = max(len(h["epoch"]) for h in histories)
+    return {name: np.nanmean([np.pad(np.asarray(h[name], float), (0, longest - len(h[name])),
+                                     constant_values=np.nan) for h in histories], axis=0)
+            for name in histories[0]}
+
+
+def _units_by_kind(run_folder, session, model, baselines, published_units):
+    kinds = [(kind, session.unit_ids) for kind in dict.fromkeys([model, *baselines])]
+    selected = json.loads(required(run_folder / "selected.json", "03_oracle").read_text())
+    if published_units and "published" not in dict(kinds):
+        kinds.append(("published", np.array(selected[:published_units])))
+    return kinds
+
+
+def _saved(folder, key):
+    path = folder / "key.json"
+    if path.exists() and json.loads(path.read_text()) == key:
+        return crossvalidation.load_ensemble(folder)
+    path.unlink(missing_ok=True)
+    return None
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parameters", help="JSON text: arguments of fit_models")
     parameters = json.loads(parser.parse_args().parameters)
-    import time
     run_folder = Path(parameters.pop("run_folder"))
     stage = Stage("models", run_folder, None, parameters, time.time())
     stage.use(run_folder / "session.h5")
     try:
-        scores = fit_models(run_folder, **parameters)
+        scores, _ = fit_models(run_folder, **parameters)
     except InputError as error:
         sys.exit(f"models: {error}")
-    write_json(run_folder / "models" / "models.json",
-               {"scalars": {}, "provenance": stage.provenance()})
+    provenance = stage.provenance()
+    write_json(run_folder / "models" / "models.json", {"scalars": {}, "provenance": provenance})
     write_atomically(run_folder / "models" / "scores.csv",
                      lambda path: scores.to_csv(path, index=False))
-    print(f"models: done ({stage.provenance()['seconds']:.0f} s)", flush=True)
+    print(f"models: done ({provenance['seconds']:.0f} s)", flush=True)
 
 
 if __name__ == "__main__":

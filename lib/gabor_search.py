@@ -22,7 +22,7 @@ GRIDS = {   # positions (across, down), orientations, frequencies, phases, sigma
     "coarse": ((8, 6), 8, 4, 4, (0.4,)),                # 6,144
 }
 FREQUENCIES = (0.02, 0.16)      # cycles/degree: the range of mouse visual cortex
-CLIP_STEPS = 8
+CLIP_STEPS = 7
 
 
 @dataclasses.dataclass
@@ -106,15 +106,22 @@ def render_gabors(parameters, shape, *, degrees_per_pixel):
     -------
     (n, h, w) tensor
     """
-    gx, gy = (torch.tensor(g.copy(), dtype=parameters.dtype)
-              for g in pixel_grid(shape, degrees_per_pixel=degrees_per_pixel))
-    x, y, orientation, frequency, phase, sigma, aspect = parameters[:, :, None, None].unbind(1)
-    theta = torch.deg2rad(orientation)
-    dx, dy = gx - x, gy - y
-    across = dx * theta.cos() + dy * theta.sin()
-    along = (dy * theta.cos() - dx * theta.sin()) / aspect
-    window = torch.exp((across**2 + along**2) / (-2 * sigma**2))
-    return window * torch.cos(2 * torch.pi * (frequency * across + phase))
+    gx, gy = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
+    x, y, orientation, frequency, phase, sigma, aspect = parameters.unbind(1)
+    dx = torch.tensor(gx[0].copy(), dtype=parameters.dtype) - x[:, None]
+    dy = torch.tensor(gy[:, 0].copy(), dtype=parameters.dtype) - y[:, None]
+    cos, sin = torch.deg2rad(orientation).cos(), torch.deg2rad(orientation).sin()
+    # exponent and phase are sums of few products of a row and a column: low-rank matrices
+    across, along = 0.5 / sigma**2, 0.5 / (sigma * aspect) ** 2
+    a, b, c = ((across * cos**2 + along * sin**2)[:, None], (across * sin**2 + along * cos**2)[:, None],
+               (2 * (across - along) * sin * cos)[:, None])
+    one_x, one_y = torch.ones_like(dx), torch.ones_like(dy)
+    exponent = torch.stack([one_y, b * dy**2, c * dy], 2) @ torch.stack([a * dx**2, one_x, dx], 1)
+    turn = 2 * torch.pi * frequency[:, None]
+    shift = 2 * torch.pi * phase[:, None]
+    angle = (torch.stack([one_y, turn * sin[:, None] * dy + shift], 2)
+             @ torch.stack([turn * cos[:, None] * dx, one_x], 1))
+    return torch.exp(-exponent) * torch.cos(angle)
 
 
 def at_mean_contrast(patterns, *, mean, contrast, weight, value_range):
@@ -124,8 +131,7 @@ def at_mean_contrast(patterns, *, mean, contrast, weight, value_range):
     ----------
     patterns : (n, h, w) tensor
     mean, contrast : float
-    weight : (h, w) or (n, h, w) tensor
-        The mask.
+    weight : (h, w) tensor, or (1, 1) for no mask
     value_range : (low, high)
 
     Returns
@@ -133,35 +139,34 @@ def at_mean_contrast(patterns, *, mean, contrast, weight, value_range):
     (n, 1, h, w) tensor
     """
     low, high = value_range[0] - mean, value_range[1] - mean
-    weight = weight.expand_as(patterns)
-    share = _mean(weight)
+    share = weight.mean()
     pattern = weight * (patterns - _mean(patterns * weight) / share)
     pattern = pattern * (contrast / _rms(pattern))
     clips = (pattern.detach().amin((1, 2)) < low) | (pattern.detach().amax((1, 2)) > high)
     if clips.any():
-        part, w = pattern[clips], weight[clips]
-        gain, offset = _clipping(part.detach(), w, share[clips], contrast, low, high)
-        part = (gain * part + offset * w).clamp(low, high)
-        part = (part - w * _mean(part) / share[clips]) * (contrast / _rms(part))
+        part = pattern[clips]
+        gain, offset = _clipping(part.detach(), weight, share, contrast, low, high)
+        part = (gain * part + offset * weight).clamp(low, high)
+        part = part * (contrast / _rms(part))
         pattern = pattern.index_put((clips,), part.clamp(low, high))
     return mean + pattern[:, None]
 
 
 def _clipping(pattern, weight, share, contrast, low, high):
-    """Gain and offset with which clipped patterns have mean 0 and the contrast."""
-    gain, offset = torch.ones_like(share), torch.zeros_like(share)
+    """Gain and offset with which clipped patterns have mean 0 and the contrast (secant steps)."""
+    log_gain = torch.zeros(len(pattern), 1, 1)
+    offset, slope = torch.zeros_like(log_gain), torch.full_like(log_gain, 0.7)
+    last, change = None, None
     for _ in range(CLIP_STEPS):
-        raw = gain * pattern + offset * weight
-        shown = raw.clamp(low, high)
-        free = shown == raw
-        offset = offset - _mean(shown) / torch.maximum(_mean(weight * free), 0.02 * share)
-        raw = gain * pattern + offset * weight
-        shown = raw.clamp(low, high)
-        power = _mean(shown**2)
-        moving = _mean(shown**2 * (shown == raw)) / power
-        step = (contrast / power.sqrt()) ** (1 / moving.clamp_min(0.1))
-        gain, offset = (gain * step).clamp_max(1e6), offset * step
-    return gain, offset
+        shown = (log_gain.exp() * pattern + offset * weight).clamp(low, high)
+        missing = (contrast / _rms(shown)).log()
+        if last is not None:
+            measured = ((last - missing) / change).clamp(0.1, 1)
+            slope = torch.where(change.abs() > 1e-3, measured, slope)
+        last, change = missing, missing / slope
+        log_gain = log_gain + change
+        offset = (offset - _mean(shown) / share) * change.exp()
+    return log_gain.exp(), offset
 
 
 def _mean(images):
@@ -169,7 +174,9 @@ def _mean(images):
 
 
 def _rms(images):
-    return images.square().mean((1, 2), keepdim=True).sqrt().clamp_min(1e-7)
+    n = images.shape[-2] * images.shape[-1]
+    norm = torch.linalg.vector_norm(images, dim=(1, 2), keepdim=True)
+    return (norm / n**0.5).clamp_min(1e-7)
 
 
 def _predict(model, images):
@@ -225,7 +232,7 @@ def best_gabor(model, shape, *, degrees_per_pixel, mean, contrast, mask=None,
     """
     _set_eval(model)
     table = gabor_grid(shape, degrees_per_pixel=degrees_per_pixel, grid=grid, mask=mask)
-    weight = torch.ones(shape) if mask is None else torch.tensor(np.asarray(mask, np.float32))
+    weight = torch.ones(1, 1) if mask is None else torch.tensor(np.asarray(mask, np.float32))
     grid_parameters = torch.tensor(table.to_numpy(), dtype=torch.float32)
 
     def images(parameters):
@@ -321,7 +328,7 @@ def _ascend(model, starts, images, bounds, steps, batch_size, bar):
 
 def _canonical(parameters):
     """DataFrame with orientation in [0, 180) and phase in [0, 1), the same images."""
-    table = pd.DataFrame(np.atleast_2d(parameters), columns=PARAMETERS)
+    table = pd.DataFrame(np.atleast_2d(parameters).copy(), columns=PARAMETERS)
     half_turns = np.floor(table.orientation / 180)
     table["phase"] = np.where(half_turns % 2 == 1, -table.phase, table.phase) % 1
     table["orientation"] %= 180

@@ -334,7 +334,7 @@ def _orientation_vector(response, orientation):
     angle = 2 * np.deg2rad(orientation)
     design = np.stack([np.ones_like(angle), np.cos(angle), np.sin(angle)], axis=1)
     a, c, s = np.moveaxis(response @ np.linalg.pinv(design).T, -1, 0)
-    ratio = np.divide(np.hypot(c, s), a, out=np.full(np.shape(a), np.nan), where=a > 0)
+    ratio = np.hypot(c, s) / np.where(a > 0, a, np.nan)
     return np.rad2deg(np.arctan2(s, c)) / 2 % 180, ratio
 
 
@@ -422,7 +422,7 @@ def grating_tuning(counts, presentations, *, resamples=200, level=0.95, seed=0):
         samples, _ = _orientation_vector(
             resampled.reshape(-1, *shape)[:, :, f].mean(axis=2), orientation)
         at = mean.reshape(-1, shape[2])[mean.mean(axis=2).argmax()]
-        harmonic = 2 * np.mean(at * np.exp(-2j * np.pi * phase))
+        harmonic = 2 * np.mean(at * np.exp(2j * np.pi * phase))
         rows.append([best, *_circular_interval(samples, best, level), amplitude / 2, frequency[f],
                      np.angle(harmonic) / (2 * np.pi) % 1, np.abs(harmonic) / at.mean()
                      if at.mean() > 0 else np.nan, mean.max()])

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from lib import mei
+from lib import ensemble, mei
 from lib.truth import TrueUnits
 
 
@@ -17,8 +16,7 @@ def load_truth(run_folder, unit_id):
 
 def true_responses(truth, images):
     """Return the expected counts (n,) of one true unit to images (n, h, w)."""
-    with torch.no_grad():
-        return truth(torch.as_tensor(np.asarray(images), dtype=torch.float32)[:, None])[:, 0].numpy()
+    return ensemble.responses(truth, images)
 
 
 def optimum(truth, shape, *, mean, contrast, seed=0):

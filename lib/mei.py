@@ -170,7 +170,8 @@ def most_inhibiting_input(
 
 
 def diverse_exciting_inputs(
-    model, mei, *, number=4, fraction=0.85, steps=200, batch_size=32, seed=0, progress=False
+    model, mei, *, number=4, fraction=0.85, starts=3, steps=200, batch_size=32, seed=0,
+    progress=False,
 ):
     """Per unit a set of images that drive it nearly as well as its MEI and differ most.
 
@@ -189,6 +190,9 @@ def diverse_exciting_inputs(
         Images in a set, the MEI included.
     fraction : float
         Of the MEI's response.
+    starts : int
+        Starts of every image (the one before it, its contrast reversed, and white noise); the
+        best is kept.
 
     Returns
     -------
@@ -200,21 +204,26 @@ def diverse_exciting_inputs(
         With the images before it; the first entry is 1.
     """
     best = mei.best_images
+    shape, rows = best.shape[1:], torch.arange(len(best)).repeat_interleave(starts)
     constraint = {"mean": float(best[0].mean(dtype=np.float64)),
                   "contrast": float(best[0].std(dtype=np.float64)),
                   "value_range": mei.value_range}
-    check_model(model, best.shape[1:], units=mei.units, **constraint)
+    check_model(model, shape, units=mei.units, **constraint)
     known = torch.as_tensor(best)[:, None]
     goal = fraction * torch.as_tensor(mei.best_responses)
+    drive = _Response(model, torch.as_tensor(mei.units)[rows], 1.0, batch_size)
+    # relative to the penalty at the start, which is far larger than a correlation
+    settings = _Settings(steps=steps, tolerance=1e-6)
     correlation = [torch.ones(len(best))]
     for k in range(1, number):
-        drive = _Response(model, torch.as_tensor(mei.units), 1.0, batch_size)
-        noise = constraint["contrast"] * _noise(1, best.shape[1:], seed=seed + k)
-        x, _ = project(known[:, :1] + noise, **constraint)
-        objective = _Diversity(drive, known, goal, constraint)
-        x = _ascend(objective, x, constraint, _Settings(steps=steps), progress).images
-        correlation.append(objective.correlations(x, torch.arange(len(x))).amax(1))
-        known = torch.cat([known, x], 1)
+        x = _noise(starts, shape, seed=seed + k).repeat(len(best), 1, 1, 1)
+        x[::starts] = -known[:, -1:]
+        x, _ = project(x, **constraint)
+        objective = _Diversity(drive, known[rows], goal[rows], constraint)
+        run = _ascend(objective, x, constraint, settings, progress)
+        won = torch.arange(0, len(rows), starts) + run.values.reshape(-1, starts).argmax(1)
+        correlation.append(objective.correlations(run.images[won], won).amax(1))
+        known = torch.cat([known, run.images[won]], 1)
     images = known.numpy()
     return images, _own_responses(model, images, mei.units, batch_size), (
         torch.stack(correlation, 1).numpy())
@@ -392,9 +401,15 @@ def _frequency(shape) -> torch.Tensor:
     return f
 
 
-def _tangent(direction, deviation):
-    """Take the mean and the part along `deviation` out of `direction`; scale to RMS 1."""
-    direction = direction - direction.mean((1, 2, 3), keepdim=True)
+def _tangent(direction, deviation, free):
+    """Part of `direction` that changes, over the free pixels, neither mean nor contrast; RMS 1."""
+    number = free.sum((1, 2, 3), keepdim=True).clamp_min(1)
+
+    def centred(x):
+        x = x * free
+        return x - x.sum((1, 2, 3), keepdim=True) / number * free
+
+    direction, deviation = centred(direction), centred(deviation)
     along = (direction * deviation).sum((1, 2, 3), keepdim=True)
     norm = deviation.square().sum((1, 2, 3), keepdim=True).clamp_min(1e-20)
     return _unit_rms(direction - along / norm * deviation)
@@ -404,11 +419,16 @@ def _unit_rms(images):
     return images / images.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-20)
 
 
-def _ascent_direction(gradient, images, weights):
-    """Smooth the tangential gradient in Fourier space; it stays a direction of ascent."""
-    deviation = images - images.mean((1, 2, 3), keepdim=True)
-    spectrum = torch.fft.rfft2(_tangent(gradient, deviation)) * weights
-    return _tangent(torch.fft.irfft2(spectrum, s=images.shape[-2:]), deviation)
+def _ascent_direction(gradient, images, weights, value_range):
+    """Smooth the tangential gradient in Fourier space; it stays a direction of ascent.
+
+    Pixels at a bound that the gradient pushes against are held.
+    """
+    deviation, (low, high) = images - images.mean((1, 2, 3), keepdim=True), value_range
+    slope = _tangent(gradient, deviation, torch.ones_like(images, dtype=torch.bool))
+    free = ~(((images >= high) & (slope > 0)) | ((images <= low) & (slope < 0)))
+    spectrum = torch.fft.rfft2(_tangent(gradient, deviation, free)) * weights
+    return _tangent(torch.fft.irfft2(spectrum, s=images.shape[-2:]), deviation, free)
 
 
 @dataclass(frozen=True)
@@ -476,7 +496,8 @@ def _ascend(objective, images, constraint, settings, progress) -> _Run:
     for step in tqdm(steps, desc="optimising images", disable=not progress):
         weights, blur_over = settings.weights(step, frequency)
         now, length = run.images[run.active], size[run.active] * constraint["contrast"]
-        direction = _ascent_direction(run.gradients[run.active], now, weights)
+        direction = _ascent_direction(
+            run.gradients[run.active], now, weights, constraint["value_range"])
         trial, ok = project(now + length * direction, **constraint)
         better = run.accept(trial, *objective(trial, run.active), ok)
         size[run.active] *= torch.where(better, 1.5, 0.5)[:, None, None, None]

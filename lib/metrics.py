@@ -28,11 +28,28 @@ def local_contrast(image, *, degrees_per_pixel, sigma=3.0):
     -------
     (h, w) array
     """
-    image = np.asarray(image, dtype=float)
+    image = np.asarray(image, dtype=float) - np.mean(image)
     blur = sigma / degrees_per_pixel
     mean = ndimage.gaussian_filter(image, blur)
     square = ndimage.gaussian_filter(image**2, blur)
     return np.sqrt(np.maximum(square - mean**2, 0))
+
+
+def contrast_mask(image, *, degrees_per_pixel, threshold=0.1):
+    """Region of a stimulus on grey: where its local contrast exceeds a share of the largest.
+
+    Parameters
+    ----------
+    image : (h, w) array
+    degrees_per_pixel : float
+    threshold : float
+
+    Returns
+    -------
+    (h, w) array of 0 and 1
+    """
+    local = local_contrast(image, degrees_per_pixel=degrees_per_pixel)
+    return (local > threshold * local.max()).astype(float)
 
 
 def analysis_disk(image, *, mask, degrees_per_pixel):

@@ -172,8 +172,8 @@ def _add_presentations(file, presentations):
             rows = rows.assign(size=SIZES[name])
         if name == "gabors":
             rows = rows.assign(phase=DRIFTING_PHASE)
-        columns = [VectorData(name=c, description=c, data=rows[c].tolist() if rows[c].dtype == object
-                              else rows[c].to_numpy()) for c in rows]
+        columns = [VectorData(name=c, description=c, data=values.tolist() if values.dtype == object
+                              else values.to_numpy()) for c, values in rows.items()]
         file.add_time_intervals(TimeIntervals(
             name=f"{name}_presentations", columns=columns,
             description=f"Presentation times and stimuli details for '{name}' stimuli."))

@@ -59,7 +59,7 @@ def units_table(run_folder, *, oracle, scores, structure, model, truth_kinds=Non
         if error:
             failed[int(unit)] = error
     units = pd.DataFrame.from_dict(results, orient="index")
-    for name in set(units) & set(COLUMNS + EXTRA) - set(table):
+    for name in set(units) & set(COLUMNS[1:] + EXTRA) - set(table):
         table[name] = units[name]
     if truth_kinds is not None:
         table["truth_kind"] = truth_kinds
@@ -107,6 +107,7 @@ def sentence(row, first, second, *, alpha=0.05, unit=""):
     unit : str
         Of the values.
     """
+    first = first[0].upper() + first[1:]
     if row.n == 0:
         return f"{first} and {second} could not be compared: no unit has both."
     size = (f"median difference {row.median_difference:+.3f}{unit}, 95 % interval "
@@ -115,9 +116,9 @@ def sentence(row, first, second, *, alpha=0.05, unit=""):
         return f"{first} and {second}: {size}; too few units for a test."
     test = f"Wilcoxon p = {row.p_holm:.2g} after Holm's correction, effect size {row.effect_size:+.2f}"
     if row.p_holm >= alpha:
-        return f"No difference between {first} and {second} was found ({size}; {test})."
+        return f"No difference between {first[0].lower() + first[1:]} and {second} was found ({size}; {test})."
     direction = "exceeds" if row.effect_size > 0 else "falls below"
-    return f"{first[0].upper()}{first[1:]} {direction} {second} ({size}; {test})."
+    return f"{first} {direction} {second} ({size}; {test})."
 
 
 def _unit_results(folder):

@@ -1,9 +1,10 @@
 """Make the report of a run.
 
-    python -m lib.report [PARAMS.yml] [--cores N] [--profile FOLDER] [--target NAME ...]
+    python -m lib.report [PARAMS.yml] [--notebook 05_mei] [--unit ID] [--cores N] [--profile FOLDER]
 """
 
 import argparse
+import fcntl
 import json
 import os
 import subprocess
@@ -12,11 +13,11 @@ import time
 from pathlib import Path
 
 from lib.errors import InputError
-from lib.params import DEFAULTS, ROOT, load_params, run_folder
+from lib.params import DEFAULTS, ROOT, load_params, nearest, run_folder
 from lib.results import NOTEBOOK
 
 
-def make_report(params_file, *, cores, targets=(), profile=None):
+def make_report(params_file, *, cores, notebook=None, unit=None, profile=None):
     """Run the pipeline for one declaration; returns the exit code.
 
     Parameters
@@ -25,26 +26,31 @@ def make_report(params_file, *, cores, targets=(), profile=None):
         The declaration (see params.yml).
     cores : int
         Processes at once.
-    targets : sequence of str
-        Files inside build/<name>/ to make; none: the whole report.
+    notebook : str, optional
+        Execute this notebook again, such as 05_mei (with `unit` from 04 on), and what it needs.
+    unit : int, optional
+        Without `notebook`: every stage of this unit. Neither: the whole report.
     profile : Path, optional
         Snakemake profile, such as profiles/slurm.
     """
     params = load_params(params_file)
+    targets = _targets(notebook, unit)
     folder = run_folder(params)
     folder.mkdir(parents=True, exist_ok=True)
+    lock = _lock(folder)
     forget_failures(folder)
     started = time.time()
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT),
-                                "PYTHONHASHSEED": "0", "MPLBACKEND": "agg"}
-    command = [sys.executable, "-m", "snakemake", *targets, "--snakefile", str(ROOT / "Snakefile"),
+                                "PYTHONHASHSEED": "0"}
+    command = [sys.executable, "-m", "snakemake", *targets, *(["--forcerun", *targets] if notebook
+               else []), "--snakefile", str(ROOT / "Snakefile"),
                "--directory", str(folder), "--cores", str(cores), "--config",
-               f"params={Path(params_file).resolve()}", "--keep-going", "--rerun-incomplete",
-               "--quiet", "all", "--nolock"]
+               f"params={Path(params_file).resolve()}"]
     if profile:
         command += ["--profile", str(profile)]
     print(f"run {params['name']}: {folder}", flush=True)
     code = subprocess.run(command, env=environment, cwd=ROOT).returncode
+    lock.close()
     failed = failures(folder)
     print(stage_times(folder, since=started))
     for unit, stage, message in failed:
@@ -52,6 +58,31 @@ def make_report(params_file, *, cores, targets=(), profile=None):
     if code == 0 and not targets:
         print(f"the book: {folder / 'site' / 'index.html'} ({time.time() - started:.0f} s)")
     return code or int(bool(failed))
+
+
+def _lock(folder):
+    """Return an open file that no other run of this folder can open so; the system frees it."""
+    lock = open(folder / ".lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise InputError(f"{folder} is being made by another `make report`; wait for it, or give "
+                         "this run another `name`") from None
+    return lock
+
+
+def _targets(notebook, unit):
+    """Return the files to make, paths inside build/<name>/."""
+    names = list(NOTEBOOK.values())
+    if notebook and notebook not in names:
+        raise InputError(f"NB={notebook}: no such notebook; {nearest(notebook, names)}")
+    of_unit = notebook in names[3:7]
+    if notebook and of_unit != (unit is not None):
+        raise InputError(f"NB={notebook} " + ("needs UNIT=unit_id" if of_unit else "takes no UNIT"))
+    if unit is not None:
+        return [f"units/{unit}/{notebook or names[6]}.ipynb"]
+    return [f"notebooks/{notebook}.ipynb"] if notebook else []
 
 
 def failures(folder):
@@ -95,10 +126,12 @@ def main():
     parser.add_argument("params", nargs="?", type=Path, default=DEFAULTS)
     parser.add_argument("--cores", type=int, default=os.cpu_count())
     parser.add_argument("--profile", type=Path)
-    parser.add_argument("--target", nargs="*", default=())
+    parser.add_argument("--notebook")
+    parser.add_argument("--unit", type=int)
     arguments = parser.parse_args()
     try:
-        code = make_report(arguments.params, cores=arguments.cores, targets=arguments.target,
+        code = make_report(arguments.params, cores=arguments.cores,
+                           notebook=arguments.notebook, unit=arguments.unit,
                            profile=arguments.profile)
     except InputError as error:
         print(error, file=sys.stderr)

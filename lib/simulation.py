@@ -1,5 +1,7 @@
 """A simulated session: natural-like images and movies, presentations in blocks, spikes."""
 
+import copy
+
 import numpy as np
 import pandas as pd
 import torch
@@ -48,7 +50,7 @@ def dead_leaves(n, shape=IMAGE_SHAPE, *, rng, leaves=300):
 
 def _leaf_scene(shape, rng, leaves):
     """One dead-leaves scene of arbitrary luminance, leaves painted over one another."""
-    rows, columns = np.arange(shape[0], dtype=np.float32), np.arange(shape[1], dtype=np.float32)
+    rows, columns = np.arange(shape[0]), np.arange(shape[1])
     texture, scene = one_over_f(shape, rng), one_over_f(shape, rng)
     low, high = np.exp(rng.uniform(np.log(2), np.log(7))), 0.4 * IMAGE_SHAPE[0]
     size = (low**-2 + rng.random(leaves) * (high**-2 - low**-2)) ** -0.5   # p(r) ~ r^-3
@@ -71,11 +73,11 @@ def _leaf_scene(shape, rng, leaves):
 
 
 def one_over_f(shape, rng):
-    """Noise (h, w) whose amplitude falls as 1/f; mean 0, SD 1; float32."""
+    """Noise (h, w) whose amplitude falls as 1/f; mean 0, SD 1."""
     frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1]))
     frequency[0, 0] = np.inf
     noise = np.fft.irfft2(np.fft.rfft2(rng.normal(size=shape)) / frequency, shape)
-    return (noise / noise.std()).astype(np.float32)
+    return noise / noise.std()
 
 
 def movie(n_frames, shape=IMAGE_SHAPE, *, rng, shot=60):
@@ -103,8 +105,8 @@ def movie(n_frames, shape=IMAGE_SHAPE, *, rng, shot=60):
         zoom = np.linspace(*rng.uniform(0.7, 1.3, 2), shot)[:len(progress)]
         middle = np.array(scene.shape)[:, None] / 2 + ends[0] + (ends[1] - ends[0]) * progress
         points = middle[:, :, None, None] + zoom[:, None, None] * grid[:, None]
-        frames.append(ndimage.map_coordinates(scene, points, order=1, mode="reflect"))
-    return np.concatenate(frames)
+        frames.append(ndimage.map_coordinates(scene, points, float, order=1, mode="reflect"))
+    return np.round(np.concatenate(frames)).astype(np.uint8)
 
 
 def timeline(*, rng, images=118, scene_repeats=50, gabor_repeats=15, grating_repeats=50,
@@ -204,6 +206,7 @@ def expected_counts(units, presentations, *, images, movies):
     -------
     (presentations, units) float array; presentations of another length than 0.25 s in proportion
     """
+    units = copy.deepcopy(units).double()    # in float32, Poisson draws differ between machines
     shape = images.shape[1:]
     counts = np.repeat(_respond(units, np.full((1, *shape), GREY)), len(presentations), 0)
     for name, rows in presentations.reset_index(drop=True).groupby("stimulus_name"):
@@ -239,7 +242,7 @@ def _gabor_frames(row, shape, scene_height):
 
 def _respond(units, frames):
     with torch.no_grad():
-        batches = torch.from_numpy(np.asarray(frames, np.float32))[:, None].split(200)
+        batches = torch.from_numpy(np.asarray(frames, float))[:, None].split(200)
         return np.concatenate([units(batch).numpy() for batch in batches])
 
 

@@ -221,7 +221,7 @@ def set_mean_contrast(images, *, mean, contrast, mask=None, value_range=(0.0, 1.
     if weight.sum() <= 0:
         raise ValueError("the mask is empty; give one with at least two pixels above 0")
     pattern = weight * (images - _mean(images * weight) / weight.mean())
-    if np.any(_rms(pattern) <= 1e-9 * (1 + np.abs(images).max())):
+    if np.any(_rms(pattern) <= 1e-9 * np.abs(images).max(axis=(-2, -1), keepdims=True)):
         raise ValueError("an image is flat under the mask and cannot be given a contrast")
     pattern *= contrast / _rms(pattern)
     shown = np.clip(pattern, low - mean, high - mean)

@@ -35,16 +35,16 @@ from lib import stimuli
 
 KINDS = {"simple": 12, "complex": 10, "simple_normalised": 4, "complex_normalised": 4, "corner": 4,
          "two_subunit": 4, "spot": 4, "untuned": 4, "silent": 2}
-SCENE_HEIGHT = 94.8        # degrees: 918 screen pixels of 0.10327 (AllenSDK BrainObservatoryMonitor)
+SCENE_HEIGHT = 94.8       # degrees: 918 screen pixels of 0.10327 (AllenSDK BrainObservatoryMonitor)
 NATURAL_OUTPUT = 0.055     # SD over natural images of (output x spatial frequency), luminance
 NATURAL_CONTRAST = 0.2     # typical local contrast (RMS) of natural images
 POOL = 3.0                 # the normalisation pool's sigma over the filter's
-PREFERRED_CONTRAST = 0.05  # full-field RMS contrast at which the optimum of normalised units is given
+PREFERRED_CONTRAST = 0.05  # RMS over the image, at which normalised units' optimum is given
 PAIRS = ("corner", "two_subunit")
 
 
 class TrueUnits(nn.Module):
-    """Expected spike counts of model neurons; differentiable.
+    """Expected spike counts of model neurons; differentiable; float32 (`.double()` for float64).
 
     Parameters
     ----------
@@ -65,9 +65,9 @@ class TrueUnits(nn.Module):
         self.table = table
         self.scene_height = scene_height
         self._rendered = {}
+        normalised = np.flatnonzero(table.truth_kind.str.endswith("_normalised"))
         for name in ("baseline", "gain", "exponent"):
             self.register_buffer(name, torch.tensor(table[name].to_numpy(np.float32)))
-        normalised = np.flatnonzero(table.truth_kind.str.endswith("_normalised"))
         semisaturation = table.semisaturation.to_numpy(np.float32)[normalised]
         energy = table.truth_kind.str.startswith("complex").to_numpy(bool)
         self.register_buffer("normalised", torch.tensor(normalised))
@@ -86,8 +86,8 @@ class TrueUnits(nn.Module):
         -------
         (n, units) tensor
         """
-        filters, pools = self._filters(tuple(images.shape[-2:]))
-        flat = images.flatten(1).float()
+        filters, pools = self._filters(tuple(images.shape[-2:]), self.gain.dtype)
+        flat = images.flatten(1).to(self.gain.dtype)
         a, b = (flat @ filters.T).chunk(2, dim=1)
         drive = self._combine(a, b)
         if len(self.normalised):
@@ -201,17 +201,19 @@ class TrueUnits(nn.Module):
             return cls(pd.DataFrame(columns, index=unit_ids),
                        scene_height=float(file.attrs["scene_height"]))
 
-    def _filters(self, shape):
-        if shape not in self._rendered:
-            grid = dict(degrees_per_pixel=self.scene_height / shape[0])
-            filters = render_filters(self.table, shape, **grid)
-            scale = grid["degrees_per_pixel"] / NATURAL_OUTPUT
-            filters *= scale * self.table.spatial_frequency.fillna(0).to_numpy()[:, None, None]
-            pools = render_pools(self.table.iloc[self.normalised.tolist()], shape, **grid)
-            self._rendered[shape] = (torch.tensor(filters, dtype=torch.float32).flatten(2)
-                                     .flatten(0, 1),
-                                     torch.tensor(pools, dtype=torch.float32).flatten(1))
-        return self._rendered[shape]
+    def _filters(self, shape, dtype):
+        """Filters (2 x units, pixels) that give outputs in natural units, pools (n, pixels)."""
+        if (shape, dtype) not in self._rendered:
+            dpp = self.scene_height / shape[0]
+            filters = render_filters(self.table, shape, degrees_per_pixel=dpp)
+            frequency = self.table.spatial_frequency.fillna(0).to_numpy()[:, None, None]
+            filters *= dpp * frequency / NATURAL_OUTPUT
+            pools = render_pools(self.table.iloc[self.normalised.tolist()], shape,
+                                 degrees_per_pixel=dpp)
+            self._rendered[shape, dtype] = tuple(
+                torch.tensor(a.reshape(-1, shape[0] * shape[1]), dtype=dtype)
+                for a in (filters, pools))
+        return self._rendered[shape, dtype]
 
     def _combine(self, a, b):
         up_a, up_b = a.relu(), b.relu()
@@ -240,9 +242,8 @@ def render_filters(table, shape, *, degrees_per_pixel):
     -------
     (2, units, h, w) array
     """
-    t = table.fillna({"distance": 0.0, "direction": 0.0, "phase": 0.0, "orientation_a": 0.0})
-    t = t.fillna({"x": 0.0, "y": 0.0, "sigma": 1.0, "spatial_frequency": 0.0,
-                  "orientation_b": t.orientation_a})
+    t = table.fillna({"sigma": 1.0} | dict.fromkeys(
+        ["x", "y", "phase", "spatial_frequency", "orientation_a", "orientation_b"], 0.0))
     dx = t.distance / 2 * np.cos(np.deg2rad(t.direction))
     dy = t.distance / 2 * np.sin(np.deg2rad(t.direction))
     spot = (t.truth_kind == "spot").to_numpy()
@@ -355,6 +356,7 @@ def _draw_unit(kind, rank, rng):
     if spot:
         row |= dict(orientation=np.nan)
     if kind in ("untuned", "silent"):
-        row |= dict.fromkeys(["x", "y", "orientation", "spatial_frequency", "phase", "sigma"], np.nan)
+        row |= dict.fromkeys(["x", "y", "orientation", "orientation_a", "orientation_b",
+                              "spatial_frequency", "phase", "sigma"], np.nan)
         row |= dict(gain=0.0, baseline=rng.uniform(0.5, 3.0) if kind == "untuned" else 0.0)
     return row

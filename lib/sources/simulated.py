@@ -112,7 +112,7 @@ def _make(seed, parameters, *, folder, fingerprint):
     frames = {"images": simulation.dead_leaves(parameters["images"], rng=rng)} | {
         name: simulation.movie(int(shown[name]) + 1, rng=rng)
         for name in ("natural_movie_one", "natural_movie_three") if name in shown}
-    movies = {name: movie / np.float32(255) for name, movie in frames.items()}
+    movies = {name: movie / 255 for name, movie in frames.items()}
     expected = simulation.expected_counts(units, presentations, images=movies.pop("images"),
                                           movies=movies)
     gain = simulation.shared_gain(presentations.start_time.to_numpy(), rng=rng)

@@ -76,7 +76,7 @@ def test_clipped_filter_where_the_range_is_short():
     assert image.max() == 1 and image.min() >= 0
     assert image.std(dtype=float) == pytest.approx(0.13, abs=2e-5)
     free = (image < 1) & (image > 0)
-    assert correlation(image[free], spot[free]) > 0.995
+    assert correlation(image[free], spot[free]) > 0.98
 
 
 def test_every_image_has_mean_contrast_and_range():
@@ -116,10 +116,10 @@ def test_trace_is_the_response_and_never_falls():
 def test_same_seed_same_image_bit_for_bit():
     """Fault: noise from the global generator, or an order that depends on memory."""
     model = Energy([patch(), patch(phase=0.25), patch(90), patch(90, phase=0.25)])
-    first = mei.most_exciting_input(model, SHAPE, seed=3, **LIMITS)
+    first = mei.most_exciting_input(model, SHAPE, seed=3, steps=20, **LIMITS)
     torch.manual_seed(99)
-    again = mei.most_exciting_input(model, SHAPE, seed=3, **LIMITS)
-    other = mei.most_exciting_input(model, SHAPE, seed=4, **LIMITS)
+    again = mei.most_exciting_input(model, SHAPE, seed=3, steps=20, **LIMITS)
+    other = mei.most_exciting_input(model, SHAPE, seed=4, steps=20, **LIMITS)
     assert np.array_equal(first.images, again.images)
     assert not np.array_equal(first.images[:, 0], other.images[:, 0])
 
@@ -167,7 +167,7 @@ def test_isotropic_unit_gets_a_round_image_and_published_does_not():
     unit = mei.IsotropicUnit((60, 77)).eval()
     start = np.random.default_rng(0).random((60, 77))
     ours = mei.most_exciting_input(unit, (60, 77), mean=0.45, contrast=0.05).images[0]
-    theirs = mei.published_mei(unit, start, steps=300).image
+    theirs = mei.published_mei(unit, start, steps=200).image
     index = [metrics.symmetry_index(i, 1, degrees_per_pixel=DPP) for i in (*ours, theirs)]
     assert max(index[:-1]) < 0.01
     assert index[-1] == pytest.approx(0.33, abs=0.04)
@@ -238,7 +238,7 @@ def test_unusable_arguments_are_named_before_the_run(change, message):
 def test_published_penalty_does_nothing():
     """Fault in the claim: penalties 0 to 20 towards contrast .2656 leave the image as it is."""
     model, start = Filters([patch()]), np.random.default_rng(0).random(SHAPE)
-    images = [mei.published_mei(model, start, steps=200, penalty=p).image for p in (0, 2, 20)]
+    images = [mei.published_mei(model, start, steps=150, penalty=p).image for p in (0, 2, 20)]
     assert correlation(images[0], images[1]) > 0.9999
     assert correlation(images[0], images[2]) > 0.999
     assert abs(images[2].std() - images[0].std()) < 0.01 < abs(images[2].std() - 0.2656)
@@ -304,11 +304,11 @@ def test_diverse_images_of_a_complex_unit_run_through_phase():
     """Fault: the set repeats the MEI, or leaves what drives the unit."""
     model = Energy([patch(), patch(phase=0.25)])
     found = mei.most_exciting_input(model, SHAPE, starts=("grey",), **LIMITS)
-    images, responses, largest = mei.diverse_exciting_inputs(model, found, number=3)
-    assert images.shape == (1, 3, *SHAPE) and np.array_equal(images[:, 0], found.best_images)
+    images, responses, largest = mei.diverse_exciting_inputs(model, found, number=4)
+    assert images.shape == (1, 4, *SHAPE) and np.array_equal(images[:, 0], found.best_images)
     assert (responses > 0.83 * found.best_responses).all()
     assert correlation(images[0, 0], images[0, 1]) < -0.8
-    assert largest[0, 2] < 0.3
+    assert np.abs(largest[0, 2:]).max() < 0.1
 
 
 def test_diverse_images_of_a_linear_unit_stay_alike():
@@ -317,8 +317,7 @@ def test_diverse_images_of_a_linear_unit_stay_alike():
     found = mei.most_exciting_input(model, SHAPE, starts=("grey",), **LIMITS)
     _, responses, largest = mei.diverse_exciting_inputs(model, found, number=2)
     assert responses[0, 1] == pytest.approx(0.85 * responses[0, 0], rel=0.03)
-    assert largest[0, 1] == pytest.approx(2 * 0.85**2 - 1, abs=0.6)
-    assert largest[0, 1] > 0.8
+    assert largest[0, 1] == pytest.approx(0.85, abs=0.02)
 
 
 # ---- can it be believed -------------------------------------------------------------------------

@@ -18,14 +18,14 @@ def test_the_sentence_follows_the_result():
     """Fails if the direction is fixed in the text, or 'no difference' cannot be said."""
     assert population.sentence(compare(+1), "MEI", "Gabor").startswith("MEI exceeds Gabor")
     assert population.sentence(compare(-1), "MEI", "Gabor").startswith("MEI falls below Gabor")
-    assert population.sentence(compare(0), "MEI", "Gabor").startswith("No difference")
+    assert population.sentence(compare(0), "the MEI", "Gabor").startswith("No difference between the MEI")
     assert "too few units" in population.sentence(compare(1, n=3), "MEI", "Gabor")
 
 
 def test_no_pairs_is_said():
     table = pd.DataFrame({"a": [np.nan], "b": [1.0]})
     row = population.compare(table, {"x": ("a", "b")}).loc["x"]
-    assert "no unit has both" in population.sentence(row, "a", "b")
+    assert "no unit has both" in population.sentence(row, "A", "b")
 
 
 def test_every_unit_has_a_row_and_failures_are_named(tmp_path):

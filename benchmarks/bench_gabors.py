@@ -1,0 +1,128 @@
+"""Speed, memory and accuracy of the Gabor analyses.
+
+    python benchmarks/bench_gabors.py [--threads 2] [--grid full]
+
+Limits beside our figures: 180 s for the full grid and refinement of 40 units on two cores; for
+simulated simple units median errors of 3 degrees, .1 octave and 1 degree; 2 degrees for the centre
+of a recorded map.
+"""
+
+import argparse
+import resource
+import time
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lib import gabor_search, gabors, stimuli
+from lib.truth import TrueUnits, make_units
+
+SHAPE, DPP = (60, 77), 94.8 / 60
+LEVEL = dict(mean=0.45, contrast=0.05)
+ROWS = []
+
+
+def measure(name, function, limit=""):
+    """Run, and add a row: wall and CPU seconds, peak memory of the process so far."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = function()
+    ROWS.append([name, f"{time.perf_counter() - wall:.1f}", f"{time.process_time() - cpu:.1f}",
+                 f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f}", limit])
+    return result
+
+
+def render_grid(grid):
+    """Draw the grid and bring it to mean and contrast, without a model."""
+    table = gabor_search.gabor_grid(SHAPE, degrees_per_pixel=DPP, grid=grid)
+    weight = torch.ones(1, 1)
+    with torch.no_grad():
+        for rows in torch.tensor(table.to_numpy(), dtype=torch.float32).split(128):
+            patterns = gabor_search.render_gabors(rows, SHAPE, degrees_per_pixel=DPP)
+            gabor_search.at_mean_contrast(patterns, weight=weight, value_range=(0.0, 1.0), **LEVEL)
+    return len(table)
+
+
+def network(units):
+    """A stand-in for a fitted network: three layers of 16 channels and a readout, at random."""
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv2d(1, 16, 11, stride=2, padding=5), torch.nn.ELU(),
+              torch.nn.Conv2d(16, 16, 5, padding=2), torch.nn.ELU(),
+              torch.nn.Conv2d(16, 16, 5, padding=2), torch.nn.ELU(), torch.nn.AvgPool2d(3),
+              torch.nn.Flatten(), torch.nn.LazyLinear(units), torch.nn.Softplus()]
+    model = torch.nn.Sequential(*layers)
+    model(torch.zeros(1, 1, *SHAPE))
+    return model
+
+
+def recording(units=40, seed=0):
+    """Presentations of Allen's Gabors and Poisson counts of units with Gaussian fields."""
+    rng = np.random.default_rng(seed)
+    grid = np.arange(-40.0, 41, 10)
+    table = np.array([(x, y, o) for x in grid for y in grid for o in (0.0, 45.0, 90.0)])
+    table = rng.permutation(np.repeat(table, 15, axis=0))
+    x, y, theta = rng.uniform(-28, 28, units), rng.uniform(-28, 28, units), rng.uniform(0, 180, units)
+    field = np.exp(-((table[:, :1] - x) ** 2 + (table[:, 1:2] - y) ** 2) / (2 * 9.0**2))
+    tuning = 1 + 0.8 * np.cos(2 * np.deg2rad(table[:, 2:] - theta))
+    counts = rng.poisson(0.6 + 1.7 * field * tuning)
+    start = 0.25 * np.arange(len(table))
+    rows = pd.DataFrame(table, columns=gabors.GABOR).assign(
+        start_time=start, stop_time=start + 0.25, stimulus_name="gabors")
+    return rows, counts, x, y, theta
+
+
+def angle(a, b):
+    return np.abs((np.asarray(a) - np.asarray(b) + 90) % 180 - 90)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--grid", choices=gabor_search.GRIDS, default="full")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+
+    accuracy = []
+    n = measure("drawing the grid, no model", lambda: render_grid(arguments.grid))
+    units = make_units({"simple": 30, "complex": 10}, seed=0)
+    found = measure(f"best of {n} Gabors, 40 true units", lambda: gabor_search.best_gabor(
+        TrueUnits(units), SHAPE, degrees_per_pixel=DPP, grid=arguments.grid, **LEVEL), "180 s")
+    measure(f"best of {n} Gabors, network of 40 units", lambda: gabor_search.best_gabor(
+        network(40), SHAPE, degrees_per_pixel=DPP, grid=arguments.grid, **LEVEL), "180 s")
+    simple = (units.truth_kind == "simple").to_numpy()
+    true, ours = units[simple], found.parameters[simple]
+    accuracy += [
+        ["simple units: orientation (deg)", angle(ours.orientation, true.orientation), 3],
+        ["simple units: frequency (octaves)", np.abs(np.log2(
+            ours.spatial_frequency.to_numpy() / true.spatial_frequency.to_numpy())), 0.1],
+        ["simple units: position (deg)", np.hypot(ours.x.to_numpy() - true.x.to_numpy(),
+                                                  ours.y.to_numpy() - true.y.to_numpy()), 1]]
+
+    images = stimuli.set_mean_contrast(found.images, **LEVEL)
+    fits = measure("Gabor fitted to 40 images", lambda: [
+        gabor_search.gabor_fitted_to(image, degrees_per_pixel=DPP) for image in images])
+    accuracy.append(["fitted Gabor: orientation (deg)",
+                     angle([f.parameters["orientation"] for f in fits],
+                           found.parameters.orientation), 3])
+
+    rows, counts, x, y, theta = recording()
+    p = measure("position test, 40 units, 1000 permutations",
+                lambda: gabors.position_test(counts, rows))
+    fields = measure("receptive fields, 40 units, 200 resamples",
+                     lambda: gabors.receptive_fields(counts, rows))
+    preference = measure("orientation preference, 40 units, 200 resamples",
+                         lambda: gabors.orientation_preference(counts, rows))
+    accuracy += [["recorded map, p < .05: centre (deg)",
+                  np.hypot(fields.x - x, fields.y - y)[p < 0.05], 2],
+                 ["recorded map: orientation (deg)", angle(preference.orientation, theta), ""]]
+
+    print(pd.DataFrame(ROWS, columns=["", "wall (s)", "CPU (s)", "peak (GB)", "limit"])
+          .to_string(index=False))
+    print()
+    print(pd.DataFrame([[name, f"{np.median(e):.3f}", f"{np.quantile(e, 0.9):.3f}", len(e), limit]
+                        for name, e, limit in accuracy],
+                       columns=["error", "median", "90 %", "n", "limit"]).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

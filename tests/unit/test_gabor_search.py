@@ -1,0 +1,227 @@
+"""Tests of lib.gabor_search; each says which fault it would catch."""
+
+import numpy as np
+import pytest
+import torch
+
+from lib import gabor_search, stimuli
+
+SHAPE = (30, 38)
+DPP = 94.8 / 30
+GEOMETRY = dict(degrees_per_pixel=DPP)
+LEVEL = dict(mean=0.45, contrast=0.05)
+
+
+@pytest.fixture(autouse=True)
+def small_grid(monkeypatch):
+    """1,440 Gabors where a test asks for the coarse grid, on one thread."""
+    monkeypatch.setitem(gabor_search.GRIDS, "coarse", ((5, 4), 6, 3, 4, (0.4,)))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+class Units(torch.nn.Module):
+    """Linear, rectified or energy units with given filters (U, k, h, w); k = 2: energy."""
+
+    def __init__(self, filters):
+        super().__init__()
+        self.filters = torch.tensor(np.asarray(filters), dtype=torch.float32)
+        self.dropout = torch.nn.Dropout(0.5)       # seen only by who forgets eval()
+
+    def forward(self, images):
+        drive = torch.einsum("nhw,ukhw->nuk", images[:, 0] - 0.45, self.filters)
+        drive = drive[..., 0].relu() if drive.shape[2] == 1 else drive.square().sum(2).sqrt()
+        return self.dropout(0.2 + drive)
+
+
+def truth(n, seed=0):
+    """Parameters (dict of (n,) arrays) of Gabor filters within the range of V1."""
+    rng = np.random.default_rng(seed)
+    frequency = rng.uniform(0.03, 0.07, n)
+    return dict(x=rng.uniform(-25, 25, n), y=rng.uniform(-18, 18, n),
+                orientation=rng.uniform(0, 180, n), spatial_frequency=frequency,
+                phase=rng.uniform(0, 1, n), sigma=0.4 / frequency)
+
+
+def errors(found, true):
+    """Orientation (degrees), frequency (octaves) and position (degrees) errors."""
+    return (np.abs((found["orientation"] - true["orientation"] + 90) % 180 - 90),
+            np.abs(np.log2(found["spatial_frequency"] / true["spatial_frequency"])),
+            np.hypot(found["x"] - true["x"], found["y"] - true["y"]))
+
+
+# ---- grid and rendering -------------------------------------------------------------------------
+
+def test_full_grid_has_every_combination():
+    """Fault: fewer Gabors than promised, or a parameter that does not vary."""
+    grid = gabor_search.gabor_grid((60, 77), degrees_per_pixel=1.58)
+    assert len(grid) >= 72_800 and not grid.duplicated().any()
+    assert (grid[["x", "y", "orientation", "spatial_frequency", "phase", "sigma"]].nunique() > 2).all()
+    assert grid.x.abs().max() < 77 * 1.58 / 2 and grid.y.abs().max() < 60 * 1.58 / 2
+
+
+def test_grid_stays_in_the_box_of_the_mask():
+    """Fault: Gabors where the mask shows nothing."""
+    mask = stimuli.circular_mask(SHAPE, x=15, y=-10, radius=15, **GEOMETRY)
+    grid = gabor_search.gabor_grid(SHAPE, grid="coarse", mask=mask, **GEOMETRY)
+    assert grid.x.min() > -2 and grid.x.max() < 32
+    assert grid.y.min() > -27 and grid.y.max() < 7
+    with pytest.raises(ValueError, match="no pixel of the mask"):
+        gabor_search.gabor_grid(SHAPE, mask=np.zeros(SHAPE), **GEOMETRY)
+    with pytest.raises(ValueError, match="coarse"):
+        gabor_search.gabor_grid(SHAPE, grid="fine", **GEOMETRY)
+
+
+def test_torch_renderer_draws_the_same_gabors():
+    """Fault: the search optimises another Gabor than the one that is shown afterwards."""
+    rng = np.random.default_rng(0)
+    p = np.stack([rng.uniform(-30, 30, 20), rng.uniform(-30, 30, 20), rng.uniform(-90, 360, 20),
+                  rng.uniform(0.02, 0.12, 20), rng.uniform(-1, 2, 20), rng.uniform(4, 15, 20),
+                  rng.uniform(0.5, 2, 20)], axis=1)
+    theirs = stimuli.gabor(SHAPE, **dict(zip(gabor_search.PARAMETERS, p.T)), **GEOMETRY)
+    ours = gabor_search.render_gabors(torch.tensor(p), SHAPE, **GEOMETRY)
+    np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-10)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_torch_rule_of_contrast_is_that_of_stimuli(masked):
+    """Fault: grid compared at another contrast than promised (half of these images clip)."""
+    rng = np.random.default_rng(1)
+    patterns = stimuli.gabor(SHAPE, x=rng.uniform(-8, 8, 40), y=rng.uniform(-8, 8, 40),
+                             orientation=rng.uniform(0, 180, 40), phase=rng.uniform(0, 1, 40),
+                             spatial_frequency=0.05, sigma=rng.uniform(4, 9, 40), **GEOMETRY)
+    mask = stimuli.circular_mask(SHAPE, x=0, y=0, radius=25, edge=8, **GEOMETRY) if masked else None
+    weight = torch.tensor(mask) if masked else torch.ones(1, 1)
+    ours = gabor_search.at_mean_contrast(torch.tensor(patterns), weight=weight,
+                                         value_range=(0.0, 1.0), **LEVEL)[:, 0].numpy()
+    theirs = stimuli.set_mean_contrast(patterns, mask=mask, **LEVEL)
+    assert 0.2 < (theirs.max(axis=(1, 2)) == 1).mean() < 0.8
+    np.testing.assert_allclose(ours, theirs, atol=0.01)
+    np.testing.assert_allclose(ours.std(axis=(1, 2)), 0.05, rtol=2e-3)
+    np.testing.assert_allclose(ours.mean(axis=(1, 2)), 0.45, atol=1e-3)
+
+
+# ---- search -------------------------------------------------------------------------------------
+
+def test_search_recovers_simple_units():
+    """Fault: a wrong unit's response followed, a parameter not refined, steps uphill missing."""
+    true = truth(6)
+    model = Units(stimuli.gabor(SHAPE, **true, **GEOMETRY)[:, None])
+    result = gabor_search.best_gabor(model, SHAPE, grid="coarse", **GEOMETRY, **LEVEL)
+    orientation, frequency, position = map(np.median, errors(result.parameters, true))
+    assert orientation < 3 and frequency < 0.1 and position < 1
+    assert (result.responses > result.grid_responses).all()
+    np.testing.assert_allclose(result.images.std(axis=(1, 2)), 0.05, rtol=1e-4)
+    np.testing.assert_allclose(result.images.mean(axis=(1, 2)), 0.45, atol=1e-5)
+    assert result.n_grid == len(gabor_search.gabor_grid(SHAPE, grid="coarse", **GEOMETRY))
+
+
+def test_reported_response_is_that_of_the_returned_image():
+    """Fault: response of the unclipped, unmasked or training-mode image reported."""
+    true = truth(2, seed=4)
+    pair = np.stack([stimuli.gabor(SHAPE, **{**true, "phase": true["phase"] + p}, **GEOMETRY)
+                     for p in (0, 0.25)], axis=1)
+    model = Units(pair).train()
+    mask = stimuli.circular_mask(SHAPE, x=true["x"][0], y=true["y"][0], radius=25, edge=6, **GEOMETRY)
+    result = gabor_search.best_gabor(model, SHAPE, grid="coarse", mask=mask, steps=9, refine_from=4,
+                                     **GEOMETRY, **LEVEL)
+    with torch.no_grad():
+        again = model.eval()(torch.tensor(result.images)[:, None]).numpy()
+    np.testing.assert_allclose(result.responses, np.diagonal(again), rtol=1e-5)
+    np.testing.assert_allclose(result.images[:, mask == 0], 0.45, atol=1e-6)
+    orientation, _, _ = errors(result.parameters, true)
+    assert orientation[0] < 5
+    redrawn = stimuli.gabor(SHAPE, **result.parameters.iloc[0], **GEOMETRY)
+    shown = stimuli.set_mean_contrast(redrawn, mask=mask, **LEVEL)
+    np.testing.assert_allclose(result.images[0], shown, atol=1e-5)
+
+
+def test_ensemble_counts_by_its_mean():
+    """Fault: only the first member of an ensemble optimised."""
+    true = truth(1, seed=5)
+    good = Units(stimuli.gabor(SHAPE, **true, **GEOMETRY)[:, None])
+    flat = Units(np.zeros((1, 1, *SHAPE)))
+    both = gabor_search.best_gabor([flat, good], SHAPE, grid="coarse", steps=30, **GEOMETRY, **LEVEL)
+    alone = gabor_search.best_gabor(good, SHAPE, grid="coarse", steps=30, **GEOMETRY, **LEVEL)
+    assert both.responses[0] == pytest.approx((0.2 + alone.responses[0]) / 2, rel=1e-3)
+
+
+def test_canonical_parameters_draw_the_same_image():
+    """Fault: orientation folded into [0, 180) without turning the phase round."""
+    p = np.array([3.0, -5, 250, 0.05, 0.3, 9, 1.3])
+    folded = gabor_search._canonical(p).iloc[0]
+    assert folded.orientation == 70
+    np.testing.assert_allclose(
+        stimuli.gabor(SHAPE, **folded, **GEOMETRY),
+        stimuli.gabor(SHAPE, **dict(zip(gabor_search.PARAMETERS, p)), **GEOMETRY), atol=1e-12)
+
+
+# ---- fitted Gabor -------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("seed", range(4))
+def test_fit_recovers_a_noisy_gabor(seed):
+    """Fault: local optimum (wrong lobe), mirrored orientation, phase by half a cycle."""
+    true = {name: values[0] for name, values in truth(1, seed=10 + seed).items()}
+    pattern = stimuli.gabor(SHAPE, aspect=1.2, **true, **GEOMETRY)
+    rng = np.random.default_rng(seed)
+    image = 0.45 + 0.2 * pattern + rng.normal(scale=0.01, size=SHAPE)
+    mask = stimuli.circular_mask(SHAPE, x=true["x"], y=true["y"], radius=25, edge=6, **GEOMETRY)
+    fit = gabor_search.gabor_fitted_to(image, mask=mask, **GEOMETRY)
+    orientation, frequency, position = errors(fit.parameters, true)
+    assert orientation < 2 and frequency < 0.06 and position < 1
+    assert abs((fit.parameters["phase"] - true["phase"] + 0.5) % 1 - 0.5) < 0.06 or (
+        abs((fit.parameters["phase"] + true["phase"] + 0.5) % 1 - 0.5) < 0.06)
+    assert fit.parameters["aspect"] == pytest.approx(1.2, rel=0.15)
+    assert fit.r > 0.9
+    inside = mask >= 0.5
+    assert np.corrcoef(fit.image[inside], pattern[inside])[0, 1] > 0.99
+    assert np.abs(fit.image - (0.45 + 0.2 * pattern))[inside].max() < 0.05
+
+
+def test_flat_image_cannot_be_fitted():
+    """Fault: parameters invented for an image without contrast."""
+    with pytest.raises(ValueError, match="flat"):
+        gabor_search.gabor_fitted_to(np.full(SHAPE, 0.5), **GEOMETRY)
+
+
+# ---- other stimuli ------------------------------------------------------------------------------
+
+def test_linear_receptive_field_is_the_filter():
+    """Fault: gradients of the units added up, or taken in training mode."""
+    filters = stimuli.gabor(SHAPE, **truth(3), **GEOMETRY)
+    filters[:, 0, 0] += 1                           # grey at .45 + little drives every unit
+    model = Units(filters[:, None]).train()
+    fields = gabor_search.linear_receptive_field(model, SHAPE, mean=0.46)
+    driven = filters.sum(axis=(1, 2)) > 0
+    assert driven.any()
+    np.testing.assert_allclose(fields[driven], filters[driven], atol=1e-6)
+    np.testing.assert_array_equal(fields[~driven], 0)
+
+
+def test_predictions_to_recorded_gabors_average_over_phases():
+    """Fault: conditions and phases interleaved."""
+    frames = np.random.default_rng(0).uniform(size=(5, 4, *SHAPE)).astype(np.float32)
+    model = Units(stimuli.gabor(SHAPE, **truth(2), **GEOMETRY)[:, None]).eval()
+    predicted = gabor_search.predict_gabors(model, frames, batch_size=3)
+    with torch.no_grad():
+        by_hand = [model(torch.tensor(f)[:, None]).mean(0).numpy() for f in frames]
+    np.testing.assert_allclose(predicted, by_hand, rtol=1e-5)
+
+
+def test_comparison_is_at_equal_mean_contrast_and_mask():
+    """Fault: a stimulus wins because it came with more contrast."""
+    true = {name: values[0] for name, values in truth(1, seed=2).items()}
+    best = stimuli.gabor(SHAPE, **true, **GEOMETRY)
+    other = stimuli.gabor(SHAPE, **{**true, "orientation": true["orientation"] + 90}, **GEOMETRY)
+    model = Units(best[None, None])
+    mask = stimuli.circular_mask(SHAPE, x=true["x"], y=true["y"], radius=20, edge=6, **GEOMETRY)
+    table = gabor_search.compare_stimuli(
+        {"faint": 0.01 * best, "other": 100 * other, "strong": 5 + 30 * best,
+         "flat": np.zeros(SHAPE)}, [model, model], mask=mask, **LEVEL)
+    assert list(table.index) == ["faint", "other", "strong", "flat"] and table.shape == (4, 2)
+    assert table.loc["faint", 0] == pytest.approx(table.loc["strong", 0], rel=1e-4)
+    assert table.loc["faint", 0] > table.loc["other", 0] + 0.5
+    assert table.loc["flat"].isna().all()
+    np.testing.assert_array_equal(table[0], table[1])

@@ -1,0 +1,100 @@
+"""lib.raster on activity with a known order. One test compiles rastermap on its first run."""
+import logging
+import sys
+
+import numpy as np
+import pytest
+
+from lib import raster
+from lib.errors import InputError
+
+
+def waves(n_units, n_bins=600, seed=0):
+    """Units on a line: the nearer, the more alike they fire. Shuffled; also the true position."""
+    rng = np.random.default_rng(seed)
+    position = rng.permutation(n_units)
+    sources = rng.normal(size=(8, n_bins))
+    distance = position[:, None] / max(n_units - 1, 1) * 7 - np.arange(8)
+    return rng.poisson(2 * np.exp(np.exp(-distance**2 / 2) @ sources)), position
+
+
+def agreement(order, position):
+    """Rank correlation of the order found and the true one; either direction is right."""
+    return abs(np.corrcoef(position[order], np.arange(len(order)))[0, 1])
+
+
+@pytest.mark.parametrize("n_units", [8, 11])
+def test_a_few_units_are_ordered_without_rastermap(n_units, monkeypatch):
+    """Fails if ten units need a minute of compilation, or come out in no order."""
+    monkeypatch.setitem(sys.modules, "rastermap", None)  # importing it is an error
+    activity, position = waves(n_units)
+    order, n_active = raster.sort_units(activity)
+    assert n_active == n_units and agreement(order, position) > 0.9
+
+
+@pytest.mark.parametrize("n_units", [0, 1, 2])
+def test_one_unit_or_none_is_in_order(n_units):
+    """Fails if a structure with a single unit ends the page."""
+    order, n_active = raster.sort_units(waves(3)[0][:n_units])
+    assert order.tolist() == list(range(n_units)) and n_active == n_units
+
+
+@pytest.mark.parametrize("n_units", [20, 60])
+def test_rastermap_recovers_the_order_of_known_units(n_units):
+    """Fails if the embedding is misread, or for more units than clusters their place is lost."""
+    activity, position = waves(n_units)
+    order, _ = raster.sort_units(activity)
+    assert sorted(order) == list(range(n_units)) and agreement(order, position) > 0.8
+    shuffled = np.random.default_rng(1).permutation(n_units)
+    assert raster.ordering_score(activity, order) > 2 * raster.ordering_score(activity, shuffled)
+
+
+def test_silent_units_come_last_and_change_nothing():
+    """Fails if 0/0 of a silent unit spreads, or the rows of the others shift."""
+    activity, _ = waves(15)
+    padded = np.insert(activity, [0, 7], 0, axis=0)
+    padded[8] = 3  # constant, not silent
+    order, n_active = raster.sort_units(padded)
+    rows = np.setdiff1d(np.arange(17), [0, 8])
+    assert n_active == 15 and order[15:].tolist() == [0, 8]
+    np.testing.assert_array_equal(order[:15], rows[raster.sort_units(activity)[0]])
+    assert raster.sort_units(np.zeros((3, 5)))[1] == 0
+
+
+def test_sorting_is_repeatable_and_leaves_the_process_alone():
+    """Fails if rastermap's np.random.seed, its logging handler or its warnings get out."""
+    activity, _ = waves(60)
+    np.random.seed(5)
+    expected = np.random.random()
+    np.random.seed(5)
+    handlers, level = list(logging.root.handlers), logging.root.level
+    first, _ = raster.sort_units(activity, seed=3)
+    assert np.random.random() == expected
+    assert logging.root.handlers == handlers and logging.root.level == level
+    np.testing.assert_array_equal(first, raster.sort_units(activity, seed=3)[0])
+
+
+def test_ordering_score_is_the_mean_correlation_of_neighbours():
+    """Fails if silent units or distant pairs enter."""
+    activity, _ = waves(5)
+    order = [3, 1, 4, 0]
+    expected = np.mean([np.corrcoef(activity[a], activity[b])[0, 1]
+                        for a, b in zip(order[1:], order[:-1])])
+    padded = np.vstack([activity, np.zeros(activity.shape[1])])
+    assert raster.ordering_score(padded, [3, 1, 5, 4, 0]) == pytest.approx(expected, abs=1e-5)
+    assert np.isnan(raster.ordering_score(activity, [2]))
+
+
+def test_standardised_units():
+    """Fails if a unit is scaled by another's deviation."""
+    scores, active = raster.standardised(np.array([[0, 2, 4], [1, 1, 1], [5, 5, 8]]))
+    assert active.tolist() == [0, 2]
+    np.testing.assert_allclose(scores.mean(axis=1), 0, atol=1e-6)
+    np.testing.assert_allclose(scores.std(axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 0)])
+def test_unbinned_activity_is_refused(shape):
+    """Fails if a list of blocks, or a session without scenes, is sorted."""
+    with pytest.raises(InputError, match="at least one bin"):
+        raster.sort_units(np.zeros(shape))
