@@ -5,6 +5,7 @@
 
 import argparse
 import copy
+import html
 import json
 import os
 import re
@@ -26,20 +27,30 @@ UNIT_STAGES = ("04_cnn", "05_mei", "06_gabor", "07_metrics")
 HIDDEN_TAGS = {"parameters", "injected-parameters", "papermill-error-cell-tag"}
 KEPT_METADATA = ("kernelspec", "language_info")
 LABELS = {  # column of units.csv: its heading in the tables of units
-    "structure": "area", "truth_kind": "true kind", "oracle_correlation": "oracle correlation",
-    "correlation_to_average": "prediction", "cc_norm": "CCnorm", "mei_response": "MEI",
+    "structure": "area", "truth_kind": "true kind", "verdict": "verdict",
+    "oracle_correlation": "oracle correlation", "correlation_to_average": "prediction",
+    "cc_norm": "CCnorm", "mei_response": "MEI",
     "gabor_response": "best Gabor", "image_response": "best image",
     "linear_rf_response": "linear RF", "mei_truth_correlation": "MEI and truth"}
 MISSING = "–"
+REFERENCE = re.compile(r"\{(?:numref|ref|eq)\}`(?:[^`<]*<)?(?P<role>[^`<>]+)>?`"
+                       r"|\[(?P<text>[^\]]*)\]\(#(?P<link>[^)]+)\)")
+MOST_IN_SIDE_BAR = 40
+OVERVIEW_CAPTION = ("Most exciting input, best Gabor and best natural image of the selected "
+                    "neurons, from [](08_population.ipynb).")
+OVERVIEW_ALT = ("Small images in rows of three for each selected neuron: most exciting input, best "
+                "Gabor patch, best natural image")
 
 
-def build_book(run_folder):
+def build_book(run_folder, *, jobs=None):
     """Build the site of a run; the site that was there is replaced only if the build succeeds.
 
     Parameters
     ----------
     run_folder : str or Path
         `build/<name>`, with everything that the pipeline left there.
+    jobs : int, optional
+        Number of processes; that of the cores if not given.
 
     Returns
     -------
@@ -54,13 +65,11 @@ def build_book(run_folder):
     run_folder = Path(run_folder).resolve()
     pages = gather_pages(run_folder)
     shutil.rmtree(run_folder / "_build", ignore_errors=True)
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build",
-               str(pages), "-n", "-W", "--keep-going", "--config", str(ROOT / "_config.yml"),
-               "--path-output", str(run_folder)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=run_folder,
-                          env=os.environ | {"PYTHONWARNINGS": "ignore"})
-    output = done.stdout + done.stderr
-    (run_folder / "book.log").write_text(output)
+    command = [sys.executable, "-m", "lib.book_jobs", str(jobs or os.cpu_count()), "build",
+               str(pages), "-n", "-W", "--keep-going", "--path-output", str(run_folder)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    output = re.sub("\x1b\\[[0-9;]*m", "", done.stdout + done.stderr)  # colours
+    (run_folder / "book.log").write_text(output, encoding="utf-8")
     if done.returncode:
         complaints = [line for line in output.splitlines() if re.search(r"WARNING|ERROR", line)]
         raise InputError("\n".join([f"the book was not built, {len(complaints)} complaints, all in "
@@ -91,21 +100,28 @@ def gather_pages(run_folder):
     shutil.copytree(SOURCE / "mathjax", pages / "_extra" / "mathjax")
     shutil.copy(run_folder / "units.csv", pages / "units.csv")
     shutil.copy(required(run_folder, "conclusions.md"), pages / "_run_conclusions.md")
-    (pages / "_run_box.md").write_text(run_box(run_folder, pages))
-    labels = book_labels(pages)
-    for name in CHAPTERS:
-        notebook = read_notebook(required(run_folder, f"notebooks/{name}.ipynb"))
-        labels |= labels_of(notebook["cells"])
-        notebook["cells"] = visible(notebook["cells"])
-        write_notebook(pages / f"{name}.ipynb", notebook["cells"], notebook["metadata"])
+    (pages / "_run_box.md").write_text(run_box(run_folder, pages), encoding="utf-8")
+    write_chapters(run_folder, pages)
     for unit in units:
-        cells, metadata = unit_page(run_folder, unit, unit_heading(unit, table), labels)
+        cells, metadata = unit_page(run_folder, unit, unit_heading(unit, table))
         write_notebook(pages / "units" / f"{unit}.ipynb", cells, metadata)
         if (thumbnail := run_folder / "units" / str(unit) / "mei.png").exists():
             shutil.copy(thumbnail, pages / "units" / f"{unit}.png")
-    (pages / "units.md").write_text(units_index(table, units, pages))
+    (pages / "units.md").write_text(units_index(table, units, pages), encoding="utf-8")
     write_toc(pages / "_toc.yml", units)
+    write_config(pages / "_config.yml", units)
     return pages
+
+
+def write_chapters(run_folder, pages):
+    """Write the notebooks about the population as chapters."""
+    chapters = [read_notebook(required(run_folder, f"notebooks/{name}.ipynb")) for name in CHAPTERS]
+    declared = set().union(*(declared_labels(chapter["cells"]) for chapter in chapters))
+    shown = [one_figure_each(visible(chapter["cells"])) for chapter in chapters]
+    dead = declared - set().union(*map(made_labels, shown))
+    for name, cells, chapter in zip(CHAPTERS, shown, chapters, strict=True):
+        cells = [drop_dead_references(cell, dead) for cell in cells]
+        write_notebook(pages / f"{name}.ipynb", cells, chapter["metadata"])
 
 
 def required(run_folder, name):
@@ -118,7 +134,7 @@ def required(run_folder, name):
     """
     path = Path(run_folder) / name
     if not path.is_file():
-        raise InputError(f"{path} is missing: the run is not finished, `make report` goes on with it")
+        raise InputError(f"{path} is missing: the run is not finished; `make report` continues it")
     return path
 
 
@@ -129,8 +145,9 @@ def read_units(run_folder):
     """
     table = pd.read_csv(required(run_folder, "units.csv"), index_col="unit_id")
     listed = Path(run_folder) / "selected.json"
-    units = json.loads(listed.read_text()) if listed.exists() else table.index[table["selected"]]
-    units = [int(unit) for unit in units]
+    units = table.index[table["selected"]].tolist()
+    if listed.exists():
+        units = json.loads(listed.read_text(encoding="utf-8"))
     if unknown := sorted(set(units) - set(table.index)):
         raise InputError(f"units.csv has no row for unit {unknown[0]}, which is selected; "
                          "`make report` goes on with the run")
@@ -162,7 +179,7 @@ def visible(cells):
     return [cell for cell in cells if not HIDDEN_TAGS & set(cell["metadata"].get("tags", []))]
 
 
-def unit_page(run_folder, unit, heading, book_labels):
+def unit_page(run_folder, unit, heading):
     """Return (cells, metadata) of one unit's page: its stages one after the other.
 
     Parameters
@@ -171,32 +188,23 @@ def unit_page(run_folder, unit, heading, book_labels):
     unit : int
     heading : str
         Markdown of the top of the page.
-    book_labels : set of str
-        Labels of the other pages. On the page of a unit that failed, a reference to a figure that
-        was not made becomes words, because the book must still build.
     """
-    cells, metadata, complete = [markdown_cell(heading)], {}, True
+    cells, metadata, declared = [markdown_cell(heading)], {}, set()
     for stage in UNIT_STAGES:
         path = run_folder / "units" / str(unit) / f"{stage}.ipynb"
         if not path.is_file():
             cells.append(markdown_cell(notice(stage, "it was not run")))
-            complete = False
             continue
         notebook = read_notebook(path)
         metadata = metadata or notebook["metadata"]
-        shown = [shift_headings(cell) for cell in visible(notebook["cells"])]
-        shown, failed = until_error(shown)
+        declared |= declared_labels(notebook["cells"])
+        shown, failed = until_error([shift_headings(cell) for cell in visible(notebook["cells"])])
         if failed:
-            title = shown.pop(0) if shown[0]["cell_type"] == "markdown" else None
-            cells += ([title] if title else []) + [markdown_cell(notice(stage, failed))]
-            complete = False
-        cells += shown
-    labels = labels_of(cells)
-    cells = [rename_labels(cell, labels, unit) for cell in cells]
-    if not complete:
-        renamed = {f"{label}-{unit}" for label in labels} | book_labels
-        cells = [drop_dead_references(cell, renamed) for cell in cells]
-    return cells, metadata
+            shown.insert(1, markdown_cell(notice(stage, failed)))
+        cells += one_figure_each(shown)
+    made = made_labels(cells)
+    cells = [drop_dead_references(cell, declared - made) for cell in cells]
+    return [rename_labels(cell, made, unit) for cell in cells], metadata
 
 
 def markdown_cell(text):
@@ -236,12 +244,44 @@ def shift_headings(cell):
     return {**cell, "source": "\n".join(lines)}
 
 
-def labels_of(cells):
-    """Return the labels that cells define: of figures that were made, targets and equations."""
+def one_figure_each(cells):
+    """Return cells in which a figure's caption and label belong to one image, and to nothing else.
+
+    A cell that should draw a figure may say instead why there is none, or display words beside it;
+    MyST-NB would make a figure with that caption of each of them.
+    """
+    separate = []
+    for cell in cells:
+        if "figure" not in cell["metadata"].get("mystnb", {}):
+            separate.append(cell)
+            continue
+        images = [output for output in cell.get("outputs", []) if is_image(output)]
+        others = [output for output in cell.get("outputs", []) if not is_image(output)]
+        tags = {"tags": cell["metadata"].get("tags", [])}
+        if others or not images:
+            separate.append({**cell, "metadata": tags, "outputs": others})
+            cell = {**cell, "metadata": cell["metadata"] | {"tags": ["remove-input"]}}
+        if images:
+            separate.append({**cell, "outputs": images})
+    return separate
+
+
+def is_image(output):
+    """Tell whether an output of a cell is a picture."""
+    return any(kind.startswith("image/") for kind in output.get("data", {}))
+
+
+def declared_labels(cells):
+    """Return the labels that cells would define if all of them worked."""
+    return made_labels([{**cell, "outputs": [{"data": {"image/png": ""}}]} for cell in cells])
+
+
+def made_labels(cells):
+    """Return the labels that cells do define: of figures that were drawn, targets and equations."""
     labels = set()
     for cell in cells:
         figure = cell["metadata"].get("mystnb", {}).get("figure", {})
-        if "name" in figure and cell.get("outputs"):
+        if "name" in figure and any(map(is_image, cell.get("outputs", []))):
             labels.add(figure["name"])
         if cell["cell_type"] == "markdown":
             labels |= text_labels(cell["source"])
@@ -255,11 +295,6 @@ def text_labels(text):
     return {label for groups in found for label in groups if label}
 
 
-def book_labels(pages):
-    """Return the labels that the hand-written pages define."""
-    return set().union(*(text_labels(page.read_text()) for page in pages.glob("*.md")))
-
-
 def rename_labels(cell, labels, unit):
     """Return a cell in which every label, and every reference to one, ends in the unit's id."""
     if not labels:
@@ -269,18 +304,17 @@ def rename_labels(cell, labels, unit):
         rf"(?<![\w-])({names})(?![\w-])", rf"\1-{unit}", text))
 
 
-def drop_dead_references(cell, labels):
-    """Return a cell in which references to labels that are nowhere have become words."""
+def drop_dead_references(cell, dead):
+    """Return a cell in which references to labels that were not made have become words."""
     def words(match):
-        alive = (match["role"] or match["link"]) in labels
-        return match[0] if alive else match["text"] or "(not made)"
-    return change_text(cell, lambda text: re.sub(
-        r"\{(?:numref|ref|eq)\}`(?:[^`<]*<)?(?P<role>[^`<>]+)>?`|\[(?P<text>[^\]]*)\]\(#(?P<link>[^)]+)\)",
-        words, text))
+        if (match["role"] or match["link"]) not in dead:
+            return match[0]
+        return match["text"] or "(not made)"
+    return change_text(cell, lambda text: REFERENCE.sub(words, text)) if dead else cell
 
 
 def change_text(cell, change):
-    """Return a cell with `change` applied to its Markdown: source, displayed text, figure's words."""
+    """Return a cell with `change` applied to its Markdown: source, displayed text, captions."""
     cell = copy.copy(cell)
     if cell["cell_type"] == "markdown":
         return cell | {"source": change(cell["source"])}
@@ -322,8 +356,9 @@ def show(value):
 def units_index(table, units, pages):
     """Return the page of all units that have one: thumbnails and a table that can be sorted."""
     names = [name for name in LABELS if name in table and table.loc[units, name].notna().any()]
-    gallery = [f"[![Most exciting input of unit {unit}](units/{unit}.png)\n{unit}](units/{unit}.ipynb)\n"
-               for unit in units if (pages / "units" / f"{unit}.png").exists()]
+    gallery = [f"[![Most exciting input of unit {unit}](units/{unit}.png)\n{unit}]"
+               f"(units/{unit}.ipynb)\n" for unit in units
+               if (pages / "units" / f"{unit}.png").exists()]
     lines = ["| unit | " + " | ".join(LABELS[name] for name in names) + " |",
              "|---" * (len(names) + 1) + "|"]
     for unit in units:
@@ -333,48 +368,112 @@ def units_index(table, units, pages):
              "{download}`units.csv <units.csv>` has a row for every unit."]
     if gallery:
         parts.append("::::{div} gallery\n" + "\n".join(gallery) + "\n::::")
-    parts.append("A click on a heading sorts the table. *Prediction* is the correlation of predicted "
-                 "and average response to images the model had not seen; *MEI*, *best Gabor*, *best "
-                 "image* and *linear RF* are responses to these stimuli at equal mean and contrast.")
+    parts.append("A click on a heading sorts the table. *Prediction* is the correlation of "
+                 "predicted and average response to images the model had not seen; *MEI*, *best "
+                 "Gabor*, *best image* and *linear RF* are responses to these stimuli at equal "
+                 "mean and contrast.")
     parts.append("::::{div} sortable\n" + "\n".join(lines) + "\n::::")
     return "\n\n".join(parts) + "\n"
 
 
 def run_box(run_folder, pages):
-    """Return what the first page says about this run: summary.json, and overview.png if there."""
-    summary = json.loads(required(run_folder, "summary.json").read_text())
+    """Return what the first page says about this run: summary.json, and overview.png if there.
+
+    `sentences` of the summary are listed, `failed` units named, plain values and counts tabled;
+    `overview` may hold `caption` and `alt` of the picture.
+    """
+    summary = json.loads(required(run_folder, "summary.json").read_text(encoding="utf-8"))
     lines = [":::::{admonition} This run", ":class: tip run-box"]
-    lines += [f"- {sentence}" for sentence in summary.get("sentences", [])]
-    scalars = {name: value for name, value in summary.get("scalars", {}).items() if value is not None}
-    if scalars:
-        lines += ["", "| " + " | ".join(name.replace("_", " ") for name in scalars) + " |",
-                  "|" + "---|" * len(scalars), "| " + " | ".join(map(show, scalars.values())) + " |"]
-    lines.append(":::::\n")
+    lines += [f"- {sentence}" for sentence in summary.pop("sentences", [])]
+    if failed := [int(unit) for unit in summary.pop("failed", [])]:
+        links = ", ".join(f"[{unit}](units/{unit}.ipynb)" for unit in failed)
+        lines.append(f"- A stage failed for {len(failed)} units, which have no result: {links}.")
+    words = summary.pop("overview", {})
+    values = {name.replace("_", " "): counts_or_value(value) for name, value in summary.items()
+              if value not in (None, {}, [])}
+    lines += ["", "| " + " | ".join(values) + " |", "|" + "---|" * len(values),
+              "| " + " | ".join(values.values()) + " |", ":::::", ""]
     overview = run_folder / "figures" / "overview.png"
     if overview.exists():
         shutil.copy(overview, pages / "_run_overview.png")
-        words = summary.get("overview", {})
         lines += ["```{figure} _run_overview.png", ":name: fig-overview",
-                  f":alt: {words.get('alt', 'Overview of the run, drawn by notebook 08_population')}",
-                  "", words.get("caption", "Overview of this run."), "```"]
+                  f":alt: {words.get('alt', OVERVIEW_ALT)}", "",
+                  words.get("caption", OVERVIEW_CAPTION), "```"]
     return "\n".join(lines) + "\n"
+
+
+def counts_or_value(value):
+    """Return a value, or counts by name, as a reader sees it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{count} {name}" for name, count in value.items())
+    return show(value)
 
 
 def write_toc(path, units):
     """Fill the pages of the units into the table of contents, below the page `units`."""
-    toc = yaml.safe_load(path.read_text())
+    toc = yaml.safe_load(path.read_text(encoding="utf-8"))
     chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
     index = next(chapter for chapter in chapters if chapter["file"] == "units")
     if units:
         index["sections"] = [{"file": f"units/{unit}"} for unit in units]
-    path.write_text(yaml.safe_dump(toc, sort_keys=False))
+    path.write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
+
+
+def write_config(path, units):
+    """Write the book's settings; with many units their pages get a side bar without the other units.
+
+    Sphinx works out the list of all pages anew for each page, which would take longer than all else.
+    """
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    if len(units) > MOST_IN_SIDE_BAR:
+        config["sphinx"]["config"] |= {
+            "templates_path": ["_templates"],
+            "html_sidebars": {"units/*": ["navbar-logo.html", "search-button-field.html",
+                                          "unit-sidebar.html"]}}
+        folder = path.parent / "_templates"
+        folder.mkdir(exist_ok=True)
+        (folder / "unit-sidebar.html").write_text(unit_sidebar(path.parent), encoding="utf-8")
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+
+
+def unit_sidebar(pages):
+    """Return the template of the side bar on units' pages: the chapters, in the theme's own form."""
+    toc = yaml.safe_load((pages / "_toc.yml").read_text(encoding="utf-8"))
+    lines, number = [_side_links([f"<a href=\"{{{{ pathto('{toc['root']}') }}}}\">"
+                                  f"{title_of(pages, toc['root'])}</a>"])], 0
+    for part in toc["parts"]:
+        links = []
+        for chapter in part["chapters"]:
+            number += 1
+            links.append(f"<a href=\"{{{{ pathto('{chapter['file']}') }}}}\">{number}. "
+                         f"{title_of(pages, chapter['file'])}</a>")
+        lines += [f'<p class="caption" role="heading" aria-level="2"><span class="caption-text">'
+                  f"{part['caption']}</span></p>", _side_links(links)]
+    return ('<nav class="bd-links bd-docs-nav" aria-label="Main"><div class="bd-toc-item navbar-nav">'
+            + "\n".join(lines) + "</div></nav>\n")
+
+
+def _side_links(links):
+    items = "".join(f'<li class="toctree-l1">{link}</li>' for link in links)
+    return f'<ul class="nav bd-sidenav">{items}</ul>'
+
+
+def title_of(pages, name):
+    """Return the title of a page: its first heading."""
+    if (path := pages / f"{name}.md").exists():
+        text = path.read_text(encoding="utf-8")
+    else:
+        text = "\n".join(cell["source"] for cell in read_notebook(pages / f"{name}.ipynb")["cells"])
+    return html.escape(re.search(r"^# (.+)$", text, re.MULTILINE)[1])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run_folder", type=Path, help="build/<name>")
+    parser.add_argument("--jobs", type=int, help="number of processes; default: cores")
+    arguments = parser.parse_args()
     try:
-        print(f"the book: {build_book(parser.parse_args().run_folder)}")
+        print(f"the book: {build_book(arguments.run_folder, jobs=arguments.jobs)}")
     except InputError as error:
         sys.exit(f"book: {error}")
 

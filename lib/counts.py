@@ -30,7 +30,8 @@ def count_spikes(spike_times, starts, stops):
     Raises
     ------
     InputError
-        Spike times not sorted or not finite; windows of unequal number, undefined or negative length.
+        Spike times not sorted or not finite; as many starts as stops not given; a window undefined
+        or of negative length.
     """
     starts, stops = np.asarray(starts, dtype=float), np.asarray(stops, dtype=float)
     _check_windows(starts, stops)

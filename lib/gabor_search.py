@@ -14,12 +14,12 @@ from scipy import optimize
 from tqdm.auto import tqdm
 
 from lib.metrics import masked_correlation
-from lib.stimuli import gabor, pixel_grid, set_mean_contrast
+from lib.stimuli import ROTATION, gabor, pixel_grid, set_mean_contrast
 
 PARAMETERS = ["x", "y", "orientation", "spatial_frequency", "phase", "sigma", "aspect"]
-GRIDS = {   # positions (across, down), orientations, frequencies, phases, sigma x frequency
-    "full": ((12, 9), 12, 5, 4, (0.25, 0.4, 0.7)),      # 77,760 Gabors
-    "coarse": ((8, 6), 8, 4, 4, (0.4,)),                # 6,144
+GRIDS = {   # at least so many positions; orientations, frequencies, phases, sigma x frequency
+    "full": (104, 12, 5, 4, (0.25, 0.4, 0.7)),      # 74,880 Gabors or a few more
+    "coarse": (48, 8, 4, 4, (0.4,)),                # 6,144 or a few more
 }
 FREQUENCIES = (0.02, 0.16)      # cycles/degree: the range of mouse visual cortex
 CLIP_STEPS = 7
@@ -55,14 +55,14 @@ class GaborSearch:
 def gabor_grid(shape, *, degrees_per_pixel, grid="full", mask=None):
     """Parameters of a full grid of Gabors: position, orientation, frequency, phase and size.
 
-    Positions fill the image, or the box around the mask; the size is a number of cycles.
+    Positions fill the image, or the mask; the size is a number of cycles.
 
     Parameters
     ----------
     shape : (h, w)
     degrees_per_pixel : float
     grid : {"full", "coarse"}
-        77,760 or 6,144 Gabors.
+        At least 74,880 or 6,144 Gabors.
     mask : (h, w) array in [0, 1], optional
 
     Returns
@@ -71,25 +71,38 @@ def gabor_grid(shape, *, degrees_per_pixel, grid="full", mask=None):
     """
     if grid not in GRIDS:
         raise ValueError(f"grid is {grid!r}; give one of {', '.join(GRIDS)}")
-    (nx, ny), n_orientations, n_frequencies, n_phases, cycles = GRIDS[grid]
-    gx, gy = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
+    n_positions, n_orientations, n_frequencies, n_phases, cycles = GRIDS[grid]
     inside = np.ones(shape, bool) if mask is None else np.asarray(mask) >= 0.5
     if not inside.any():
         raise ValueError("no pixel of the mask reaches 0.5; give a mask that covers the stimulus")
-    axes = [_cells(gx[inside], nx, degrees_per_pixel), _cells(gy[inside], ny, degrees_per_pixel),
-            np.arange(n_orientations) * 180 / n_orientations,
-            np.geomspace(FREQUENCIES[0], min(FREQUENCIES[1], 0.4 / degrees_per_pixel),
-                         n_frequencies),
+    places = _positions(inside, n_positions, degrees_per_pixel)
+    highest = min(FREQUENCIES[1], 0.4 / degrees_per_pixel)
+    axes = [np.arange(len(places)), np.arange(n_orientations) * 180 / n_orientations,
+            np.geomspace(FREQUENCIES[0], highest, n_frequencies),
             np.arange(n_phases) / n_phases, cycles]
-    columns = [axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")]
-    columns[5] = columns[5] / columns[3]
-    return pd.DataFrame(dict(zip(PARAMETERS, [*columns, np.ones(len(columns[0]))])))
+    place, orientation, frequency, phase, cycle = (
+        axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
+    columns = [*places[place].T, orientation, frequency, phase, cycle / frequency,
+               np.ones(len(place))]
+    return pd.DataFrame(dict(zip(PARAMETERS, columns)))
 
 
-def _cells(position, n, pixel):
-    """Centres of n equal cells from the first to the last pixel."""
-    edges = np.linspace(position.min() - pixel / 2, position.max() + pixel / 2, n + 1)
-    return (edges[1:] + edges[:-1]) / 2
+def _positions(inside, n, degrees_per_pixel):
+    """At least n points (degrees) of the widest square lattice that has so many in the region."""
+    rows, cols = np.nonzero(inside)
+    spacing = np.sqrt(len(rows) / n)
+    while True:
+        number = [max(round((np.ptp(c) + 1) / spacing), 1) for c in (rows, cols)]
+        at = [(c.min() + c.max()) / 2 + spacing * (np.arange(k) - (k - 1) / 2)
+              for c, k in zip((rows, cols), number)]
+        row, col = (axis.ravel() for axis in np.meshgrid(*at, indexing="ij"))
+        kept = inside[np.round(row).astype(int).clip(0, inside.shape[0] - 1),
+                      np.round(col).astype(int).clip(0, inside.shape[1] - 1)]
+        if kept.sum() >= n:
+            h, w = inside.shape
+            return degrees_per_pixel * np.stack(
+                [col[kept] - (w - 1) / 2, (h - 1) / 2 - row[kept]], axis=1)
+        spacing *= 0.98
 
 
 # ---- rendering in torch -------------------------------------------------------------------------
@@ -110,11 +123,13 @@ def render_gabors(parameters, shape, *, degrees_per_pixel):
     x, y, orientation, frequency, phase, sigma, aspect = parameters.unbind(1)
     dx = torch.tensor(gx[0].copy(), dtype=parameters.dtype) - x[:, None]
     dy = torch.tensor(gy[:, 0].copy(), dtype=parameters.dtype) - y[:, None]
-    cos, sin = torch.deg2rad(orientation).cos(), torch.deg2rad(orientation).sin()
+    theta = ROTATION * torch.deg2rad(orientation)
+    cos, sin = theta.cos(), theta.sin()
     # exponent and phase are sums of few products of a row and a column: low-rank matrices
     across, along = 0.5 / sigma**2, 0.5 / (sigma * aspect) ** 2
-    a, b, c = ((across * cos**2 + along * sin**2)[:, None], (across * sin**2 + along * cos**2)[:, None],
-               (2 * (across - along) * sin * cos)[:, None])
+    a = (across * cos**2 + along * sin**2)[:, None]
+    b = (across * sin**2 + along * cos**2)[:, None]
+    c = (2 * (across - along) * sin * cos)[:, None]
     one_x, one_y = torch.ones_like(dx), torch.ones_like(dy)
     exponent = torch.stack([one_y, b * dy**2, c * dy], 2) @ torch.stack([a * dx**2, one_x, dx], 1)
     turn = 2 * torch.pi * frequency[:, None]
@@ -243,7 +258,8 @@ def best_gabor(model, shape, *, degrees_per_pixel, mean, contrast, mask=None,
     top, index = _search(model, grid_parameters, images, refine_from, batch_size, progress)
     bounds = _bounds(shape, degrees_per_pixel)
     best = _refine(model, grid_parameters[index], images, bounds, steps, batch_size, progress)
-    found, first = (_canonical(p.numpy().astype(float)) for p in (best, grid_parameters[index[:, 0]]))
+    found, first = (_canonical(p.numpy().astype(float))
+                    for p in (best, grid_parameters[index[:, 0]]))
     final = _final_images(found, shape, degrees_per_pixel=degrees_per_pixel, mean=mean,
                           contrast=contrast, mask=mask, value_range=value_range)
     responses = np.diagonal(_evaluate(model, final, batch_size)).copy()
@@ -422,7 +438,7 @@ def _projections(target, degrees_per_pixel, mask, keep):
     table = table[table.phase == 0].reset_index(drop=True)
     gx, gy = pixel_grid(target.shape, degrees_per_pixel=degrees_per_pixel)
     p = {name: table[name].to_numpy()[:, None] for name in PARAMETERS}
-    theta = np.deg2rad(p["orientation"])
+    theta = ROTATION * np.deg2rad(p["orientation"])
     dx, dy = gx[0] - p["x"], gy[:, 0] - p["y"]
     wave = 2j * np.pi * p["spatial_frequency"]
     column = np.exp(-dx**2 / (2 * p["sigma"]**2) + wave * np.cos(theta) * dx)
@@ -472,7 +488,8 @@ def predict_gabors(model, frames, *, batch_size=256):
     (K, U) array
     """
     k, phases, h, w = frames.shape
-    return _evaluate(model, frames.reshape(-1, h, w), batch_size).reshape(k, phases, -1).mean(axis=1)
+    predicted = _evaluate(model, frames.reshape(-1, h, w), batch_size)
+    return predicted.reshape(k, phases, -1).mean(axis=1)
 
 
 def compare_stimuli(stimuli, models, *, mean, contrast, mask=None, value_range=(0.0, 1.0),

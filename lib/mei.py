@@ -24,6 +24,7 @@ from lib.stimuli import set_mean_contrast
 
 PROJECTION_TOLERANCE = 1e-5
 PATH_STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+REVIVALS = 8
 FLAT_STARTS = ("grey", "black", "white")
 
 
@@ -117,7 +118,7 @@ def most_exciting_input(
     starts : sequence of str or array
         "noise" (white), "natural" (best of `images`), "grey", "black", "white" (the gradient at
         a flat image), or an explicit image (h, w) or (units, h, w). Repeated "noise" draws new noise. A start at which a rectified
-        unit is silent and has no gradient is used with its contrast reversed.
+        unit is silent, and so without a gradient, is replaced (contrast reversed, or new noise).
     images : (n, h, w) array, optional
         Natural images, for the start "natural".
     units : sequence of int, optional
@@ -253,11 +254,11 @@ def predicted_responses(model, images, *, units=None, batch_size=64) -> np.ndarr
     return out if units is None else out[:, np.asarray(units)]
 
 
-def project(images, *, mean, contrast, value_range=(0.0, 1.0), max_iterations=200):
+def project(images, *, mean, contrast, value_range=(0.0, 1.0), max_iterations=100):
     """Bring images to exactly one mean and RMS contrast inside a range, on torch tensors.
 
-    Alternates rescaling and clipping until all three hold (`stimuli.set_mean_contrast` does
-    the same for numpy images under a mask).
+    ``clip(gain * image + offset)``, as `stimuli.set_mean_contrast` does for numpy images: the
+    form of the nearest image that meets all three.
 
     Parameters
     ----------
@@ -269,15 +270,40 @@ def project(images, *, mean, contrast, value_range=(0.0, 1.0), max_iterations=20
     ok : (n,) bool tensor
         False where it did not succeed to 1e-5 (an image with too few different values).
     """
-    low, high = value_range
+    low, high = value_range[0] - mean, value_range[1] - mean
+    pattern = images - images.mean((1, 2, 3), keepdim=True)
+    pattern = pattern * (contrast / _rms(pattern).clamp_min(1e-12)[:, None, None, None])
+    shown = pattern.clamp(low, high)
+    off = _distance(shown, contrast)
+    left = torch.nonzero(off > PROJECTION_TOLERANCE)[:, 0]
     for _ in range(max_iterations):
-        deviation = images - images.mean((1, 2, 3), keepdim=True)
-        spread = deviation.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
-        images = (mean + deviation * (contrast / spread)).clamp(low, high)
-        off = torch.maximum((images.mean((1, 2, 3)) - mean).abs(), (_rms(images) - contrast).abs())
-        if not (off > PROJECTION_TOLERANCE).any():
+        if not len(left):
             break
-    return images, off <= PROJECTION_TOLERANCE
+        pattern[left], shown[left] = _newton_step(pattern[left], contrast, low, high)
+        off[left] = _distance(shown[left], contrast)
+        left = left[off[left] > PROJECTION_TOLERANCE]
+    return mean + shown, off <= PROJECTION_TOLERANCE
+
+
+def _distance(deviation, contrast):
+    """(n,) largest error of mean (0) and contrast."""
+    return torch.maximum(deviation.mean((1, 2, 3)).abs(), (_rms(deviation) - contrast).abs())
+
+
+def _newton_step(pattern, contrast, low, high):
+    """One step of offset and gain of clipped patterns; only pixels inside the range move."""
+    def mean(x):
+        return x.mean((1, 2, 3), keepdim=True)
+
+    shown = pattern.clamp(low, high)
+    free = mean((shown == pattern).float())
+    pattern = pattern - mean(shown) / free.clamp_min(0.02)
+    shown = pattern.clamp(low, high)
+    power = mean(shown**2)
+    share = mean(shown**2 * (shown == pattern)) / power
+    gain = (contrast / power.sqrt()) ** (1 / share.clamp_min(0.1))
+    pattern = (gain * pattern).clamp(-1e6, 1e6)
+    return pattern, pattern.clamp(low, high)
 
 
 def check_model(model, shape, *, mean, contrast, units=None, value_range=(0.0, 1.0)) -> int:
@@ -533,7 +559,7 @@ def _optimise(
     x = torch.cat([_check_start(*xi, name, constraint).expand(len(units), -1, -1, -1)
                    for xi, name in zip(x, names, strict=True)], 1)
     response.units = response.units.repeat_interleave(len(names))
-    x = _reverse_dead(response, x.reshape(-1, 1, *shape), len(names), constraint)
+    x = _revive(response, x.reshape(-1, 1, *shape), len(names), constraint, seed)
     run = _ascend(response, x, constraint, settings, progress)
     return _result(run, model, units, names, sign, value_range, batch_size)
 
@@ -570,18 +596,23 @@ def _check_start(images, ok, name, constraint):
     return images
 
 
-def _reverse_dead(response, images, n_starts, constraint):
-    """Reverse the contrast of starts with zero gradient (a rectified unit, wrongly driven)."""
+def _revive(response, images, n_starts, constraint, seed):
+    """Replace starts at which a unit has no gradient, as a rectified unit that is silent has.
 
+    By their contrast-reversed image, else by smooth noise, which drives a receptive field more.
+    """
     def dead(x):
         return response(x, torch.arange(len(x)))[1].flatten(1).abs().amax(1) == 0
 
-    was = dead(images)
-    if not was.any():
-        return images
-    other, ok = project(2 * constraint["mean"] - images, **constraint)
-    images = torch.where((was & ok)[:, None, None, None], other, images)
-    silent = dead(images).reshape(-1, n_starts).all(1)
+    was, others = dead(images), [-images]
+    for k in range(REVIVALS if was.any() else 0):
+        other, ok = project(others[k], **constraint)
+        images = torch.where((was & ok)[:, None, None, None], other, images)
+        was = dead(images)
+        noise = _noise(1, images.shape[-2:], seed=seed + 1000 + k).numpy()
+        smooth = ndimage.gaussian_filter(noise, (0, 0, 1 + k // 2, 1 + k // 2))
+        others.append(torch.from_numpy(smooth).expand_as(images))
+    silent = was.reshape(-1, n_starts).all(1)
     if silent.any():
         units = response.units.reshape(-1, n_starts)[silent, 0].tolist()
         raise ValueError(f"zero gradient at every start for units {units}: the response does not "

@@ -7,7 +7,7 @@ Everything is measured inside a mask and in degrees of visual angle. The functio
 import numpy as np
 from scipy import ndimage, signal
 
-from lib.stimuli import circular_mask, orientation_of, pixel_grid
+from lib.stimuli import ROTATION, circular_mask, orientation_of, pixel_grid
 
 BIN = np.pi / 16        # width of the orientation bins of the symmetry index
 
@@ -33,23 +33,6 @@ def local_contrast(image, *, degrees_per_pixel, sigma=3.0):
     mean = ndimage.gaussian_filter(image, blur)
     square = ndimage.gaussian_filter(image**2, blur)
     return np.sqrt(np.maximum(square - mean**2, 0))
-
-
-def contrast_mask(image, *, degrees_per_pixel, threshold=0.1):
-    """Region of a stimulus on grey: where its local contrast exceeds a share of the largest.
-
-    Parameters
-    ----------
-    image : (h, w) array
-    degrees_per_pixel : float
-    threshold : float
-
-    Returns
-    -------
-    (h, w) array of 0 and 1
-    """
-    local = local_contrast(image, degrees_per_pixel=degrees_per_pixel)
-    return (local > threshold * local.max()).astype(float)
 
 
 def analysis_disk(image, *, mask, degrees_per_pixel):
@@ -391,7 +374,7 @@ def local_energy(image, *, degrees_per_pixel, frequencies=(0.02, 0.04, 0.08, 0.1
     spectrum = np.fft.fft2(image - image.mean(), s=(2 * h, 2 * w))
     gx = np.fft.fftfreq(2 * w, degrees_per_pixel)[None, :]
     gy = -np.fft.fftfreq(2 * h, degrees_per_pixel)[:, None]
-    radius, angle = np.hypot(gx, gy), np.arctan2(gy, gx)
+    radius, angle = np.hypot(gx, gy), ROTATION * np.arctan2(gy, gx)
     radius[0, 0] = 1.0
     step = np.pi / n_orientations
     bands = [f for f in frequencies if f < 0.5 / degrees_per_pixel]

@@ -1,7 +1,7 @@
 """Order of the units in a raster: neighbours fire alike (Rastermap 1.x).
 
 The only module that imports rastermap, and only when it sorts: its first import compiles for a
-minute. A few units are ordered by hierarchical clustering, for which Rastermap has too little data.
+minute. A few units are ordered by hierarchical clustering instead, without that wait.
 """
 import contextlib
 import logging
@@ -13,12 +13,19 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from lib.errors import InputError
 
 FEWEST_UNITS = 12  # below this, hierarchical clustering
-MOST_CLUSTERS = 60  # 135 units in seconds; all units as clusters take minutes and stop at 200
-SETTINGS = {"locality": 0.15, "time_lag_window": 15, "grid_upsample": 10}
+MOST_CLUSTERS = 60  # 135 units in seconds; Rastermap's time grows with its fifth power
+LONGEST_RUN = 10  # neighbours turned round at once in the final step
+MOST_PUBLISHED = 200  # Rastermap's limit without clusters
+SETTINGS = {"locality": 0.15, "time_lag_window": 15}  # the original report's
 
 
-def sort_units(activity, *, seed=0, n_clusters="auto"):
+def sort_units(activity, *, seed=0, published=False):
     """Order units so that neighbours in the raster fire alike.
+
+    Rastermap sorts at most 60 clusters (half the units if that is fewer) and places the units among
+    them; then runs of up to ten neighbours are turned round wherever that raises `ordering_score`,
+    for Rastermap leaves the units of a cluster as they come. Sorting all units one by one takes
+    minutes and scores no better (benchmarks/bench_selection.py).
 
     Parameters
     ----------
@@ -26,11 +33,8 @@ def sort_units(activity, *, seed=0, n_clusters="auto"):
         Binned spike counts (`counts.bin_spikes`; blocks side by side).
     seed : int
         Seed of the clustering.
-    n_clusters : int, None or "auto"
-        Clusters that Rastermap sorts before it places the units among them: half the units, at
-        most 60, if "auto". None sorts the units one by one as the original report did, which is no
-        better by `ordering_score` (benchmarks/bench_selection.py), takes minutes and fails above
-        200 units.
+    published : bool
+        Sort all units one by one, as the original report did: at most 200.
 
     Returns
     -------
@@ -45,12 +49,19 @@ def sort_units(activity, *, seed=0, n_clusters="auto"):
     """
     scores, active = standardised(activity)
     silent = np.setdiff1d(np.arange(len(activity)), active)
+    if published and len(active) > MOST_PUBLISHED:
+        raise InputError(f"{len(active)} units to sort one by one, as published; Rastermap takes "
+                         f"at most {MOST_PUBLISHED}: sort them with published=False")
     if len(active) < 3:
         order = np.arange(len(active))
     elif len(active) < FEWEST_UNITS:
         order = _hierarchical_order(scores)
+    elif published:
+        order = _rastermap_order(scores, seed=seed, n_clusters=None, grid_upsample=0)
     else:
-        order = _rastermap_order(scores, seed=seed, n_clusters=n_clusters)
+        n_clusters = min(MOST_CLUSTERS, len(active) // 2)
+        order = _rastermap_order(scores, seed=seed, n_clusters=n_clusters, grid_upsample=10)
+        order = _turn_runs(order, scores @ scores.T / scores.shape[1])
     return np.concatenate([active[order], silent]), len(active)
 
 
@@ -108,18 +119,37 @@ def _hierarchical_order(scores):
     return leaves_list(optimal_leaf_ordering(linkage(distance, "average"), distance))
 
 
-def _rastermap_order(scores, *, seed, n_clusters):
+def _rastermap_order(scores, *, seed, **settings):
     n_units, n_bins = scores.shape
-    if n_clusters == "auto":
-        n_clusters = min(MOST_CLUSTERS, n_units // 2)
-    settings = dict(SETTINGS, time_lag_window=min(SETTINGS["time_lag_window"], n_bins // 2))
+    settings = SETTINGS | settings
+    settings["time_lag_window"] = min(settings["time_lag_window"], n_bins // 2)
     with _rastermap() as rastermap:
         # the mean over units is projected out, so one component fewer than units
         model = rastermap.Rastermap(
-            n_clusters=n_clusters, n_PCs=min(64, n_units - 1, n_bins - 1), random_state=seed,
-            verbose=False, keep_norm_X=False, **settings)
+            n_PCs=min(64, n_units - 1, n_bins - 1), random_state=seed, verbose=False,
+            keep_norm_X=False, **settings)
         model.fit(scores, compute_X_embedding=False)
     return np.argsort(model.embedding[:, 0], kind="stable")
+
+
+def _turn_runs(order, correlation):
+    """Turn round runs of neighbours while that raises their mean correlation (2-opt)."""
+    end = len(order)
+    correlation = np.pad(correlation, (0, 1))  # beyond either end: correlation 0
+    path = np.concatenate([[end], order, [end]])
+    improved = True
+    while improved:
+        improved = False
+        for first in range(1, end):
+            last = np.arange(first + 1, min(first + LONGEST_RUN, end + 1))
+            before, head, tail, after = path[first - 1], path[first], path[last], path[last + 1]
+            gain = (correlation[before, tail] + correlation[head, after]
+                    - correlation[before, head] - correlation[tail, after])
+            if gain.max() > 1e-6:
+                run = slice(first, last[gain.argmax()] + 1)
+                path[run] = path[run][::-1]
+                improved = True
+    return path[1:-1]
 
 
 @contextlib.contextmanager

@@ -4,8 +4,8 @@
 T. A unit with fewer than two trials above its lowest response (silent, or a single spike), one
 repeat or one image has no reliability: NaN for it, and nothing changes for the others.
 
-Every measure but the published one is a function of sums over images. `bootstrap_ceilings` therefore
-resamples images by weighting those sums, which is exact and needs no second pass over the trials.
+Every measure but the published one is a function of sums over images, so `bootstrap_ceilings`
+resamples images by weighting those sums, without a second pass over the trials.
 """
 from typing import NamedTuple
 

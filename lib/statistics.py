@@ -72,7 +72,8 @@ def paired_comparison(a, b, *, level=0.95, resamples=2000, seed=0):
     changed = difference[difference != 0]
     ranks = scipy.stats.rankdata(np.abs(changed))
     result = {"n": n, "median_difference": float(np.median(difference)) if n else np.nan,
-              "low": float(low), "high": float(high), "p": np.nan, "effect_size": np.nan, "note": ""}
+              "low": float(low), "high": float(high), "p": np.nan, "effect_size": np.nan,
+              "note": ""}
     if n:
         result["effect_size"] = float(np.sum(np.sign(changed) * ranks) / max(ranks.sum(), 1))
     if n < FEWEST_PAIRS:

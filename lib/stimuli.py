@@ -9,6 +9,8 @@ is in cycles/degree, phase in cycles (0: bright at the centre).
 
 import numpy as np
 
+ROTATION = 1        # sense in which orientation grows, row 0 on top: 1 counter-clockwise
+
 
 def pixel_grid(shape, *, degrees_per_pixel):
     """Position of every pixel on the screen.
@@ -25,7 +27,7 @@ def pixel_grid(shape, *, degrees_per_pixel):
     h, w = shape
     if not degrees_per_pixel > 0:
         raise ValueError(
-            f"degrees_per_pixel is {degrees_per_pixel}; give the positive size of a pixel in degrees"
+            f"degrees_per_pixel is {degrees_per_pixel}; give the size of a pixel, above 0"
         )
     x = (np.arange(w) - (w - 1) / 2) * degrees_per_pixel
     y = ((h - 1) / 2 - np.arange(h)) * degrees_per_pixel
@@ -35,7 +37,7 @@ def pixel_grid(shape, *, degrees_per_pixel):
 def carrier_coordinates(x, y, orientation):
     """Coordinates across the bars (along the carrier) and along the bars.
 
-    The one place that fixes the sense of rotation; `orientation_of` is its inverse.
+    `orientation_of` is its inverse.
 
     Parameters
     ----------
@@ -46,13 +48,13 @@ def carrier_coordinates(x, y, orientation):
     -------
     across, along : arrays, degrees
     """
-    theta = np.deg2rad(orientation)
+    theta = ROTATION * np.deg2rad(orientation)
     return x * np.cos(theta) + y * np.sin(theta), y * np.cos(theta) - x * np.sin(theta)
 
 
 def orientation_of(fx, fy):
     """Orientation in [0, 180) of a wave vector with rightward part `fx` and upward part `fy`."""
-    return np.rad2deg(np.arctan2(fy, fx)) % 180
+    return ROTATION * np.rad2deg(np.arctan2(fy, fx)) % 180
 
 
 def _stack(*parameters):

@@ -107,9 +107,10 @@ def test_long_table_keeps_zeros_unless_told():
 
 def test_blocks_end_at_a_pause_and_at_another_stimulus():
     """Fails if the gap between two blocks of scenes becomes part of a block."""
-    table = pd.concat([presentations([0, 1], onset=0.0), presentations([0], onset=0.5, name="gabors"),
-                       presentations([2], onset=0.75), presentations([0] * 9, onset=1.0,
-                                                                     name="spontaneous"),
+    table = pd.concat([presentations([0, 1], onset=0.0),
+                       presentations([0], onset=0.5, name="gabors"),
+                       presentations([2], onset=0.75),
+                       presentations([0] * 9, onset=1.0, name="spontaneous"),
                        presentations([3, 4], onset=40.0)])
     blocks = counts.stimulus_blocks(table)
     assert blocks["start_time"].tolist() == [0.0, 0.75, 40.0]

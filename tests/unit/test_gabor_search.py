@@ -15,7 +15,7 @@ LEVEL = dict(mean=0.45, contrast=0.05)
 @pytest.fixture(autouse=True)
 def small_grid(monkeypatch):
     """1,440 Gabors where a test asks for the coarse grid, on one thread."""
-    monkeypatch.setitem(gabor_search.GRIDS, "coarse", ((5, 4), 6, 3, 4, (0.4,)))
+    monkeypatch.setitem(gabor_search.GRIDS, "coarse", (20, 6, 3, 4, (0.4,)))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -58,16 +58,22 @@ def test_full_grid_has_every_combination():
     """Fault: fewer Gabors than promised, or a parameter that does not vary."""
     grid = gabor_search.gabor_grid((60, 77), degrees_per_pixel=1.58)
     assert len(grid) >= 72_800 and not grid.duplicated().any()
-    assert (grid[["x", "y", "orientation", "spatial_frequency", "phase", "sigma"]].nunique() > 2).all()
+    assert (grid.drop(columns="aspect").nunique() > 2).all()
     assert grid.x.abs().max() < 77 * 1.58 / 2 and grid.y.abs().max() < 60 * 1.58 / 2
 
 
-def test_grid_stays_in_the_box_of_the_mask():
-    """Fault: Gabors where the mask shows nothing."""
-    mask = stimuli.circular_mask(SHAPE, x=15, y=-10, radius=15, **GEOMETRY)
-    grid = gabor_search.gabor_grid(SHAPE, grid="coarse", mask=mask, **GEOMETRY)
-    assert grid.x.min() > -2 and grid.x.max() < 32
-    assert grid.y.min() > -27 and grid.y.max() < 7
+@pytest.mark.parametrize("radius", [6, 15, 25])
+def test_grid_fills_the_mask_and_does_not_leave_it(radius):
+    """Fault: Gabors where the mask shows nothing, or fewer of them in a small mask."""
+    mask = stimuli.circular_mask(SHAPE, x=15, y=-10, radius=radius, **GEOMETRY)
+    grid = gabor_search.gabor_grid(SHAPE, grid="full", mask=mask, **GEOMETRY)
+    assert 72_800 <= len(grid) < 110_000
+    assert np.hypot(grid.x - 15, grid.y + 10).max() < radius + 0.75 * DPP
+    assert grid.x.mean() == pytest.approx(15, abs=1) and grid.y.mean() == pytest.approx(-10, abs=1)
+
+
+def test_grid_refuses_an_empty_mask_and_an_unknown_name():
+    """Fault: an empty table, and a search that fails much later."""
     with pytest.raises(ValueError, match="no pixel of the mask"):
         gabor_search.gabor_grid(SHAPE, mask=np.zeros(SHAPE), **GEOMETRY)
     with pytest.raises(ValueError, match="coarse"):
@@ -124,7 +130,8 @@ def test_reported_response_is_that_of_the_returned_image():
     pair = np.stack([stimuli.gabor(SHAPE, **{**true, "phase": true["phase"] + p}, **GEOMETRY)
                      for p in (0, 0.25)], axis=1)
     model = Units(pair).train()
-    mask = stimuli.circular_mask(SHAPE, x=true["x"][0], y=true["y"][0], radius=25, edge=6, **GEOMETRY)
+    mask = stimuli.circular_mask(SHAPE, x=true["x"][0], y=true["y"][0], radius=25, edge=6,
+                                 **GEOMETRY)
     result = gabor_search.best_gabor(model, SHAPE, grid="coarse", mask=mask, steps=9, refine_from=4,
                                      **GEOMETRY, **LEVEL)
     with torch.no_grad():
@@ -143,8 +150,9 @@ def test_ensemble_counts_by_its_mean():
     true = truth(1, seed=5)
     good = Units(stimuli.gabor(SHAPE, **true, **GEOMETRY)[:, None])
     flat = Units(np.zeros((1, 1, *SHAPE)))
-    both = gabor_search.best_gabor([flat, good], SHAPE, grid="coarse", steps=30, **GEOMETRY, **LEVEL)
-    alone = gabor_search.best_gabor(good, SHAPE, grid="coarse", steps=30, **GEOMETRY, **LEVEL)
+    how = dict(grid="coarse", steps=12, refine_from=4, **GEOMETRY, **LEVEL)
+    both = gabor_search.best_gabor([flat, good], SHAPE, **how)
+    alone = gabor_search.best_gabor(good, SHAPE, **how)
     assert both.responses[0] == pytest.approx((0.2 + alone.responses[0]) / 2, rel=1e-3)
 
 

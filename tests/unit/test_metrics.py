@@ -111,6 +111,17 @@ def test_symmetry_does_not_depend_on_brightness():
     assert np.ptp(values) < 1e-6
 
 
+def test_symmetry_leaves_out_less_than_one_cycle_across_the_window():
+    """Fault: the annulus reaches down to the mean, so a shading across the window counts."""
+    x, y = pixel_grid(SHAPE, **GEOMETRY)
+    mask = disk(20, edge=10)
+    gabor_alone = patch(0, spatial_frequency=0.12)
+    shaded = gabor_alone + 0.02 * y
+    values = [metrics.symmetry_index(image, 1, mask=mask, **GEOMETRY)
+              for image in (gabor_alone, shaded)]
+    assert values[1] == pytest.approx(values[0], abs=0.2)
+
+
 # ---- spectrum -----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("orientation", [0, 17, 45, 90, 130])

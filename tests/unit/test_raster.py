@@ -1,4 +1,5 @@
 """lib.raster on activity with a known order. One test compiles rastermap on its first run."""
+import itertools
 import logging
 import sys
 
@@ -47,6 +48,27 @@ def test_rastermap_recovers_the_order_of_known_units(n_units):
     assert sorted(order) == list(range(n_units)) and agreement(order, position) > 0.8
     shuffled = np.random.default_rng(1).permutation(n_units)
     assert raster.ordering_score(activity, order) > 2 * raster.ordering_score(activity, shuffled)
+
+
+def test_turning_runs_reaches_the_best_order_of_few_units():
+    """Fails if a turn lowers the score, a unit is lost, or an end of the order is never turned."""
+    correlation = raster.standardised(waves(7)[0])[0]
+    correlation = correlation @ correlation.T / correlation.shape[1]
+    best = max(correlation[p[:-1], p[1:]].sum() for p in
+               map(np.array, itertools.permutations(range(7))))
+    reached = [correlation[p[:-1], p[1:]].sum() for p in
+               (raster._turn_runs(np.random.default_rng(k).permutation(7), correlation)
+                for k in range(10))]
+    assert max(reached) == pytest.approx(best) and min(reached) > 0.6 * best
+
+
+def test_the_published_order_takes_every_unit_and_has_a_limit():
+    """Fails if the original's sorting is not Rastermap's own, or its limit is a traceback."""
+    activity, position = waves(14)
+    order, _ = raster.sort_units(activity, published=True)
+    assert agreement(order, position) > 0.9
+    with pytest.raises(InputError, match="201 units .* at most 200"):
+        raster.sort_units(np.random.default_rng(0).random((201, 5)), published=True)
 
 
 def test_silent_units_come_last_and_change_nothing():

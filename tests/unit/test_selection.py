@@ -16,7 +16,8 @@ def test_signal_correlation_is_pearsons_and_constant_units_are_nan():
     Y[:, 2] = 0.3
     found = selection.signal_correlation(Y)
     others = [0, 1, 3, 4, 5]
-    np.testing.assert_allclose(found[np.ix_(others, others)], np.corrcoef(Y[:, others].T), atol=1e-12)
+    expected = np.corrcoef(Y[:, others].T)
+    np.testing.assert_allclose(found[np.ix_(others, others)], expected, atol=1e-12)
     assert np.isnan(found[2]).all() and np.isnan(found[:, 2]).all()
 
 
@@ -66,7 +67,7 @@ def test_isolation_forest_finds_shapes_not_rates():
 
 
 def test_published_variance_contains_the_anomaly_columns():
-    """Fails if the corrected variance carries the original's slip, or the published one does not."""
+    """Fails if the corrected variance carries the original's slip, or the published does not."""
     Y = np.array([[1.0, 0.0], [3.0, 0.0]])
     np.testing.assert_allclose(selection.response_variance(Y), [2.0, 0.0])
     found = selection.response_variance_published(Y, [-0.2, 0.1], [True, False])

@@ -31,7 +31,7 @@ def test_bootstrap_interval_leaves_nan_out_and_needs_two_values():
 def test_paired_comparison_of_a_textbook_example():
     """Fails if the sign, the ranks or the p is wrong. Wilcoxon (1945): the differences of Darwin's
     15 pairs of maize, T = 24; exact two-sided p .0413."""
-    differences = np.array([49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48], dtype=float)
+    differences = np.array([49., -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48])
     found = statistics.paired_comparison(differences, np.zeros(15))
     assert found["p"] == pytest.approx(0.0413, abs=5e-4)
     assert found["effect_size"] == pytest.approx((96 - 24) / 120)

@@ -64,7 +64,9 @@ def test_gradient_at_optimum_points_along_it(units, kind):
     units.subset([unit])(image).sum().backward()
     gradient = image.grad[0, 0].numpy()
     gradient = gradient - gradient.mean()
-    assert (gradient * pattern).sum() / np.linalg.norm(gradient) > 0.99
+    # a pair cut off by the border, or seen through a pool, has a phase that is better by a little
+    floor = 0.99 if kind.startswith("complex") else 0.999
+    assert (gradient * pattern).sum() / np.linalg.norm(gradient) > floor
 
 
 @pytest.mark.parametrize("kind", ["corner", "two_subunit"])

@@ -1,0 +1,72 @@
+"""The built site: SITE=build/<name>/site, which must be there; else the small run's, if there."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.book import checks
+
+SITE = Path(os.environ.get("SITE", "build/small/site"))
+
+
+@pytest.fixture(scope="module")
+def site():
+    if not (SITE / "index.html").is_file():
+        if "SITE" in os.environ:
+            pytest.fail(f"no site at {SITE}: `make test` builds it first")
+        pytest.skip(f"no site at {SITE}: `python -m lib.report tests/small.yml` builds it")
+    return SITE
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    return checks.read_site(site)
+
+
+def in_every(pages, check):
+    return {name: found for name, page in pages.items() if (found := check(page))}
+
+
+def test_no_page_loads_anything_from_another_host(pages):
+    assert in_every(pages, checks.external_in_page) == {}
+
+
+def test_no_style_sheet_loads_anything_from_another_host(site):
+    styles = {file.name: checks.external_in_style(file.read_text(encoding="utf-8"))
+              for file in site.rglob("*.css")}
+    assert styles and not any(styles.values()), styles
+
+
+def test_no_link_is_broken(pages, site):
+    assert checks.broken_links(pages, site) == []
+
+
+def test_every_image_has_words(pages):
+    assert in_every(pages, checks.wordless_images) == {}
+
+
+def test_every_figure_has_a_label_a_number_and_a_caption(pages):
+    assert in_every(pages, checks.bare_figures) == {}
+    assert any(page.find("figure") for page in pages.values())
+
+
+def test_no_label_is_used_twice(pages):
+    assert checks.repeated_labels(pages) == []
+
+
+def test_every_page_can_be_reached_from_the_first(pages):
+    assert checks.unreachable_pages(pages) == []
+
+
+def test_every_selected_unit_has_a_page_two_clicks_away(pages, site):
+    table = pd.read_csv(site.parent / "units.csv")
+    expected = {f"units/{unit}.html" for unit in table.loc[table["selected"], "unit_id"]}
+    linked = {tag["href"] for tag in pages["units.html"].find("article").find_all("a", href=True)}
+    assert expected and expected <= linked & set(pages)
+    assert pages["index.html"].find("article").find("a", href="units.html")
+
+
+def test_no_value_was_left_unfilled(pages):
+    assert in_every(pages, checks.leaks) == {}

@@ -1,0 +1,243 @@
+"""The pages of the book: gathered from small made-up notebooks, without building them."""
+
+import ast
+import json
+import re
+import subprocess
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import yaml
+
+from lib import book
+from lib.errors import InputError
+from lib.params import ROOT
+
+PICTURE = {"output_type": "display_data", "data": {"image/png": "iVBORw0K"}, "metadata": {}}
+ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "no spikes\nat all",
+         "traceback": []}
+
+
+def words(text):
+    return {"output_type": "display_data", "data": {"text/markdown": text}, "metadata": {}}
+
+
+def markdown(text):
+    return {"cell_type": "markdown", "metadata": {}, "source": text.splitlines(keepends=True)}
+
+
+def code(*outputs, tags=(), figure=None, source="x = 1"):
+    metadata = {"tags": list(tags)}
+    if figure:
+        metadata["mystnb"] = {"figure": {"name": figure, "caption": f"After {{numref}}`{figure}`."}}
+    return {"cell_type": "code", "metadata": metadata, "source": [source], "outputs": list(outputs),
+            "execution_count": 1}
+
+
+def write(path, *cells):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {"kernelspec": {"name": "python3"}, "papermill": {"input_path": "/somewhere"}}
+    path.write_text(json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4,
+                                "nbformat_minor": 5}))
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A finished run of two paged units and one more."""
+    for name in book.CHAPTERS:
+        write(tmp_path / f"notebooks/{name}.ipynb", markdown(f"# {name}"),
+              code(tags=["parameters"], source="secret = 1"),
+              code(PICTURE, figure=f"fig-{name}"))
+    for unit in (11, 12):
+        for stage in book.UNIT_STAGES:
+            write(tmp_path / f"units/{unit}/{stage}.ipynb", markdown(f"# Stage {stage}\n## Detail"),
+                  code(tags=["injected-parameters"], source="secret = 1"),
+                  code(PICTURE, figure=f"fig-{stage}"),
+                  code(words(f"See {{numref}}`fig-{stage}` and [it](#fig-04_cnn).")))
+    (tmp_path / "units/11/mei.png").write_bytes(b"png")
+    pd.DataFrame({"unit_id": [11, 12, 13], "structure": "VISp", "selected": [True, True, False],
+                  "mei_response": [2.5, None, None]}).to_csv(tmp_path / "units.csv", index=False)
+    (tmp_path / "conclusions.md").write_text("- computed\n")
+    (tmp_path / "summary.json").write_text(json.dumps(
+        {"units": 3, "median_correlation": None, "verdicts": {"reliable": 2}, "failed": [12],
+         "sentences": ["Two were selected."]}))
+    return tmp_path
+
+
+def page(pages, unit):
+    return json.loads((pages / f"units/{unit}.ipynb").read_text())
+
+
+def all_text(notebook):
+    return json.dumps(notebook["cells"])
+
+
+def test_labels_of_two_units_never_meet_and_references_follow(run):
+    pages = book.gather_pages(run)
+    first, second = (book.made_labels(page(pages, unit)["cells"]) for unit in (11, 12))
+    assert first == {f"fig-{stage}-11" for stage in book.UNIT_STAGES}
+    assert not first & second
+    text = all_text(page(pages, 11))
+    assert "{numref}`fig-05_mei-11` and [it](#fig-04_cnn-11)" in text
+    assert "After {numref}`fig-05_mei-11`" in text
+    assert not re.search(r"fig-0\d_[a-z]+(?!-11)[`)\"]", text)
+
+
+def test_a_label_that_begins_another_one_is_not_renamed_inside_it():
+    cell = {**markdown(""), "source": "{numref}`fig-mei` {numref}`fig-mei-trace` my-fig-mei"}
+    renamed = book.rename_labels(cell, {"fig-mei", "fig-mei-trace"}, 7)["source"]
+    assert renamed == "{numref}`fig-mei-7` {numref}`fig-mei-trace-7` my-fig-mei"
+
+
+def test_headings_sink_one_level_but_not_inside_code():
+    cell = {**markdown(""), "source": "# A\n```python\n# not one\n```\n## B"}
+    assert book.shift_headings(cell)["source"] == "## A\n```python\n# not one\n```\n### B"
+
+
+def test_parameters_and_paths_of_the_machine_are_not_shown(run):
+    pages = book.gather_pages(run)
+    for path in [*pages.glob("*.ipynb"), *pages.glob("units/*.ipynb")]:
+        notebook = json.loads(path.read_text())
+        assert "secret" not in all_text(notebook)
+        assert set(notebook["metadata"]) == {"kernelspec"}
+
+
+def test_a_failed_stage_shows_its_error_and_nothing_after_it(run):
+    write(run / "units/12/05_mei.ipynb", markdown("# MEI"), code(PICTURE, figure="fig-start"),
+          code(PICTURE, ERROR, figure="fig-mei"), code(PICTURE, figure="fig-later"),
+          markdown("Never reached."))
+    (run / "units/12/07_metrics.ipynb").unlink()
+    cells = page(book.gather_pages(run), 12)["cells"]
+    text = all_text({"cells": cells})
+    assert "`05_mei` of this unit has no result: it stopped with `ValueError: no spikes`" in text
+    assert "Stage `07_metrics` of this unit has no result: it was not run" in text
+    assert "Never reached" not in text
+    made = book.made_labels(cells)
+    assert "fig-start-12" in made and not {"fig-mei-12", "fig-later-12"} & made
+    assert sum(o["output_type"] == "error" for c in cells for o in c.get("outputs", [])) == 1
+
+
+def test_references_to_a_figure_that_was_not_made_become_words(run):
+    write(run / "units/12/05_mei.ipynb", markdown("# MEI"), code(ERROR, figure="fig-05_mei"))
+    write(run / "units/12/06_gabor.ipynb", markdown(
+        "# Gabor\nLike {numref}`fig-05_mei` and [this one](#fig-05_mei), {numref}`fig-04_cnn` "
+        "and {numref}`fig-mistyped`."))
+    text = all_text(page(book.gather_pages(run), 12))
+    assert "Like (not made) and this one, {numref}`fig-04_cnn-12` and {numref}`fig-mis" in text
+
+
+def test_chapters_may_refer_to_each_other(run):
+    write(run / "notebooks/03_oracle.ipynb",
+          markdown("# O\n{numref}`fig-01_data` {numref}`fig-gone`"),
+          code(words("*No spike times.*"), figure="fig-gone"))
+    text = all_text(json.loads((book.gather_pages(run) / "03_oracle.ipynb").read_text()))
+    assert "{numref}`fig-01_data` (not made)" in text
+
+
+def test_words_in_the_place_of_a_figure_get_no_caption():
+    cells = book.one_figure_each([code(words("*No spike times.*"), figure="fig-raster")])
+    assert [("mystnb" in cell["metadata"]) for cell in cells] == [False]
+
+
+def test_words_beside_a_figure_leave_the_caption_to_the_image():
+    cells = book.one_figure_each([code(words("A note."), PICTURE, figure="fig-raster")])
+    assert [("mystnb" in cell["metadata"], len(cell["outputs"])) for cell in cells] == [
+        (False, 1), (True, 1)]
+    assert "remove-input" in cells[1]["metadata"]["tags"], "the code would be shown twice"
+
+
+def test_the_page_of_units_lists_each_and_shows_thumbnails_that_exist(run):
+    pages = book.gather_pages(run)
+    text = (pages / "units.md").read_text()
+    assert "2 of 3 units" in text
+    assert "(units/11.png)" in text and "(units/12.png)" not in text
+    assert "| [11](units/11.ipynb) | VISp | 2.50 |" in text
+    assert "| [12](units/12.ipynb) | VISp | – |" in text
+    assert "13" not in text
+    toc = yaml.safe_load((pages / "_toc.yml").read_text())
+    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
+    assert [chapter for chapter in chapters if "sections" in chapter] == [
+        {"file": "units", "sections": [{"file": "units/11"}, {"file": "units/12"}]}]
+
+
+def test_pages_are_those_of_the_selection_where_there_is_one(run):
+    (run / "selected.json").write_text("[12, 13]")
+    assert book.read_units(run)[1] == [12, 13]
+    (run / "selected.json").write_text("[12, 99]")
+    with pytest.raises(InputError, match="no row for unit 99"):
+        book.read_units(run)
+
+
+def test_the_first_page_tells_of_the_run(run):
+    text = (book.gather_pages(run) / "_run_box.md").read_text()
+    assert "- Two were selected." in text
+    assert "failed for 1 units, which have no result: [12](units/12.ipynb)" in text
+    assert "| units | verdicts |" in text and "| 3 | 2 reliable |" in text
+    assert "None" not in text and "figure" not in text
+
+
+@pytest.mark.parametrize("value, shown", [
+    (float("nan"), "–"), (None, "–"), (True, "yes"), (0.0, "0.00"), (0.1234, "0.12"),
+    (0.00123, "0.0012"), (3, "3"), ("simple", "simple")])
+def test_values_are_shown_as_a_reader_expects(value, shown):
+    assert book.show(value) == shown
+
+
+@pytest.mark.parametrize("name", ["units.csv", "conclusions.md", "summary.json",
+                                  "notebooks/02_rasterplot.ipynb"])
+def test_a_missing_result_is_one_line_that_names_the_command(run, name):
+    (run / name).unlink()
+    with pytest.raises(InputError, match="make report") as error:
+        book.gather_pages(run)
+    assert name in str(error.value) and "\n" not in str(error.value)
+
+
+def test_with_many_units_their_pages_do_not_list_each_other(run, monkeypatch):
+    pages = book.gather_pages(run)
+    assert "html_sidebars" not in (pages / "_config.yml").read_text()
+    monkeypatch.setattr(book, "MOST_IN_SIDE_BAR", 1)
+    pages = book.gather_pages(run)
+    config = yaml.safe_load((pages / "_config.yml").read_text())["sphinx"]["config"]
+    assert config["html_sidebars"]["units/*"][-1] == "unit-sidebar.html"
+    text = (pages / "_templates" / "unit-sidebar.html").read_text()
+    assert "<a href=\"{{ pathto('01_data') }}\">2. 01_data</a>" in text
+    assert "pathto('units')" in text and "units/11" not in text
+
+
+def fake_build(returncode, text):
+    def build(command, **options):
+        folder = command[command.index("--path-output") + 1]
+        html = book.Path(folder) / "_build" / "html"
+        html.mkdir(parents=True)
+        (html / "index.html").write_text("new")
+        return SimpleNamespace(returncode=returncode, stdout="", stderr=text)
+    return build
+
+
+def test_a_failed_build_leaves_the_old_site_alone(run, monkeypatch):
+    (run / "site").mkdir()
+    (run / "site/index.html").write_text("old")
+    monkeypatch.setattr(subprocess, "run", fake_build(1, "pages/a.md:3: WARNING: unknown label\n"))
+    with pytest.raises(InputError, match="1 complaints.*\n.*unknown label"):
+        book.build_book(run)
+    assert (run / "site/index.html").read_text() == "old"
+
+
+def test_a_good_build_replaces_the_site_and_all_that_was_in_it(run, monkeypatch):
+    (run / "site").mkdir()
+    (run / "site/stale.html").write_text("old")
+    monkeypatch.setattr(subprocess, "run", fake_build(0, ""))
+    assert book.build_book(run).read_text() == "new"
+    assert [path.name for path in (run / "site").iterdir()] == ["index.html"]
+    assert not list(run.glob(".site*")) and not (run / "_build").exists()
+
+
+def test_functions_named_in_the_chapters_exist():
+    for chapter in (ROOT / "book").glob("*.md"):
+        for name in re.findall(r"`lib\.([\w.]+)`", chapter.read_text()):
+            module, *attribute = name.split(".")
+            tree = ast.parse((ROOT / "lib" / f"{module}.py").read_text())
+            defined = {node.name for node in tree.body
+                       if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+            assert set(attribute) <= defined, f"{chapter.name} names lib.{name}"
