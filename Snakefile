@@ -64,26 +64,26 @@ checkpoint oracle:
     shell: notebook("03_oracle")
 
 rule models:  # of all units at once; 04_cnn loads them
-    input: needs("04_cnn", "models", "crossvalidation", "fitting"), "session.h5", "selected.json"
+    input: needs("04_cnn", "models", "network", "crossvalidation", "fitting"), "session.h5", "selected.json"
     output: "models/scores.csv"
     params: p=given("cnn")
     threads: workflow.cores
     shell: f"{sys.executable} -m lib.fitting {{params.p}}"
 
 rule cnn:
-    input: needs("04_cnn"), "session.h5", "oracle.csv", "models/scores.csv"
+    input: needs("04_cnn", "ensemble"), "session.h5", "oracle.csv", "models/scores.csv"
     output: "units/{unit}/04_cnn.ipynb", "units/{unit}/cnn.json"
     params: p=given("cnn")
     shell: notebook("04_cnn", unit=True)
 
 rule mei:
-    input: needs("05_mei", "mei", "metrics", "truth"), "session.h5", "units/{unit}/cnn.json"
+    input: needs("05_mei", "mei", "metrics", "truth", "ground_truth", "ensemble"), "session.h5", "units/{unit}/cnn.json"
     output: "units/{unit}/05_mei.ipynb", "units/{unit}/mei.json"
     params: p=given("mei")
     shell: notebook("05_mei", unit=True)
 
 rule gabor:
-    input: needs("06_gabor", "gabors", "stimuli", "truth"), "session.h5", "units/{unit}/mei.json"
+    input: needs("06_gabor", "gabors", "gabor_search", "stimuli", "truth", "ground_truth"), "session.h5", "units/{unit}/mei.json"
     output: "units/{unit}/06_gabor.ipynb", "units/{unit}/gabor.json"
     params: p=given("gabor")
     shell: notebook("06_gabor", unit=True)

@@ -222,8 +222,8 @@ def peers(count, steps=200):
         f"most_exciting_input, <= {steps} steps, 4 starts": lambda: mei.most_exciting_input(
             truth, SHAPE, **LEVEL, steps=steps).best_images,
     }
-    print(f"\n{len(table)} true units of {table.truth_kind.nunique()} kinds, from white noise: true "
-          "response as a part of the optimum's")
+    print(f"\n{len(table)} true units of {table.truth_kind.nunique()} kinds, from white noise: "
+          "true response as a part of the optimum's")
     print(f"{'':52}{'median':>8}{'lowest':>8}{'>= .95':>8}{'seconds':>9}   limit")
     for name, method in methods.items():
         report(name, method, truth, best)

@@ -27,7 +27,7 @@ def load_members(run_folder, kind, *, column):
         If the models are not there: one line that names the command.
     """
     folder = required(Path(run_folder) / "models" / kind, "04_cnn")
-    return [model.subset([column]).eval() for model in crossvalidation.load_ensemble(folder).models]
+    return crossvalidation.load_ensemble(folder, units=[column]).models
 
 
 def split_members(members):

@@ -61,7 +61,7 @@ def fit_models(run_folder, *, model, baselines, folds, published_units, permutat
             write_json(run_folder / "models" / kind / "key.json", key)
         scores = crossvalidation.prediction_scores(result.predictions, counts, seed=seed)
         scores["permutation_p"] = crossvalidation.permutation_null(
-            result.predictions, counts, permutations=permutations, seed=seed)["p"]
+            result.predictions, counts, permutations=permutations, seed=seed)
         scores.insert(0, "model", kind)
         scores.insert(0, "unit_id", unit_ids)
         tables.append(scores)
@@ -84,7 +84,8 @@ def learning_curves(run_folder, unit_id):
     units = json.loads((folder / "key.json").read_text())["unit_ids"]
     if unit_id not in units:
         return None
-    histories = crossvalidation.load_ensemble(folder).histories(units.index(unit_id))
+    about = json.loads((folder / "ensemble.json").read_text())
+    histories = [history["units"][units.index(unit_id)] for history in about["histories"]]
     longest = max(len(h["epoch"]) for h in histories)
     return {name: np.nanmean([np.pad(np.asarray(h[name], float), (0, longest - len(h[name])),
                                      constant_values=np.nan) for h in histories], axis=0)

@@ -92,7 +92,7 @@ def most_exciting_input(
     steps=200,
     step_size=0.5,
     blur=2.0,
-    frequency_exponent=0.5,
+    frequency_exponent=0.25,
     tolerance=1e-4,
     patience=10,
     batch_size=32,
@@ -103,7 +103,7 @@ def most_exciting_input(
 
     Gradient ascent on the sphere of images with the given mean and contrast. The gradient's
     tangential part is smoothed in Fourier space (amplitude 1/f^a on true frequencies, times a
-    Gaussian blur that falls linearly to nothing over the first quarter of the steps); a step
+    Gaussian blur that falls linearly to nothing over the first tenth of the steps); a step
     that does not raise the response is undone and halved, so the trace never falls. All units
     and starts run in one batch, and a run leaves it on convergence.
 
@@ -117,8 +117,9 @@ def most_exciting_input(
         Mean and standard deviation over all pixels of the image.
     starts : sequence of str or array
         "noise" (white), "natural" (best of `images`), "grey", "black", "white" (the gradient at
-        a flat image), or an explicit image (h, w) or (units, h, w). Repeated "noise" draws new noise. A start at which a rectified
-        unit is silent, and so without a gradient, is replaced (contrast reversed, or new noise).
+        a flat image), or an explicit image (h, w) or (units, h, w). Repeated "noise" draws new
+        noise. A start at which a rectified unit is silent, and so without a gradient, is
+        replaced (contrast reversed, or new noise).
     images : (n, h, w) array, optional
         Natural images, for the start "natural".
     units : sequence of int, optional
@@ -464,13 +465,13 @@ class _Settings:
     steps: int = 200
     step_size: float = 0.5
     blur: float = 2.0
-    frequency_exponent: float = 0.5
+    frequency_exponent: float = 0.25
     tolerance: float = 1e-4
     patience: int = 10
 
     def weights(self, step, frequency):
         """(weights on rfft2's grid, whether the blur is over) of one step, 1..steps."""
-        sigma = self.blur * max(0.0, 1 - 4 * (step - 1) / self.steps)
+        sigma = self.blur * max(0.0, 1 - 10 * (step - 1) / self.steps)
         blur = torch.exp(-2 * (torch.pi * sigma * frequency) ** 2)
         return blur * frequency**-self.frequency_exponent, sigma == 0
 
@@ -841,7 +842,7 @@ def _convex_hull(region) -> np.ndarray:
     return (sides[:, :2] @ grid + sides[:, 2:] <= 1e-9).all(0).reshape(region.shape)
 
 
-# --------------------------------------------------------------------------------- can it be believed
+# --------------------------------------------------------------------------- can it be believed
 
 
 # What a unit's figures must reach: (to be reliable, to be supported at all, what the figure says).

@@ -162,6 +162,21 @@ def test_rectified_unit_is_found_from_its_silent_side():
     assert correlation(result.images[0, 0], patch()) > 0.999
 
 
+def test_rectified_unit_is_found_from_smooth_noise():
+    """Fault: a unit silent at a start and at its reverse stops the run of all units."""
+    class Both(Filters):
+        """Responds only when both its filters are driven."""
+
+        def forward(self, images):
+            drive = torch.einsum("nchw,uhw->nu", images, self.filters).relu()
+            return drive[:, :1] * drive[:, 1:]
+
+    pair = [patch(0, x=-8), patch(90, x=8)]
+    result = mei.most_exciting_input(Both(pair), SHAPE, starts=(patch(0, x=-8),), **LIMITS)
+    assert result.responses[0, 0] > 0
+    assert correlation(result.images[0, 0], pair[0] + pair[1]) > 0.98
+
+
 def test_isotropic_unit_gets_a_round_image_and_published_does_not():
     """Fault: frequencies that are not isotropic (arange: index .33 at 45 degrees)."""
     unit = mei.IsotropicUnit((60, 77)).eval()
