@@ -1,6 +1,7 @@
 PARAMS ?= params.yml
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY = .venv/bin/python
+NBVAL = OMP_NUM_THREADS=1 $(PY) -m pytest --nbval -p tests.notebooks.tolerance -q notebooks
 
 .PHONY: report test bench refresh notebook unit clean
 
@@ -8,12 +9,14 @@ report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/in
 	@$(PY) -m lib.report $(PARAMS)
 
 test: .venv/ready         ## unit tests, notebooks against their stored outputs, the built site
-	@$(PY) -m pytest tests/unit -q
-	@$(PY) -m tests.notebooks.run
-	@$(PY) -m lib.report tests/small.yml && SITE=build/small/site $(PY) -m pytest tests/book -q
+	@$(PY) -m pytest tests/unit tests/book/test_checks.py -q -n 2
+	@$(PY) -m lib.report tests/small.yml
+	@SITE=build/small/site $(PY) -m pytest tests/book/test_site.py -q
+	@$(NBVAL)
 
 refresh: .venv/ready      ## store the notebooks' outputs anew, and show what changed
-	@$(PY) -m tests.notebooks.run --refresh && git diff --stat -- notebooks
+	@OMP_NUM_THREADS=1 $(PY) -m jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	@git diff --stat -- notebooks
 
 notebook: .venv/ready     ## execute one notebook of a run: NB=05_mei UNIT=id
 	@$(PY) -m lib.report $(PARAMS) --notebook $(NB) $(if $(UNIT),--unit $(UNIT))

@@ -118,8 +118,7 @@ def prediction_scores(predictions, counts, *, resamples=1000, seed=0):
     n = len(mean)
     weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples) / n
     r = _correlation(np.full((1, n), 1 / n), predictions, mean)[0]
-    low, high = np.nanquantile(_correlation(weights, predictions, mean), [0.025, 0.975], axis=0) \
-        if np.isfinite(r).any() else (r, r)
+    low, high = np.quantile(_correlation(weights, predictions, mean), [0.025, 0.975], axis=0)
     shown = np.isfinite(counts)
     centred = np.where(shown, counts - np.nanmean(counts, axis=(0, 1)), 0)
     repeats = shown.sum(0)

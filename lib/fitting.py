@@ -5,12 +5,14 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from lib import crossvalidation
 from lib.errors import InputError
@@ -115,6 +117,7 @@ def main():
     run_folder = Path(parameters.pop("run_folder"))
     stage = Stage("models", run_folder, None, parameters, time.time())
     stage.use(run_folder / "session.h5")
+    torch.set_num_threads(os.cpu_count())  # the only job while it runs
     try:
         scores, _ = fit_models(run_folder, **parameters)
     except InputError as error:

@@ -1,0 +1,145 @@
+"""Response models learn what is there, stay differentiable, and are scored only out of fold."""
+
+import numpy as np
+import pytest
+import torch
+
+from lib import crossvalidation, models, network
+from lib.errors import InputError
+
+SHAPE, DEGREES = (30, 38), 3.16
+RNG = np.random.default_rng(0)
+
+
+def natural(n=60):
+    """Images with 1/f amplitude in [0, 1]."""
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(SHAPE[1]), np.fft.fftfreq(SHAPE[0])))
+    noise = np.fft.ifft2(np.fft.fft2(RNG.normal(size=(n, *SHAPE))) / (frequency + 0.02)).real
+    return np.clip(0.5 + 0.2 * noise / noise.std(), 0, 1).astype(np.float32)
+
+
+IMAGES = natural()
+
+
+def unit(x=10.0, y=-5.0, energy=False):
+    """Counts of a Gabor unit at (x, y) degrees: linear, or the energy of a quadrature pair."""
+    gx, gy = np.meshgrid((np.arange(38) - 18.5) * DEGREES, (14.5 - np.arange(30)) * DEGREES)
+    window = np.exp(-((gx - x) ** 2 + (gy - y) ** 2) / (2 * 8.0**2))
+    pair = [window * wave(2 * np.pi * (gx - x) / 20) for wave in (np.sin, np.cos)]
+    a, b = (((IMAGES - 0.5) * p).sum((1, 2)) for p in pair)
+    drive = np.hypot(a, b) if energy else np.maximum(a, 0)
+    return 1 + 3 * drive / drive.std()
+
+
+def counts_of(*rates, repeats=20):
+    return RNG.poisson(np.stack(rates, 1)[None].repeat(repeats, 0)).astype(np.float32)
+
+
+def score(result, counts):
+    return crossvalidation.prediction_scores(result.predictions, counts, resamples=50)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    counts = counts_of(unit(), unit(-20, 10, energy=True), np.full(60, 2.0), np.zeros(60))
+    return counts, crossvalidation.cross_validate(IMAGES, counts, model="v1", folds=4, seed=1,
+                                                  degrees_per_pixel=DEGREES)
+
+
+def test_v1_predicts_linear_and_energy_units_and_nothing_else(fitted):
+    """Fails if a family of channels is lost, the window ignores the place, or images leak."""
+    counts, result = fitted
+    r = score(result, counts).correlation_to_average
+    assert r[0] > 0.6 and r[1] > 0.4
+    assert abs(r[2]) < 0.4
+    assert np.isnan(r[3])
+
+
+def test_predictions_come_from_the_fold_that_left_the_image_out(fitted):
+    """Fails if an image is predicted by a model that saw it."""
+    _, result = fitted
+    for k, model in enumerate(result.models):
+        left_out = result.fold == k
+        with torch.no_grad():
+            again = model(torch.as_tensor(IMAGES[left_out])[:, None]).numpy()
+        np.testing.assert_allclose(result.predictions[left_out], again, atol=1e-4)
+
+
+def test_models_are_differentiable_to_the_pixels(fitted):
+    """The gradient agrees with a finite difference."""
+    model = fitted[1].models[0].subset([0]).double()
+    x = torch.as_tensor(IMAGES[:1], dtype=torch.float64)[:, None].requires_grad_(True)
+    (gradient,) = torch.autograd.grad(model(x).sum(), x)
+    direction = torch.randn(x.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    step = 1e-5
+    with torch.no_grad():
+        slope = (model(x + step * direction) - model(x - step * direction)).sum() / (2 * step)
+    assert float((gradient * direction).sum()) == pytest.approx(float(slope), rel=1e-4)
+
+
+def test_a_saved_ensemble_is_the_same_model(fitted, tmp_path):
+    _, result = fitted
+    crossvalidation.save_ensemble(tmp_path, result)
+    back = crossvalidation.load_ensemble(tmp_path, units=[1])
+    np.testing.assert_array_equal(back.predictions, result.predictions)
+    x = torch.as_tensor(IMAGES[:3])[:, None]
+    with torch.no_grad():
+        for a, b in zip(back.models, result.models):
+            torch.testing.assert_close(a(x)[:, 0], b(x)[:, 1])
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_mean_model_is_the_mean_of_its_members(fitted):
+    members = [m.subset([0]) for m in fitted[1].models]
+    x = torch.as_tensor(IMAGES[:3])[:, None]
+    with torch.no_grad():
+        torch.testing.assert_close(models.MeanModel(members)(x),
+                                   torch.stack([m(x) for m in members]).mean(0))
+
+
+@pytest.mark.parametrize("kind", ["ridge", "gabor_ridge"])
+def test_baselines_learn_a_linear_unit(kind):
+    counts = counts_of(unit())
+    result = crossvalidation.cross_validate(IMAGES, counts, model=kind, folds=4,
+                                            degrees_per_pixel=DEGREES)
+    assert score(result, counts).correlation_to_average[0] > 0.4
+
+
+@pytest.mark.parametrize("kind", ["published", "shared"])
+def test_networks_train_and_are_saved(kind, tmp_path):
+    """Fails if the loss does not fall, or weights are lost on the way to disk."""
+    pixels, responses = torch.as_tensor(IMAGES)[:, None], np.stack([unit(), unit(energy=True)], 1)
+    model, history = network.fit_network(pixels, responses, kind=kind, seed=0, epochs=4)
+    loss = (history["units"][0] if kind == "published" else history)["train_loss"]
+    assert loss[-1] < loss[0]
+    result = crossvalidation.CrossValidation(kind, np.zeros((60, 2)), np.zeros(60), [model], [history])
+    crossvalidation.save_ensemble(tmp_path, result)
+    back = crossvalidation.load_ensemble(tmp_path, units=[1]).models[0]
+    with torch.no_grad():
+        torch.testing.assert_close(back(pixels[:4])[:, 0], model(pixels[:4])[:, 1])
+        assert (model(pixels) >= 0).all()
+
+
+def test_the_null_is_flat():
+    """Fails if p values of predictions that know nothing are not uniform."""
+    mean = RNG.normal(size=(118, 200))
+    p = crossvalidation.permutation_null(RNG.normal(size=(118, 200)), mean[None], permutations=200)
+    assert 0.35 < np.median(p) < 0.65 and (p < 0.05).mean() < 0.12
+
+
+def test_scores_of_known_predictions():
+    """A prediction of the true rate reaches CCmax, FEVE 1; a constant has correlation 0."""
+    rate = RNG.uniform(1, 6, (300, 1))
+    counts = RNG.poisson(rate[None].repeat(40, 0)).astype(float)
+    good = crossvalidation.prediction_scores(rate, counts, resamples=50).iloc[0]
+    assert good.cc_norm == pytest.approx(1, abs=0.02) and good.feve == pytest.approx(1, abs=0.05)
+    assert good.correlation_low < good.correlation_to_average < good.correlation_high
+    flat = crossvalidation.prediction_scores(np.ones((300, 1)), counts, resamples=50).iloc[0]
+    assert flat.correlation_to_average == 0 and flat.single_trial_correlation == 0
+
+
+def test_wrong_requests():
+    with pytest.raises(InputError, match="2 to 60"):
+        crossvalidation.cross_validate(IMAGES, counts_of(unit()), folds=99, degrees_per_pixel=1.0)
+    with pytest.raises(InputError, match="unknown model"):
+        crossvalidation.cross_validate(IMAGES, counts_of(unit()), model="v2", degrees_per_pixel=1.0)
