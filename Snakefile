@@ -40,7 +40,7 @@ def every(pattern):
 
 
 rule report:
-    input: "site/index.html", "units.csv"
+    input: "site.done", "units.csv"
 
 rule data:
     input:
@@ -65,7 +65,7 @@ checkpoint oracle:
 
 rule models:  # of all units at once; 04_cnn loads them
     input: needs("04_cnn", "models", "network", "crossvalidation", "fitting"), "session.h5", "selected.json"
-    output: "models/scores.csv"
+    output: "models/scores.csv", "models/models.json"
     params: p=given("cnn")
     threads: workflow.cores
     shell: f"{sys.executable} -m lib.fitting {{params.p}}"
@@ -104,9 +104,10 @@ rule population:
 
 rule book:
     input:
-        str(ROOT / "lib/book.py"), str(ROOT / "_config.yml"),
+        str(ROOT / "lib/book.py"), str(ROOT / "lib/book_jobs.py"), str(ROOT / "_config.yml"),
         [str(f) for f in sorted((ROOT / "book").rglob("*")) if f.is_file()],
         "notebooks/01_data.ipynb", "notebooks/02_rasterplot.ipynb", "notebooks/03_oracle.ipynb",
-        "notebooks/08_population.ipynb", every("units/{unit}/07_metrics.ipynb"),
-    output: "site/index.html"
+        "notebooks/08_population.ipynb", "units.csv", "summary.json",
+        every("units/{unit}/07_metrics.ipynb")
+    output: touch("site.done")  # not the page itself: the old site stays until a new one is whole
     shell: f"{sys.executable} -m lib.book ."

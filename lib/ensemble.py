@@ -35,15 +35,15 @@ def split_members(members):
     return (members[::2], members[1::2]) if len(members) > 1 else (members, members)
 
 
-def sensitivity(members, images):
+def sensitivity(model, images):
     """Where in the image the prediction depends on pixels.
 
-    Root mean square over images and members of the response's gradient at each pixel.
+    Root mean square over images of the response's gradient at each pixel.
 
     Parameters
     ----------
-    members : list of modules
-        Of `load_members`.
+    model : module
+        Images (n, 1, h, w) -> (n, 1), such as the `MeanModel` of the members.
     images : ndarray, (n, h, w)
 
     Returns
@@ -51,12 +51,9 @@ def sensitivity(members, images):
     ndarray, (h, w)
         1 at the most sensitive pixel; all 0 if the prediction does not depend on the image.
     """
-    squares = 0.0
-    for member in members:
-        x = torch.as_tensor(images, dtype=torch.float32)[:, None].requires_grad_(True)
-        (gradient,) = torch.autograd.grad(member(x).sum(), x)
-        squares = squares + (gradient[:, 0] ** 2).mean(0).numpy()
-    root = np.sqrt(squares)
+    x = torch.as_tensor(images, dtype=torch.float32)[:, None].requires_grad_(True)
+    (gradient,) = torch.autograd.grad(model(x).sum(), x)
+    root = gradient[:, 0].square().mean(0).sqrt().numpy()
     return root / root.max() if root.max() > 0 else root
 
 

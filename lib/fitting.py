@@ -49,11 +49,16 @@ def fit_models(run_folder, *, model, baselines, folds, published_units, permutat
     run_folder = Path(run_folder)
     session = load_session(run_folder)
     data = file_hash(run_folder / "session.h5")
+    kinds = _units_by_kind(run_folder, session, model, baselines, published_units)
+    keys = {kind: {"kind": kind, "folds": folds, "seed": seed, "session": data,
+                   "unit_ids": [int(unit) for unit in unit_ids]} for kind, unit_ids in kinds}
+    whole = {"models": keys, "permutations": permutations}
+    if (saved := _saved_scores(run_folder / "models", whole)) is not None:
+        return saved
     tables, predictions = [], {}
-    for kind, unit_ids in _units_by_kind(run_folder, session, model, baselines, published_units):
+    for kind, unit_ids in kinds:
         counts = session.counts[:, :, [session.unit_index(unit) for unit in unit_ids]]
-        key = {"kind": kind, "folds": folds, "seed": seed, "session": data,
-               "unit_ids": [int(unit) for unit in unit_ids]}
+        key = keys[kind]
         result = _saved(run_folder / "models" / kind, key)
         if result is None:
             result = crossvalidation.cross_validate(
@@ -68,7 +73,11 @@ def fit_models(run_folder, *, model, baselines, folds, published_units, permutat
         scores.insert(0, "unit_id", unit_ids)
         tables.append(scores)
         predictions[kind] = dict(zip(unit_ids, result.predictions.T))
-    return pd.concat(tables, ignore_index=True), predictions
+    scores = pd.concat(tables, ignore_index=True)
+    write_atomically(run_folder / "models" / "scores.csv",
+                     lambda path: scores.to_csv(path, index=False))
+    write_json(run_folder / "models" / "scores.json", whole)
+    return scores, predictions
 
 
 def learning_curves(run_folder, unit_id):
@@ -102,6 +111,18 @@ def _units_by_kind(run_folder, session, model, baselines, published_units):
     return kinds
 
 
+def _saved_scores(folder, whole):
+    """Return (scores, predictions) if they are on disk and of these very models, else None."""
+    path = folder / "scores.json"
+    if not path.exists() or json.loads(path.read_text()) != whole:
+        return None
+    predictions = {}
+    for kind, key in whole["models"].items():
+        with np.load(folder / kind / "predictions.npz") as file:
+            predictions[kind] = dict(zip(key["unit_ids"], file["predictions"].T))
+    return pd.read_csv(folder / "scores.csv"), predictions
+
+
 def _saved(folder, key):
     path = folder / "key.json"
     if path.exists() and json.loads(path.read_text()) == key:
@@ -119,13 +140,12 @@ def main():
     stage.use(run_folder / "session.h5")
     torch.set_num_threads(os.cpu_count())  # the only job while it runs
     try:
-        scores, _ = fit_models(run_folder, **parameters)
+        fit_models(run_folder, **parameters)
     except InputError as error:
         sys.exit(f"models: {error}")
     provenance = stage.provenance()
     write_json(run_folder / "models" / "models.json", {"scalars": {}, "provenance": provenance})
-    write_atomically(run_folder / "models" / "scores.csv",
-                     lambda path: scores.to_csv(path, index=False))
+    (run_folder / "models" / "scores.csv").touch()
     print(f"models: done ({provenance['seconds']:.0f} s)", flush=True)
 
 

@@ -20,6 +20,7 @@ PARAMETERS = ["x", "y", "orientation", "spatial_frequency", "phase", "sigma", "a
 GRIDS = {   # at least so many positions; orientations, frequencies, phases, sigma x frequency
     "full": (104, 12, 5, 4, (0.25, 0.4, 0.7)),      # 74,880 Gabors or a few more
     "coarse": (48, 8, 4, 4, (0.4,)),                # 6,144 or a few more
+    "quick": (20, 6, 3, 4, (0.4,)),                 # 1,440 or a few more
 }
 FREQUENCIES = (0.02, 0.16)      # cycles/degree: the range of mouse visual cortex
 CLIP_STEPS = 7
@@ -61,7 +62,7 @@ def gabor_grid(shape, *, degrees_per_pixel, grid="full", mask=None):
     ----------
     shape : (h, w)
     degrees_per_pixel : float
-    grid : {"full", "coarse"}
+    grid : {"full", "coarse", "quick"}
         At least 74,880 or 6,144 Gabors.
     mask : (h, w) array in [0, 1], optional
 
@@ -233,7 +234,7 @@ def best_gabor(model, shape, *, degrees_per_pixel, mean, contrast, mask=None,
     mask : (h, w) array in [0, 1], optional
         Mask of all units.
     value_range : (low, high)
-    grid : {"full", "coarse"}
+    grid : {"full", "coarse", "quick"}
     refine_from : int
         Gabors of the grid, per unit, from which the refinement starts.
     steps : int

@@ -373,7 +373,8 @@ def _noise(n, shape, *, seed) -> torch.Tensor:
 
 def _rms(images):
     """(n,) standard deviation of (n, 1, h, w)."""
-    return images.std((1, 2, 3), correction=0)
+    deviation = images - images.mean((1, 2, 3), keepdim=True)
+    return deviation.square().mean((1, 2, 3)).sqrt()        # several times faster than std
 
 
 class _Response:

@@ -15,7 +15,7 @@ UNIT_STAGES = ("cnn", "mei", "gabor", "metrics")
 SOURCES = ("simulated", "arrays")
 MODELS = ("v1", "shared", "gabor_ridge", "ridge", "published")
 CHOICES = {"source": SOURCES, "cnn.model": MODELS, "cnn.baselines": MODELS,
-           "gabor.grid": ("coarse", "full")}
+           "gabor.grid": ("quick", "coarse", "full")}
 # (lowest, highest) value allowed; None: no bound
 RANGES = {
     "data.latency": (0, 1), "data.duration": (0.001, 10), "data.image_height": (16, 400),
