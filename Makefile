@@ -1,18 +1,19 @@
 PARAMS ?= params.yml
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY = .venv/bin/python
-NBVAL = OMP_NUM_THREADS=1 $(PY) -m pytest --nbval -p tests.notebooks.tolerance -q notebooks
 
-.PHONY: report test bench refresh notebook unit clean
+.PHONY: report test nbval bench refresh notebook unit clean
 
 report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html
 	@$(PY) -m lib.report $(PARAMS)
 
-test: .venv/ready         ## unit tests, notebooks against their stored outputs, the built site
+test: .venv/ready         ## unit tests, every notebook through the pipeline, the built site
 	@$(PY) -m pytest tests/unit tests/book/test_checks.py -q -n 2
 	@$(PY) -m lib.report tests/small.yml
 	@SITE=build/small/site $(PY) -m pytest tests/book/test_site.py -q
-	@$(NBVAL)
+
+nbval: .venv/ready        ## notebooks against their stored outputs, after `make refresh`
+	@OMP_NUM_THREADS=1 $(PY) -m pytest --nbval -p tests.notebooks.tolerance -q notebooks
 
 refresh: .venv/ready      ## store the notebooks' outputs anew, and show what changed
 	@OMP_NUM_THREADS=1 $(PY) -m jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
