@@ -7,9 +7,9 @@ PY = .venv/bin/python
 report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html
 	@$(PY) -m lib.report $(PARAMS)
 
-test: .venv/ready         ## unit tests, every notebook through the pipeline, the built site
-	@$(PY) -m pytest tests/unit tests/book/test_checks.py -q -n 2
+test: .venv/ready         ## every notebook through the pipeline, unit tests, the built site
 	@$(PY) -m lib.report tests/small.yml
+	@$(PY) -m pytest tests/unit tests/book/test_checks.py -q -n 2
 	@SITE=build/small/site $(PY) -m pytest tests/book/test_site.py -q
 
 nbval: .venv/ready        ## notebooks against their stored outputs, after `make refresh`

@@ -145,7 +145,7 @@ def speed():
     assert torch.allclose(network(images), folded(images), atol=1e-5)
     noise = np.random.default_rng(0).random(PUBLISHED_SHAPE).astype(np.float32)
 
-    def ours(model, n=32, steps=40):
+    def ours(model, n=16, steps=25):
         options = dict(starts=("noise",) * n, steps=steps, tolerance=-1.0, batch_size=16)
         return seconds(lambda: mei.most_exciting_input(
             model, PUBLISHED_SHAPE, **LEVEL, **options), repeats=2) / n / steps

@@ -223,8 +223,10 @@ def _standardised(values):
 
 def _correlation(weights, a, b):
     """Weighted correlation over images: weights (w, images) of sum 1 -> (w, units)."""
+    a, b = np.asarray(a, float), np.asarray(b, float)
     ma, mb = weights @ a, weights @ b
-    va, vb = weights @ a**2 - ma**2, weights @ b**2 - mb**2
-    product = np.sqrt(np.maximum(va, 0) * np.maximum(vb, 0))
-    r = np.where(product > 1e-10, (weights @ (a * b) - ma * mb) / np.maximum(product, 1e-10), 0.0)
+    va, vb = (np.where(v > 1e-10 * m**2, v, 0) for v, m in
+              ((weights @ a**2 - ma**2, ma), (weights @ b**2 - mb**2, mb)))  # rounding is no variance
+    product = np.sqrt(va * vb)
+    r = np.divide(weights @ (a * b) - ma * mb, product, out=np.zeros_like(product), where=product > 0)
     return np.where(b.std(0) > 0, r, np.nan)
