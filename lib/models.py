@@ -1,6 +1,6 @@
 """Response models: images to expected spike counts of units, differentiable down to the pixels.
 
-Kinds, all with the same face (`fit_model`, `ResponseModel`):
+Kinds, all modules from images to the counts of units:
 
 v1
     The default. A fixed bank of filters as in primary visual cortex (`V1Core`: linear and energy
