@@ -77,8 +77,9 @@ class V1Core(nn.Module):
         for k, (size, stride) in enumerate(self.scales):
             small = x if size == self.shape else F.interpolate(x, size=size, mode="area")
             bank = getattr(self, f"gabors_{k}")
-            out = F.conv2d(_pad(small, bank.shape[-1] // 2), bank)[
-                :, :, (size[0] - 1) % stride // 2::stride, (size[1] - 1) % stride // 2::stride]
+            top, left = ((n - 1) % stride // 2 for n in size)
+            padded = _pad(small, bank.shape[-1] // 2)[:, :, top:, left:]
+            out = F.conv2d(padded, bank, stride=stride)
             pairs = out.unflatten(1, (ORIENTATIONS, 2))
             parts += [out.flatten(1), (pairs.square().sum(2) + 1e-6).sqrt().flatten(1)]
         for k, blur in enumerate(BLURS):
