@@ -82,8 +82,16 @@ rule mei:
     params: p=given("mei")
     shell: notebook("05_mei", unit=True)
 
+rule gabor_grid:  # of all units at once; 06_gabor goes on from it
+    input: [str(ROOT / f"lib/{m}.py") for m in ("gabor_search", "stimuli")], "session.h5", "models/scores.csv"
+    output: "gabor_grid.json", "gabor_grid.npz"
+    params: p=quote(json.dumps({"run_folder": notebook_parameters(P, "gabor")["run_folder"], "model": P["cnn"]["model"],
+                                "grid": P["gabor"]["grid"], "contrast": P["mei"]["contrast"]}))
+    threads: workflow.cores
+    shell: f"{sys.executable} -m lib.gabor_search {{params.p}}"
+
 rule gabor:
-    input: needs("06_gabor", "gabors", "gabor_search", "stimuli", "truth", "ground_truth"), "session.h5", "units/{unit}/mei.json"
+    input: needs("06_gabor", "gabors", "gabor_search", "stimuli", "truth", "ground_truth"), "session.h5", "gabor_grid.json", "units/{unit}/mei.json"
     output: "units/{unit}/06_gabor.ipynb", "units/{unit}/gabor.json"
     params: p=given("gabor")
     shell: notebook("06_gabor", unit=True)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lib import gabor_search, gabors, stimuli
+from lib import gabor_search, gabors, models, stimuli
 from lib.truth import TrueUnits, make_units
 
 SHAPE, DPP = (60, 77), 94.8 / 60
@@ -43,16 +43,33 @@ def render_grid(grid):
     return len(table)
 
 
-def network(units):
-    """A stand-in for a fitted network: three layers of 16 channels and a readout, at random."""
-    torch.manual_seed(0)
-    layers = [torch.nn.Conv2d(1, 16, 11, stride=2, padding=5), torch.nn.ELU(),
-              torch.nn.Conv2d(16, 16, 5, padding=2), torch.nn.ELU(),
-              torch.nn.Conv2d(16, 16, 5, padding=2), torch.nn.ELU(), torch.nn.AvgPool2d(3),
-              torch.nn.Flatten(), torch.nn.LazyLinear(units), torch.nn.Softplus()]
-    model = torch.nn.Sequential(*layers)
-    model(torch.zeros(1, 1, *SHAPE))
-    return model
+def fitted(units, members=5):
+    """A stand-in for the fitted ensemble: the v1 core, read out through the features of optima."""
+    core = models.V1Core(SHAPE, degrees_per_pixel=DPP)
+    optima = np.stack([TrueUnits(units).optimal_image(u, SHAPE, **LEVEL) for u in units.index])
+    grey = torch.full((1, 1, *SHAPE), LEVEL["mean"])
+    with torch.no_grad():
+        weights = core(torch.tensor(optima)[:, None]) - core(grey)
+        weights = weights / weights.square().sum(1, keepdim=True)
+        bias = 1 - core(grey) @ weights.T
+    return models.MeanModel([models.ResponseModel(core, weights, bias[0], kind="v1", squared=True)
+                             for _ in range(members)])
+
+
+def own_masks(model, units, grid):
+    """The pipeline's way: one search of the grid for all units, then each under its own mask."""
+    how = dict(degrees_per_pixel=DPP, **LEVEL)
+    starts = measure(f"  {grid} grid, {len(units)} units at once, 5 models",
+                     lambda: gabor_search.search_grid(model, SHAPE, grid=grid, **how))
+    found = []
+    for k, unit in enumerate(units.itertuples()):
+        mask = stimuli.circular_mask(SHAPE, degrees_per_pixel=DPP, x=unit.x, y=unit.y,
+                                     radius=2.5 * unit.sigma, edge=unit.sigma)
+        own = models.MeanModel([member.subset([k]) for member in model.members])
+        start = gabor_search.GridSearch(starts.parameters[[k]], starts.responses[[k]],
+                                        starts.n_grid)
+        found.append(gabor_search.best_gabor(own, SHAPE, starts=start, mask=mask, **how).parameters)
+    return pd.concat(found)
 
 
 def recording(units=40, seed=0):
@@ -88,16 +105,19 @@ def main():
     units = make_units({"simple": 30, "complex": 10}, seed=0)
     found = measure(f"best of {n} Gabors, 40 true units", lambda: gabor_search.best_gabor(
         TrueUnits(units), SHAPE, degrees_per_pixel=DPP, grid=arguments.grid, **LEVEL), "180 s")
-    measure(f"best of {n} Gabors, network of 40 units", lambda: gabor_search.best_gabor(
-        network(40), SHAPE, degrees_per_pixel=DPP, grid=arguments.grid, **LEVEL), "180 s")
+    model = fitted(units)
+    in_model = measure(f"best of {n} Gabors, v1 models of 40 units, own masks",
+                       lambda: own_masks(model, units, arguments.grid), "180 s")
     simple = (units.truth_kind == "simple").to_numpy()
-    true, ours = units[simple], found.parameters[simple]
-    accuracy += [
-        ["simple units: orientation (deg)", angle(ours.orientation, true.orientation), 3],
-        ["simple units: frequency (octaves)", np.abs(np.log2(
-            ours.spatial_frequency.to_numpy() / true.spatial_frequency.to_numpy())), 0.1],
-        ["simple units: position (deg)", np.hypot(ours.x.to_numpy() - true.x.to_numpy(),
-                                                  ours.y.to_numpy() - true.y.to_numpy()), 1]]
+    true = units[simple]
+    for name, table in (("true units", found.parameters), ("v1 models", in_model)):
+        ours = table[simple]
+        accuracy += [
+            [f"simple, {name}: orientation (deg)", angle(ours.orientation, true.orientation), 3],
+            [f"simple, {name}: frequency (octaves)", np.abs(np.log2(
+                ours.spatial_frequency.to_numpy() / true.spatial_frequency.to_numpy())), 0.1],
+            [f"simple, {name}: position (deg)", np.hypot(
+                ours.x.to_numpy() - true.x.to_numpy(), ours.y.to_numpy() - true.y.to_numpy()), 1]]
 
     images = stimuli.set_mean_contrast(found.images, **LEVEL)
     fits = measure("Gabor fitted to 40 images", lambda: [

@@ -154,8 +154,24 @@ def curves(ax, x, lines, *, xlabel, ylabel, log=False):
     return ax
 
 
-def response_map(ax, values, x, y, *, title="", label="spikes", ellipse=None):
-    """Show mean responses over positions; `ellipse`: (x, y, sigma_x, sigma_y, angle_deg)."""
+def stimulus_set(ax, pixels, x, y, *, degrees_per_pixel, diameter):
+    """Show example stimuli on the screen and the circles of all positions (x, y) that were used."""
+    stimulus(ax, pixels, degrees_per_pixel=degrees_per_pixel)
+    for centre in zip(x, y):
+        ax.add_patch(plt.Circle(centre, diameter / 2, fill=False, color=SKY, lw=0.5, alpha=0.6))
+    ax.plot(x, y, ".", color=BLUE, ms=3)
+    edge = np.max(np.abs(ax.get_xlim())), np.max(np.abs(ax.get_ylim()))
+    reach = np.max(np.abs([x, y])) + diameter / 2 + 2
+    ax.set_xlim(-max(edge[0], reach), max(edge[0], reach))
+    ax.set_ylim(-max(edge[1], reach), max(edge[1], reach))
+    return ax
+
+
+def response_map(ax, values, x, y, *, title="", label="spikes", ellipse=None, marks=None):
+    """Show mean responses over positions.
+
+    `ellipse`: (x, y, sigma_x, sigma_y, angle_deg); `marks`: {label: (x, y)} of single points.
+    """
     step = abs(x[1] - x[0]) / 2 if len(x) > 1 else 5
     extent = (min(x) - step, max(x) + step, min(y) - step, max(y) + step)
     shown = ax.imshow(values, origin="lower", extent=extent, cmap="viridis")
@@ -166,8 +182,12 @@ def response_map(ax, values, x, y, *, title="", label="spikes", ellipse=None):
         angle = np.deg2rad(ellipse[4])
         ax.plot(ellipse[0] + a * np.cos(angle) - b * np.sin(angle),
                 ellipse[1] + a * np.sin(angle) + b * np.cos(angle), color=ORANGE)
-        ax.set_xlim(extent[:2])
-        ax.set_ylim(extent[2:])
+    for k, (name, at) in enumerate((marks or {}).items()):
+        ax.plot(*at, "+x"[k % 2], color=(RED, PINK)[k % 2], ms=9, mew=2, label=name)
+    if marks:
+        ax.legend(loc="lower right", frameon=True, facecolor="white")
+    ax.set_xlim(extent[:2])
+    ax.set_ylim(extent[2:])
     ax.set_xlabel("azimuth (deg)")
     ax.set_ylabel("elevation (deg)")
     ax.set_title(title)

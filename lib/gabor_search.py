@@ -1,11 +1,22 @@
 """Gabors in a response model: the best one, the one fitted to an image, and the comparison.
 
+    python -m lib.gabor_search PARAMETERS.json
+
+searches the grid for all units of a run at once: features of a Gabor are computed once, whatever
+the number of units. 06_gabor goes on from there, under the unit's own mask.
+
 A model is a torch module, images (n, 1, h, w) in [0, 1] -> (n, units), or a list of such modules
 whose mean prediction counts. All stimuli are brought to one mean, contrast and mask by the rule of
 `lib.stimuli.set_mean_contrast`.
 """
 
+import argparse
 import dataclasses
+import json
+import os
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +24,12 @@ import torch
 from scipy import optimize
 from tqdm.auto import tqdm
 
+from lib import crossvalidation, ensemble
+from lib.errors import InputError
 from lib.metrics import masked_correlation
+from lib.models import MeanModel
+from lib.results import Stage
+from lib.session import load_session, required
 from lib.stimuli import ROTATION, gabor, pixel_grid, set_mean_contrast
 
 PARAMETERS = ["x", "y", "orientation", "spatial_frequency", "phase", "sigma", "aspect"]
@@ -24,6 +40,25 @@ GRIDS = {   # at least so many positions; orientations, frequencies, phases, sig
 }
 FREQUENCIES = (0.02, 0.16)      # cycles/degree: the range of mouse visual cortex
 CLIP_STEPS = 7
+KEPT = 40       # Gabors of the grid kept for each unit, to be ranked again under its mask
+
+
+@dataclasses.dataclass
+class GridSearch:
+    """The Gabors of a grid that excite each unit most, best first.
+
+    Attributes
+    ----------
+    parameters : (U, k, 7) float32 array
+        Columns `PARAMETERS`.
+    responses : (U, k) array
+    n_grid : int
+        Number of Gabors in the grid.
+    """
+
+    parameters: np.ndarray
+    responses: np.ndarray
+    n_grid: int
 
 
 @dataclasses.dataclass
@@ -200,7 +235,7 @@ def _predict(model, images):
     return sum(member(images) for member in members) / len(members)
 
 
-def _evaluate(model, images, batch_size=256):
+def _evaluate(model, images, batch_size=32):
     """Predictions (n, units) to float images (n, h, w), as an array."""
     _set_eval(model)
     with torch.no_grad():
@@ -215,14 +250,9 @@ def _set_eval(model):
 
 # ---- the best Gabor -----------------------------------------------------------------------------
 
-def best_gabor(model, shape, *, degrees_per_pixel, mean, contrast, mask=None,
-               value_range=(0.0, 1.0), grid="full", refine_from=10, steps=60, batch_size=128,
-               progress=False):
-    """The Gabor that excites each unit of a model most.
-
-    All units share the images of the grid; from the best few of each unit the parameters (aspect
-    now among them) follow the gradient of the response, with Adam, everything at exactly the same
-    mean and contrast.
+def search_grid(model, shape, *, degrees_per_pixel, mean, contrast, mask=None,
+                value_range=(0.0, 1.0), grid="full", keep=KEPT, batch_size=32, progress=False):
+    """Show every Gabor of a grid to all units of a model at once.
 
     Parameters
     ----------
@@ -232,39 +262,90 @@ def best_gabor(model, shape, *, degrees_per_pixel, mean, contrast, mask=None,
     mean, contrast : float
         Mean and RMS contrast of the whole image.
     mask : (h, w) array in [0, 1], optional
-        Mask of all units.
+        One for all units; without it the grid fills the image.
     value_range : (low, high)
     grid : {"full", "coarse", "quick"}
-    refine_from : int
-        Gabors of the grid, per unit, from which the refinement starts.
-    steps : int
-        Steps of refinement; after a third of them the best 3 go on.
+    keep : int
+        Gabors kept for each unit.
     batch_size : int
     progress : bool
+
+    Returns
+    -------
+    GridSearch
+    """
+    _set_eval(model)
+    table = gabor_grid(shape, degrees_per_pixel=degrees_per_pixel, grid=grid, mask=mask)
+    parameters = torch.tensor(table.to_numpy(), dtype=torch.float32)
+    images = _images_of(shape, degrees_per_pixel=degrees_per_pixel, mean=mean, contrast=contrast,
+                        mask=mask, value_range=value_range)
+    top, index = _search(model, parameters, images, keep, batch_size, progress)
+    return GridSearch(parameters[index].numpy(), top.numpy(), len(table))
+
+
+def best_gabor(model, shape, *, degrees_per_pixel, mean, contrast, mask=None,
+               value_range=(0.0, 1.0), starts=None, grid="full", refine_from=10, steps=60,
+               batch_size=32, progress=False):
+    """The Gabor that excites each unit of a model most.
+
+    From the best few Gabors of a grid the parameters (aspect now among them) follow the gradient of
+    the response, with Adam, everything at exactly the same mean, contrast and mask.
+
+    Parameters
+    ----------
+    model, shape, degrees_per_pixel, mean, contrast, value_range, grid, batch_size, progress
+        As for `search_grid`.
+    mask : (h, w) array in [0, 1], optional
+        Mask of all units.
+    starts : GridSearch, optional
+        A search made before, at any mask, for the units of `model`: its Gabors are ranked again
+        under `mask`. Absent: `search_grid` under `mask`.
+    refine_from : int
+        Gabors, per unit, from which the refinement starts.
+    steps : int
+        Steps of refinement; after a third of them the best 3 go on.
 
     Returns
     -------
     GaborSearch
     """
     _set_eval(model)
-    table = gabor_grid(shape, degrees_per_pixel=degrees_per_pixel, grid=grid, mask=mask)
+    how = dict(degrees_per_pixel=degrees_per_pixel, mean=mean, contrast=contrast, mask=mask,
+               value_range=value_range)
+    starts = starts or search_grid(model, shape, grid=grid, keep=refine_from, batch_size=batch_size,
+                                   progress=progress, **how)
+    images = _images_of(shape, **how)
+    top, ranked = _rank(model, torch.tensor(starts.parameters), images, refine_from, batch_size)
+    bounds = _bounds(shape, degrees_per_pixel)
+    best = _refine(model, ranked, images, bounds, steps, batch_size, progress)
+    found, first = (_canonical(p.numpy().astype(float)) for p in (best, ranked[:, 0]))
+    final = _final_images(found, shape, **how)
+    responses = np.diagonal(_evaluate(model, final, batch_size)).copy()
+    return GaborSearch(found, final, responses, first, top[:, 0].numpy(), starts.n_grid)
+
+
+def _images_of(shape, *, degrees_per_pixel, mean, contrast, mask, value_range):
+    """Function from parameters (n, 7) to images (n, 1, h, w) at the mean, contrast and mask."""
     weight = torch.ones(1, 1) if mask is None else torch.tensor(np.asarray(mask, np.float32))
-    grid_parameters = torch.tensor(table.to_numpy(), dtype=torch.float32)
 
     def images(parameters):
         patterns = render_gabors(parameters, shape, degrees_per_pixel=degrees_per_pixel)
         return at_mean_contrast(patterns, mean=mean, contrast=contrast, weight=weight,
                                 value_range=value_range)
 
-    top, index = _search(model, grid_parameters, images, refine_from, batch_size, progress)
-    bounds = _bounds(shape, degrees_per_pixel)
-    best = _refine(model, grid_parameters[index], images, bounds, steps, batch_size, progress)
-    found, first = (_canonical(p.numpy().astype(float))
-                    for p in (best, grid_parameters[index[:, 0]]))
-    final = _final_images(found, shape, degrees_per_pixel=degrees_per_pixel, mean=mean,
-                          contrast=contrast, mask=mask, value_range=value_range)
-    responses = np.diagonal(_evaluate(model, final, batch_size)).copy()
-    return GaborSearch(found, final, responses, first, top[:, 0].numpy(), len(table))
+    return images
+
+
+def _rank(model, parameters, images, keep, batch_size):
+    """The `keep` Gabors of each unit's own (units, k, 7) to which it responds most, best first."""
+    units, k, _ = parameters.shape
+    own = torch.arange(units).repeat_interleave(k)
+    with torch.no_grad():
+        values = torch.cat([_predict(model, images(part))[torch.arange(len(part)), unit]
+                            for part, unit in zip(parameters.flatten(0, 1).split(batch_size),
+                                                  own.split(batch_size))])
+    top, order = values.view(units, k).topk(min(keep, k), dim=1)
+    return top, parameters.gather(1, order[..., None].expand(-1, -1, parameters.shape[2]))
 
 
 def _search(model, parameters, images, keep, batch_size, progress):
@@ -475,7 +556,7 @@ def linear_receptive_field(model, shape, *, mean):
     return torch.stack(fields).numpy()
 
 
-def predict_gabors(model, frames, *, batch_size=256):
+def predict_gabors(model, frames, *, batch_size=32):
     """Predicted responses to recorded Gabors: the mean over the phases of the drift.
 
     Parameters
@@ -493,19 +574,36 @@ def predict_gabors(model, frames, *, batch_size=256):
     return predicted.reshape(k, phases, -1).mean(axis=1)
 
 
-def compare_stimuli(stimuli, models, *, mean, contrast, mask=None, value_range=(0.0, 1.0),
-                    unit=0):
-    """Predicted responses of one unit to several stimuli at equal mean, contrast and mask.
+def equalise(stimuli, *, mean, contrast, mask=None, value_range=(0.0, 1.0)):
+    """Bring stimuli to one mean, contrast and mask; flat ones are left out.
 
     Parameters
     ----------
     stimuli : dict of str to (h, w) array
-        Any luminance; flat ones (a linear receptive field of 0) get NaN.
-    models : list of torch modules
-        Not used in making any of the stimuli; or the true unit of a simulation.
+        Any luminance.
     mean, contrast : float
     mask : (h, w) array in [0, 1], optional
     value_range : (low, high)
+
+    Returns
+    -------
+    dict of str to (h, w) float32 array
+    """
+    weight = 1.0 if mask is None else np.asarray(mask)
+    return {name: set_mean_contrast(image, mean=mean, contrast=contrast, mask=mask,
+                                    value_range=value_range)
+            for name, image in stimuli.items() if np.ptp(np.asarray(image) * (weight > 0)) > 0}
+
+
+def compare_stimuli(stimuli, models, *, unit=0):
+    """Predicted responses of one unit to several stimuli.
+
+    Parameters
+    ----------
+    stimuli : dict of str to (h, w) array
+        Of `equalise`.
+    models : list of torch modules
+        Not used in making any of the stimuli.
     unit : int
         Column of the models' predictions.
 
@@ -514,9 +612,86 @@ def compare_stimuli(stimuli, models, *, mean, contrast, mask=None, value_range=(
     DataFrame
         Rows: names of the stimuli; columns: one a model.
     """
-    weight = 1.0 if mask is None else np.asarray(mask)
-    usable = [name for name, s in stimuli.items() if np.ptp(np.asarray(s) * (weight > 0)) > 0]
-    shown = [set_mean_contrast(stimuli[name], mean=mean, contrast=contrast, mask=mask,
-                               value_range=value_range) for name in usable]
+    shown = list(stimuli.values())
     responses = np.stack([_evaluate(model, shown)[:, unit] for model in models], axis=1)
-    return pd.DataFrame(responses, index=usable).reindex(list(stimuli))
+    return pd.DataFrame(responses, index=list(stimuli))
+
+
+# ---- the grid of a run --------------------------------------------------------------------------
+
+def search_run(run_folder, *, model, grid, contrast, progress=True):
+    """Search the grid for all units of a run, on the models that make stimuli.
+
+    Parameters
+    ----------
+    run_folder : Path
+        `build/<name>` with session.h5 and models/<model>.
+    model : str
+        Kind of the models.
+    grid : {"full", "coarse", "quick"}
+    contrast : float
+        RMS contrast of the Gabors over the images' mean standard deviation.
+    progress : bool
+
+    Returns
+    -------
+    GridSearch
+    """
+    session = load_session(run_folder)
+    folder = required(Path(run_folder) / "models" / model, "04_cnn")
+    makers, _ = ensemble.split_members(crossvalidation.load_ensemble(folder).models)
+    return search_grid(MeanModel(makers), session.images.shape[1:], grid=grid, progress=progress,
+                       degrees_per_pixel=session.degrees_per_pixel, mean=session.mean_luminance,
+                       contrast=contrast * session.target_contrast)
+
+
+def load_starts(run_folder, column, *, grid):
+    """Read the starts of one unit, made by `python -m lib.gabor_search`.
+
+    Parameters
+    ----------
+    run_folder : Path
+    column : int
+        Position of the unit among those the models were fitted to.
+    grid : str
+        The grid wanted.
+
+    Returns
+    -------
+    GridSearch, or None where the run's grid is another one (a parameter of this unit alone)
+
+    Raises
+    ------
+    InputError
+        One line with the command, if the search has not run.
+    """
+    path = Path(run_folder) / "gabor_grid.json"
+    if not path.exists():
+        raise InputError(f"{path} is not there: `make notebook NB=06_gabor UNIT=id` makes it, or "
+                         "`make report` for all stages")
+    made = json.loads(path.read_text())["scalars"]
+    if made["grid"] != grid:
+        return None
+    with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
+        return GridSearch(file["parameters"][[column]], file["responses"][[column]], made["n_grid"])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parameters", help="JSON text: arguments of search_run")
+    parameters = json.loads(parser.parse_args().parameters)
+    run_folder = Path(parameters.pop("run_folder"))
+    stage = Stage("gabor_grid", run_folder, None, parameters, time.time())
+    stage.use(run_folder / "session.h5")
+    torch.set_num_threads(os.cpu_count())  # the only job while it runs
+    try:
+        found = search_run(run_folder, progress=sys.stderr.isatty(), **parameters)
+    except InputError as error:
+        sys.exit(f"Gabor grid: {error}")
+    provenance = stage.save({"grid": parameters["grid"], "n_grid": found.n_grid},
+                            {"parameters": found.parameters, "responses": found.responses})
+    print(f"Gabor grid: done ({provenance['seconds']:.0f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,10 +5,13 @@ presentations, and pick the rows of their stimulus themselves. Positions, sizes 
 are in degrees, by the conventions of `lib.stimuli`. Gabors in a response model: `lib.gabor_search`.
 """
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 
 from lib.errors import InputError
+from lib.reliability import cc_max
 from lib.statistics import permutation_p
 from lib.stimuli import drifting_gabor
 
@@ -16,6 +19,7 @@ GABOR = ["x_position", "y_position", "orientation"]
 GRATING = ["orientation", "spatial_frequency", "phase"]
 SHOWN = [*GABOR, "spatial_frequency", "temporal_frequency", "contrast"]
 SMALLEST, LARGEST = 5.0, 40.0   # sigma of a fitted field, degrees; a disk of 20 has an SD of 5
+DIAMETER = 20.0     # degrees: aperture of Allen's Gabors
 FIT = ["x", "y", "sigma_x", "sigma_y", "amplitude", "baseline"]
 
 
@@ -382,6 +386,18 @@ def orientation_preference(counts, presentations, *, resamples=200, level=0.95, 
                                        "selectivity"])
 
 
+def grating_curves(counts, presentations):
+    """Mean count of one unit at each orientation, spatial frequency and phase of static gratings.
+
+    Returns
+    -------
+    dict of str to Series
+        Keys of `GRATING`; each averaged over the other two parameters.
+    """
+    means = condition_means(counts, presentations, stimulus="static_gratings", columns=GRATING)[0]
+    return {name: means.groupby(name).mean() for name in GRATING}
+
+
 def grating_tuning(counts, presentations, *, resamples=200, level=0.95, seed=0):
     """Tuning of every unit to static gratings: orientation, spatial frequency, phase.
 
@@ -431,7 +447,135 @@ def grating_tuning(counts, presentations, *, resamples=200, level=0.95, seed=0):
         "phase", "phase_modulation", "response"])
 
 
+# ---- one unit, summed up ------------------------------------------------------------------------
+
+@dataclasses.dataclass
+class Recorded:
+    """What one unit's responses to the recorded Gabors show.
+
+    Attributes
+    ----------
+    counts : (P,) array
+        Of the Gabor presentations.
+    repeats : (K, R) array
+        Counts by condition and repeat, NaN where a condition has fewer repeats.
+    means : DataFrame, (K, 1)
+        Of `condition_means`.
+    best, field, preference : Series
+        Of `best_conditions`, `receptive_fields`, `orientation_preference`.
+    p : float
+        Of `position_test`.
+    """
+
+    counts: np.ndarray
+    repeats: np.ndarray
+    means: pd.DataFrame
+    best: pd.Series
+    field: pd.Series
+    preference: pd.Series
+    p: float
+
+
+def recorded_unit(counts, presentations, *, resamples=200, seed=0):
+    """Analyse the recorded Gabors of one unit: counts (P,) -> `Recorded`."""
+    how = dict(resamples=resamples, seed=seed)
+    means = condition_means(counts, presentations)
+    return Recorded(
+        counts=np.asarray(counts)[(presentations.stimulus_name == "gabors").to_numpy()],
+        repeats=condition_repeats(counts, presentations)[1][..., 0], means=means,
+        best=best_conditions(means).iloc[0],
+        field=receptive_fields(counts, presentations, **how).iloc[0],
+        preference=orientation_preference(counts, presentations, **how).iloc[0],
+        p=float(position_test(counts, presentations, seed=seed)[0]))
+
+
+def describe_field(recorded, *, alpha=0.05):
+    """Say what the map and the orientations show; that they show nothing is one of the answers."""
+    f, o = recorded.field, recorded.preference
+    if not recorded.p < alpha:
+        return (f"The response does not depend measurably on the position (permutation p = "
+                f"{recorded.p:.3f}): the fitted centre means nothing, and without a place there is no "
+                "orientation to ask for.")
+    text = (f"The response depends on the position (permutation p = {recorded.p:.4f}): the centre "
+            f"is at azimuth {f.x:.1f} ({f.x_low:.1f} to {f.x_high:.1f}) and elevation {f.y:.1f} "
+            f"({f.y_low:.1f} to {f.y_high:.1f}) degrees, one sigma is {f.sigma_x:.1f} "
+            f"({f.sigma_x_low:.1f} to {f.sigma_x_high:.1f}) by {f.sigma_y:.1f} "
+            f"({f.sigma_y_low:.1f} to {f.sigma_y_high:.1f}) degrees, field and patch together.")
+    if not o.orientation_high - o.orientation_low < 90:
+        return text + " The orientations that were shown do not tell a preference."
+    return text + (f" Preferred orientation {o.orientation:.0f} degrees (95 % interval "
+                   f"{o.orientation_low:.0f} to {o.orientation_high:.0f}).")
+
+
+def prediction_score(predicted, repeats, *, permutations=1000, seed=0):
+    """How well predictions of the condition means agree with the recorded ones.
+
+    Parameters
+    ----------
+    predicted : (K,) array
+    repeats : (K, R) array
+        Of `Recorded`.
+    permutations : int
+        Of the conditions, for the p value.
+    seed : int
+
+    Returns
+    -------
+    dict of float
+        r (correlation over conditions; NaN if either side does not vary), ceiling (CCmax, the
+        correlation that a perfect model would reach), p (one-sided)
+    """
+    actual = np.nanmean(repeats, axis=1)
+    ceiling = float(cc_max(repeats.T[:, :, None])[0]) if repeats.shape[1] > 1 else np.nan
+    if np.ptp(predicted) == 0 or np.ptp(actual) == 0:
+        return {"r": np.nan, "ceiling": ceiling, "p": np.nan}
+    a, b = ((v - v.mean()) / v.std() / len(v)**0.5 for v in (np.asarray(predicted, float), actual))
+    rng = np.random.default_rng(seed)
+    null = np.array([a[rng.permutation(len(a))] @ b for _ in range(permutations)])
+    return {"r": float(a @ b), "ceiling": ceiling, "p": float(permutation_p(a @ b, null))}
+
+
 # ---- what was shown, as images; distances -------------------------------------------------------
+
+def stimulus_set(shown):
+    """What was shown, for a reader: a row a parameter, its values in words.
+
+    Parameters
+    ----------
+    shown : DataFrame
+        Of `gabor_table`.
+    """
+    names = {"x_position": "azimuth (deg)", "y_position": "elevation (deg)",
+             "orientation": "orientation (deg, 0: vertical bars)",
+             "spatial_frequency": "spatial frequency (cycles/deg)",
+             "temporal_frequency": "drift (cycles/s)", "contrast": "contrast", "repeats": "repeats"}
+    rows = [("Gabors", f"{len(shown):,}"), ("diameter of the aperture (deg)", f"{DIAMETER:g}")]
+    for name, label in names.items():
+        if name in shown:
+            values = np.unique(shown[name].dropna())
+            rows.append((label, ", ".join(f"{v:g}" for v in values) if len(values) <= 4 else
+                         f"{len(values)} from {values[0]:g} to {values[-1]:g}"))
+    rows.append(("duration (s)", f"{shown.duration.mean():.3f}"))
+    return pd.DataFrame(rows, columns=["", "shown"])
+
+
+def screen(shown, shape, *, degrees_per_pixel, grey=0.5):
+    """One Gabor of every orientation, side by side on the screen, at places that were used.
+
+    Returns
+    -------
+    (h, w) array in [0, 1]
+    """
+    orientations = np.unique(shown.orientation)
+    places = np.unique(shown.x_position)
+    chosen = places[np.linspace(0, len(places) - 1, len(orientations) + 2).round().astype(int)[1:-1]]
+    y = np.unique(shown.y_position)
+    rows = pd.concat([shown[(shown.orientation == o) & (shown.x_position == x)
+                            & (shown.y_position == y[len(y) // 2])].head(1)
+                      for o, x in zip(orientations, chosen)])
+    frames = gabor_frames(rows, shape, degrees_per_pixel=degrees_per_pixel, phases=1, grey=grey)
+    return grey + (frames[:, 0] - grey).sum(axis=0)
+
 
 def gabor_frames(table, shape, *, degrees_per_pixel, phases=8, grey=0.5):
     """The recorded Gabors as images, for a response model.
@@ -456,7 +600,7 @@ def gabor_frames(table, shape, *, degrees_per_pixel, phases=8, grey=0.5):
         pattern = drifting_gabor(
             shape, degrees_per_pixel=degrees_per_pixel, x=row.x_position, y=row.y_position,
             orientation=row.orientation, spatial_frequency=row.spatial_frequency,
-            temporal_frequency=row.temporal_frequency, n_phases=phases)
+            temporal_frequency=row.temporal_frequency, diameter=DIAMETER, n_phases=phases)
         frames[k] = grey * (1 + row.contrast * pattern)
     return frames
 

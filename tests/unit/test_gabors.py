@@ -261,3 +261,39 @@ def test_distance_test_against_shuffled_units():
     assert near["p"] < 0.01
     far = gabors.distance_test(first, np.roll(second, 1, axis=0), permutations=200)
     assert far["p"] > 0.05
+
+
+# ---- one unit, summed up ------------------------------------------------------------------------
+
+def test_one_unit_summed_up_says_what_it_found_and_what_not():
+    """Fault: a centre claimed for a unit without a field, or counts of other stimuli in the range."""
+    rows, counts = simulated(np.array([10.0]), np.array([-10.0]), np.array([0.0]), repeats=6)
+    found = gabors.recorded_unit(counts[:, 0], rows, resamples=20)
+    assert len(found.counts) == 243 * 6 and found.repeats.shape == (243, 6)
+    text = gabors.describe_field(found)
+    assert "the centre is at azimuth" in text and np.hypot(found.field.x - 10, found.field.y + 10) < 4
+    flat = np.random.default_rng(0).poisson(1.0, len(rows))
+    text = gabors.describe_field(gabors.recorded_unit(flat, rows, resamples=20))
+    assert "does not depend measurably" in text and "Preferred" not in text
+
+
+def test_prediction_score_of_the_true_rates_reaches_the_ceiling():
+    """Fault: repeats averaged over the wrong axis, a ceiling above what the truth reaches, p two-sided."""
+    rng = np.random.default_rng(0)
+    rates = rng.gamma(2.0, 1.0, 243)
+    repeats = rng.poisson(rates[:, None], (243, 6)).astype(float)
+    right = gabors.prediction_score(rates, repeats)
+    assert right["r"] == pytest.approx(right["ceiling"], abs=0.03) and right["ceiling"] < 0.98
+    assert right["p"] < 0.002 and gabors.prediction_score(-rates, repeats)["p"] > 0.99
+    assert np.isnan(gabors.prediction_score(np.ones(243), repeats)["r"])
+
+
+def test_screen_shows_every_orientation_where_gabors_were():
+    """Fault: patches on top of each other, off the places that were used, or cut off."""
+    table = gabors.gabor_table(shown(repeats=1))
+    picture = gabors.screen(table, (60, 77), degrees_per_pixel=94.8 / 60)
+    changed = np.abs(picture - 0.5) > 0.01
+    assert picture.max() <= 0.901 and 800 < changed.sum() * 1.58**2 < 3 * np.pi * 10.8**2
+    words = dict(gabors.stimulus_set(table).to_numpy())
+    assert words["azimuth (deg)"] == "9 from -40 to 40" and words["duration (s)"] == "0.250"
+    assert words["orientation (deg, 0: vertical bars)"] == "0, 45, 90"
