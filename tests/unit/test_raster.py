@@ -62,6 +62,37 @@ def test_turning_runs_reaches_the_best_order_of_few_units():
     assert max(reached) == pytest.approx(best) and min(reached) > 0.6 * best
 
 
+def test_displaced_units_are_put_back():
+    """Fails if the unit-by-unit step does nothing, loses a unit, or returns an order that scores less
+    than the one given."""
+    activity, position = waves(60, n_bins=3000)
+    correlation = raster._correlation(raster.standardised(activity)[0])
+    displaced = np.argsort(position + np.random.default_rng(1).normal(0, 8, 60))
+    for order in (displaced, np.argsort(position)):
+        mended = raster._assign(order, correlation, raster._nearness(60))
+        assert sorted(mended) == list(range(60)) and agreement(mended, position) > 0.98
+        assert raster.map_score(activity, mended) >= raster.map_score(activity, order)
+    assert agreement(displaced, position) < 0.95
+
+
+def test_map_score_is_rastermaps_weighted_mean_of_the_correlations():
+    """Fails if positions are weighed the wrong way round, or a silent unit takes a position."""
+    activity, position = waves(20)
+    order = np.argsort(position)
+    place = np.arange(20) / 20
+    weight = -np.log(1e-3 + np.abs(place[:, None] - place))
+    np.fill_diagonal(weight, -np.log(1))
+    near = np.exp(-((place[:, None] - place) * 20) ** 2 * 2) * (1 - np.eye(20))
+    weight = 0.85 * weight / weight.mean() + 0.15 * near / near.mean()
+    expected = np.mean(np.corrcoef(activity[order]) * weight * (1 - np.eye(20)))
+    padded = np.vstack([activity, np.zeros(activity.shape[1])])
+    assert raster.map_score(padded, np.r_[order[:5], 20, order[5:]]) == pytest.approx(
+        expected, rel=1e-4)
+    assert raster.map_score(activity, order[::-1]) == pytest.approx(expected, rel=1e-4)
+    assert expected > 1.5 * raster.map_score(activity, np.arange(20))
+    assert np.isnan(raster.map_score(activity, order[:2]))
+
+
 def test_the_published_order_takes_every_unit_and_has_a_limit():
     """Fails if the original's sorting is not Rastermap's own, or its limit is a traceback."""
     activity, position = waves(14)
@@ -83,8 +114,9 @@ def test_silent_units_come_last_and_change_nothing():
     assert raster.sort_units(np.zeros((3, 5)))[1] == 0
 
 
-def test_sorting_is_repeatable_and_leaves_the_process_alone():
+def test_sorting_is_repeatable_and_leaves_the_process_alone(monkeypatch):
     """Fails if rastermap's np.random.seed, its logging handler or its warnings get out."""
+    monkeypatch.setattr(raster, "STARTS", 2)
     activity, _ = waves(60)
     np.random.seed(5)
     expected = np.random.random()
