@@ -4,6 +4,7 @@ import json
 import sys
 from shlex import quote
 
+from lib.dependencies import used_files
 from lib.params import ROOT, load_params, notebook_parameters
 
 P = load_params(config["params"])
@@ -25,8 +26,7 @@ def given(stage):
 
 def needs(name, *modules):
     """The notebook itself and the modules of lib it uses."""
-    files = [f"notebooks/{name}.ipynb", "lib/results.py", "lib/session.py"]
-    return [str(ROOT / f) for f in files + [f"lib/{m}.py" for m in modules]]
+    return used_files(f"notebooks/{name}.ipynb", *modules)
 
 
 def selected(wildcards):
@@ -44,46 +44,47 @@ rule report:
 
 rule data:
     input:
-        needs("01_data", "counts", f"sources/{P['source']}",
-        *(["simulation", "truth", "nwb"] if P["source"] == "simulated" else [])),
+        needs("01_data", f"sources/{P['source']}"),
         list(P["session"].values()) if isinstance(P["session"], dict) else []
     output: "notebooks/01_data.ipynb", "session.h5"
     params: p=given("data")
     shell: notebook("01_data")
 
 rule rasterplot:
-    input: needs("02_rasterplot", "raster", "selection", "counts"), "session.h5"
+    input: needs("02_rasterplot"), "session.h5"
     output: "notebooks/02_rasterplot.ipynb", "rasterplot.json"
     params: p=given("rasterplot")
     shell: notebook("02_rasterplot")
 
 checkpoint oracle:
-    input: needs("03_oracle", "reliability", "selection", "statistics"), "session.h5"
+    input: needs("03_oracle"), "session.h5"
     output: "notebooks/03_oracle.ipynb", "oracle.csv", selected="selected.json"
     params: p=given("oracle")
     shell: notebook("03_oracle")
 
 rule models:  # of all units at once; 04_cnn loads them
-    input: needs("04_cnn", "models", "network", "crossvalidation", "fitting"), "session.h5", "selected.json"
+    input: used_files("lib/fitting.py"), "session.h5", ancient("selected.json")
     output: "models/scores.csv", "models/models.json"
-    params: p=given("cnn")
+    params:
+        p=given("cnn"),
+        published=lambda wildcards: selected(wildcards)[:P["cnn"]["published_units"]]
     threads: workflow.cores
     shell: f"{sys.executable} -m lib.fitting {{params.p}}"
 
 rule cnn:
-    input: needs("04_cnn", "ensemble"), "session.h5", "oracle.csv", "models/scores.csv"
+    input: needs("04_cnn"), "session.h5", "models/scores.csv"
     output: "units/{unit}/04_cnn.ipynb", "units/{unit}/cnn.json"
     params: p=given("cnn")
     shell: notebook("04_cnn", unit=True)
 
 rule mei:
-    input: needs("05_mei", "mei", "metrics", "truth", "ground_truth", "ensemble"), "session.h5", "units/{unit}/cnn.json"
+    input: needs("05_mei"), "session.h5", "units/{unit}/cnn.json"
     output: "units/{unit}/05_mei.ipynb", "units/{unit}/mei.json"
     params: p=given("mei")
     shell: notebook("05_mei", unit=True)
 
 rule gabor_grid:  # of all units at once; 06_gabor goes on from it
-    input: [str(ROOT / f"lib/{m}.py") for m in ("gabor_search", "stimuli")], "session.h5", "models/scores.csv"
+    input: used_files("lib/gabor_search.py"), "session.h5", "models/scores.csv"
     output: "gabor_grid.json", "gabor_grid.npz"
     params: p=quote(json.dumps({"run_folder": notebook_parameters(P, "gabor")["run_folder"], "model": P["cnn"]["model"],
                                 "grid": P["gabor"]["grid"], "contrast": P["mei"]["contrast"]}))
@@ -91,21 +92,21 @@ rule gabor_grid:  # of all units at once; 06_gabor goes on from it
     shell: f"{sys.executable} -m lib.gabor_search {{params.p}}"
 
 rule gabor:
-    input: needs("06_gabor", "gabors", "gabor_search", "stimuli", "truth", "ground_truth"), "session.h5", "gabor_grid.json", "units/{unit}/mei.json"
+    input: needs("06_gabor"), "session.h5", "gabor_grid.json", "units/{unit}/mei.json"
     output: "units/{unit}/06_gabor.ipynb", "units/{unit}/gabor.json"
     params: p=given("gabor")
     shell: notebook("06_gabor", unit=True)
 
 rule metrics:
-    input: needs("07_metrics", "metrics", "stimuli"), "session.h5", "units/{unit}/gabor.json"
+    input: needs("07_metrics"), "session.h5", "units/{unit}/gabor.json"
     output: "units/{unit}/07_metrics.ipynb", "units/{unit}/metrics.json"
     params: p=given("metrics")
     shell: notebook("07_metrics", unit=True)
 
 rule population:
     input:
-        needs("08_population", "population", "statistics"), "session.h5", "rasterplot.json",
-        "oracle.csv", every("units/{unit}/metrics.json")
+        needs("08_population"), "session.h5", "rasterplot.json",
+        "oracle.csv", "models/scores.csv", every("units/{unit}/metrics.json")
     output: "notebooks/08_population.ipynb", "units.csv", "summary.json"
     params: p=given("population")
     shell: notebook("08_population")

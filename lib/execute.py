@@ -12,12 +12,12 @@ import time
 import uuid
 from pathlib import Path
 
+from lib import warm
 from lib.errors import InputError
 from lib.params import ROOT, nearest
-from lib.results import write_json
 
 
-def execute(name, output, parameters, *, result=None):
+def execute(name, output, parameters, *, result=None, kernel_manager=None):
     """Execute notebooks/<name>.ipynb and write the executed copy.
 
     Parameters
@@ -31,6 +31,8 @@ def execute(name, output, parameters, *, result=None):
     result : Path, optional
         The JSON result of a stage that must not stop the others: if the notebook fails, the copy
         that shows the error is kept as `output` and `result` says that it failed.
+    kernel_manager : class, optional
+        Starts the kernel; a process of its own if not given.
 
     Returns
     -------
@@ -45,6 +47,8 @@ def execute(name, output, parameters, *, result=None):
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
+    from lib.results import write_json
+
     source = ROOT / "notebooks" / f"{name}.ipynb"
     if not source.is_file():
         names = [path.stem for path in sorted(source.parent.glob("*.ipynb"))]
@@ -56,7 +60,8 @@ def execute(name, output, parameters, *, result=None):
     try:
         papermill.execute_notebook(
             str(source), str(partial), parameters=parameters, kernel_name="python3",
-            progress_bar=False, cwd=str(output.parent), kernel_manager_class=_ipc_manager())
+            progress_bar=False, cwd=str(output.parent),
+            kernel_manager_class=kernel_manager or ipc_manager())
     except PapermillExecutionError as error:
         message = f"{error.ename}: {error.evalue}".splitlines()[0]
         if result is None:
@@ -86,7 +91,7 @@ def _check_names(name, parameters, declared):
             raise InputError(f"{name} has no parameter {given}; {nearest(given, declared)}")
 
 
-def _ipc_manager():
+def ipc_manager():
     """Kernels that talk through files, so that two at once never meet on a TCP port."""
     from jupyter_client.manager import AsyncKernelManager
 
@@ -95,27 +100,36 @@ def _ipc_manager():
             address = Path(tempfile.gettempdir()) / f"kernel-{uuid.uuid4().hex[:12]}"
             super().__init__(**options | {"transport": "ipc", "ip": str(address)})
 
+        async def _async_interrupt_kernel(self):
+            """Do nothing: sent before each shutdown, where the kernel would complain about it."""
+
     return IPCKernelManager
+
+
+def run(name, output, parameters, result=None, kernel_manager=None):
+    """Execute one notebook; returns the exit code and the line that says what happened."""
+    unit = f" of unit {parameters['unit_id']}" if "unit_id" in parameters else ""
+    started = time.time()
+    try:
+        failed = execute(name, output, parameters, result=result, kernel_manager=kernel_manager)
+    except InputError as error:
+        return 1, f"{name}{unit}: {error}"
+    finished, expected = progress(parameters["run_folder"])
+    state = f"FAILED: {failed}" if failed else "done"
+    left = "" if expected is None else f", {expected - finished} notebooks left"
+    return 0, f"{name}{unit}: {state} ({time.time() - started:.0f} s{left})"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name")
-    parser.add_argument("output", type=Path)
-    parser.add_argument("parameters", help="JSON text")
-    parser.add_argument("--result", type=Path)
-    arguments = parser.parse_args()
-    parameters = json.loads(arguments.parameters)
-    unit = f" of unit {parameters['unit_id']}" if "unit_id" in parameters else ""
-    started = time.time()
-    try:
-        failed = execute(arguments.name, arguments.output, parameters, result=arguments.result)
-    except InputError as error:
-        sys.exit(f"{arguments.name}{unit}: {error}")
-    finished, expected = progress(parameters["run_folder"])
-    state = f"FAILED: {failed}" if failed else "done"
-    left = "" if expected is None else f", {expected - finished} notebooks left"
-    print(f"{arguments.name}{unit}: {state} ({time.time() - started:.0f} s{left})", flush=True)
+    parser.add_argument("output", type=os.path.abspath)
+    parser.add_argument("parameters", type=json.loads, help="JSON text")
+    parser.add_argument("--result", type=os.path.abspath)
+    request = vars(parser.parse_args())
+    code, line = warm.ask(request) or run(**request)
+    print(line, flush=True, file=sys.stderr if code else sys.stdout)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

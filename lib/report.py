@@ -10,11 +10,13 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from lib.errors import InputError
 from lib.params import DEFAULTS, ROOT, load_params, nearest, run_folder
 from lib.results import NOTEBOOK
+from lib.warm import warm_process
 
 
 def make_report(params_file, *, cores, notebook=None, unit=None, profile=None):
@@ -49,7 +51,9 @@ def make_report(params_file, *, cores, notebook=None, unit=None, profile=None):
     if profile:
         command += ["--profile", str(profile)]
     print(f"run {params['name']}: {folder}", flush=True)
-    code = subprocess.run(command, env=environment, cwd=ROOT).returncode
+    with nullcontext(environment) if profile or sys.platform != "linux" else \
+            warm_process(environment) as environment:
+        code = subprocess.run(command, env=environment, cwd=ROOT).returncode
     lock.close()
     failed = failures(folder)
     print(stage_times(folder, since=started))

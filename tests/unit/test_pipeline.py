@@ -1,0 +1,184 @@
+"""What the pipeline redoes, and when: the real Snakefile with jobs that only write their files."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lib.dependencies import used_files
+from lib.params import ROOT
+
+STUB = '''
+import json, os, sys, time
+from pathlib import Path
+
+ALSO = {"01_data": ["session.h5"], "02_rasterplot": ["rasterplot.json"],
+        "03_oracle": ["oracle.csv", "selected.json"], "08_population": ["units.csv", "summary.json"],
+        "models": ["models/scores.csv", "models/models.json"], "book": []}
+
+def main(module):
+    parameters = {}
+    job, files = {"lib.fitting": "models", "lib.book": "book"}.get(module, sys.argv[1]), []
+    if module == "lib.execute":
+        parameters = json.loads(sys.argv[3])
+        files = [sys.argv[2], *sys.argv[5:]]
+    label = f"{job} {parameters.get('unit_id', '')}".strip()
+    if Path("hang").exists() and Path("hang").read_text() == label:
+        time.sleep(60)
+    for file in files + ALSO.get(job, []):
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(parameters["units"]) if file == "selected.json" else "{}"
+        Path(file).write_text(text * (1 << 20) if file == "session.h5" else text)
+    with open("jobs.log", "a") as log:
+        log.write(label + "\\n")
+    sys.exit()
+'''
+ALL = ["01_data", "02_rasterplot", "03_oracle", "models", "08_population", "book"]
+
+
+def of_unit(unit, first=4):
+    return [f"{name} {unit}" for name in ("04_cnn", "05_mei", "06_gabor", "07_metrics")[first - 4:]]
+
+
+class Project:
+    """A copy of the project in which a job only writes its files and its name."""
+
+    def __init__(self, root):
+        self.root, self.run = root, root / "build" / "stub"
+
+    def copy_sources(self):
+        for name in ("lib", "notebooks", "book", "profiles"):
+            shutil.copytree(ROOT / name, self.root / name,
+                            ignore=shutil.ignore_patterns("mathjax", "__pycache__"))
+        for name in ("Snakefile", "params.yml", "_config.yml"):
+            shutil.copy2(ROOT / name, self.root / name)
+        (self.root / "stub.py").write_text(STUB)
+        for name in ("execute", "fitting", "book"):
+            file = self.root / "lib" / f"{name}.py"
+            file.write_text(f"if __name__ == '__main__':\n    import stub\n    stub.main('lib.{name}')\n"
+                            + file.read_text())
+        self.declare()
+
+    def declare(self, units=(1, 2, 3), **changes):
+        params = {"name": "stub", "units": list(units)} | changes
+        (self.root / "my.yml").write_text(json.dumps(params))  # JSON is YAML
+
+    def start(self):
+        return subprocess.Popen(
+            [sys.executable, "-m", "lib.report", "my.yml", "--cores", "2"], cwd=self.root, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            env=os.environ | {"PYTHONPATH": str(self.root)})
+
+    def report(self):
+        """Make the report; returns the jobs that were executed, in order, and what was printed."""
+        log = self.run / "jobs.log"
+        log.unlink(missing_ok=True)
+        process = self.start()
+        printed, _ = process.communicate(timeout=100)
+        assert process.returncode == 0, printed
+        return (log.read_text().splitlines() if log.exists() else []), printed
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A finished run, in a folder of its own; returns its jobs, what it printed, and the two places."""
+    project = Project(tmp_path_factory.mktemp("pipeline") / "project")
+    project.root.mkdir()
+    project.copy_sources()
+    jobs, printed = project.report()
+    kept = project.root.with_name("kept")
+    shutil.copytree(project.root, kept)
+    return jobs, printed, project, kept
+
+
+@pytest.fixture
+def project(finished):
+    """The finished run again, at the same place (paths are parameters), with its files' times."""
+    _, _, project, kept = finished
+    shutil.rmtree(project.root)
+    shutil.copytree(kept, project.root)
+    return project
+
+
+def test_each_job_is_done_once_and_counted(finished):
+    jobs, printed, *_ = finished
+    assert sorted(jobs) == sorted(ALL + of_unit(1) + of_unit(2) + of_unit(3))
+    assert "18 of 18" in printed
+
+
+def test_files_that_were_touched_redo_nothing(project):
+    """Fails if times alone count: for files of every size, ours and those of the run."""
+    for file in ("lib/mei.py", "notebooks/05_mei.ipynb", "params.yml", "book/_toc.yml",
+                 "build/stub/session.h5", "build/stub/models/scores.csv", "build/stub/units/1/mei.json"):
+        (project.root / file).touch()
+    jobs, printed = project.report()
+    assert jobs == []
+    assert "nothing had changed" in printed
+
+
+def test_a_unit_s_parameter_redoes_that_unit_and_what_is_said_of_all(project):
+    project.declare(per_unit={2: {"mei": {"steps": 7}}})
+    assert sorted(project.report()[0]) == sorted([*of_unit(2, first=5), "08_population", "book"])
+
+
+def test_a_change_of_gabor_code_fits_no_model_and_makes_no_mei(project):
+    with open(project.root / "lib" / "gabors.py", "a") as file:
+        file.write("\nCHANGED = True\n")
+    assert sorted(project.report()[0]) == sorted(
+        [name for unit in (1, 2, 3) for name in of_unit(unit, first=6)] + ["08_population", "book"])
+
+
+def test_another_choice_of_units_makes_only_the_new_one(project):
+    """Fails if the models or the other units are made again because the list of units was."""
+    project.declare(units=[1, 3, 4])
+    assert sorted(project.report()[0]) == sorted(["03_oracle", *of_unit(4), "08_population", "book"])
+
+
+def test_the_published_network_follows_the_selection(project):
+    """It is fitted to the first of the selected units, so there the models do depend on them."""
+    project.declare(cnn={"published_units": 1})
+    assert "models" in project.report()[0]
+    project.declare(cnn={"published_units": 1}, units=[2, 3])
+    assert "models" in project.report()[0]
+
+
+def test_a_result_that_is_gone_is_made_again(project):
+    (project.run / "units" / "2" / "gabor.json").unlink()
+    assert sorted(project.report()[0]) == sorted([*of_unit(2, first=6), "08_population", "book"])
+
+
+def test_a_killed_run_goes_on_with_what_is_left(project):
+    """Fails if the lock or half a job stays in the way, or if finished jobs are done again."""
+    shutil.rmtree(project.run)
+    project.run.mkdir(parents=True)
+    (project.run / "hang").write_text("05_mei 2")
+    process = project.start()
+    log, until = project.run / "jobs.log", time.time() + 60
+    while not (log.exists() and "06_gabor 1" in log.read_text()) and time.time() < until:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    before = log.read_text().splitlines()
+    (project.run / "hang").unlink()
+    jobs, _ = project.report()
+    everything = ALL + of_unit(1) + of_unit(2) + of_unit(3)
+    again = set(before) & set(jobs)  # that which was killed between its end and Snakemake's note of it
+    assert set(before) | set(jobs) == set(everything) and "05_mei 2" in jobs
+    assert len(again) <= 2 and not again & {"01_data", "03_oracle", "models", *of_unit(1)[:2]}
+
+
+def test_modules_are_found_through_other_modules():
+    """Fails if an import in a notebook or in a module on the way is missed."""
+    def used(name):
+        return {os.path.relpath(file, ROOT) for file in used_files(name)}
+
+    assert {"notebooks/05_mei.ipynb", "lib/mei.py", "lib/models.py", "lib/truth.py"} <= used(
+        "notebooks/05_mei.ipynb")
+    assert {"lib/gabors.py", "lib/gabor_search.py"} <= used("notebooks/06_gabor.ipynb")
+    assert not used("lib/fitting.py") & {"lib/gabors.py", "lib/gabor_search.py", "lib/mei.py",
+                                         "lib/figures.py", "lib/params.py"}
