@@ -5,9 +5,14 @@ import sys
 from shlex import quote
 
 from lib.dependencies import used_files
-from lib.params import ROOT, load_params, notebook_parameters
+from lib.params import ROOT, load_params, notebook_parameters, run_folder
 
 P = load_params(config["params"])
+# Only the published network, fitted to a few of the selected units, follows a change of the selection.
+CHOICE = "selected.json" if P["cnn"]["published_units"] else ancient("selected.json")
+UNIT_STAGES = {name: f"{n:02d}_{name}" for n, name in enumerate(("cnn", "mei", "gabor", "metrics"), 4)}
+GRID = quote(json.dumps({"run_folder": str(run_folder(P)), "model": P["cnn"]["model"],
+                         "grid": P["gabor"]["grid"], "contrast": P["mei"]["contrast"]}))
 
 
 def notebook(name, *, unit=False):
@@ -35,12 +40,15 @@ def selected(wildcards):
         return json.load(file)
 
 
-def every(pattern):
-    return lambda wildcards: [pattern.format(unit=unit) for unit in selected(wildcards)]
+def every(ending):
+    """The notebooks (ipynb) or the results (json) of every stage of every selected unit."""
+    names = {"ipynb": UNIT_STAGES.values(), "json": UNIT_STAGES}[ending]
+    return lambda wildcards: [f"units/{unit}/{name}.{ending}"
+                              for unit in selected(wildcards) for name in names]
 
 
 rule report:
-    input: "site.done", "units.csv"
+    input: "site.done", "units.csv", every("json"), every("ipynb")
 
 rule data:
     input:
@@ -63,11 +71,9 @@ checkpoint oracle:
     shell: notebook("03_oracle")
 
 rule models:  # of all units at once; 04_cnn loads them
-    input: used_files("lib/fitting.py"), "session.h5", ancient("selected.json")
+    input: used_files("lib/fitting.py"), "session.h5", CHOICE
     output: "models/scores.csv", "models/models.json"
-    params:
-        p=given("cnn"),
-        published=lambda wildcards: selected(wildcards)[:P["cnn"]["published_units"]]
+    params: p=given("cnn")
     threads: workflow.cores
     shell: f"{sys.executable} -m lib.fitting {{params.p}}"
 
@@ -86,8 +92,7 @@ rule mei:
 rule gabor_grid:  # of all units at once; 06_gabor goes on from it
     input: used_files("lib/gabor_search.py"), "session.h5", "models/scores.csv"
     output: "gabor_grid.json", "gabor_grid.npz"
-    params: p=quote(json.dumps({"run_folder": notebook_parameters(P, "gabor")["run_folder"], "model": P["cnn"]["model"],
-                                "grid": P["gabor"]["grid"], "contrast": P["mei"]["contrast"]}))
+    params: p=GRID
     threads: workflow.cores
     shell: f"{sys.executable} -m lib.gabor_search {{params.p}}"
 
@@ -106,7 +111,7 @@ rule metrics:
 rule population:
     input:
         needs("08_population"), "session.h5", "rasterplot.json",
-        "oracle.csv", "models/scores.csv", every("units/{unit}/metrics.json")
+        "oracle.csv", "models/scores.csv", every("json")
     output: "notebooks/08_population.ipynb", "units.csv", "summary.json"
     params: p=given("population")
     shell: notebook("08_population")
@@ -117,6 +122,6 @@ rule book:
         [str(f) for f in sorted((ROOT / "book").rglob("*")) if f.is_file()],
         "notebooks/01_data.ipynb", "notebooks/02_rasterplot.ipynb", "notebooks/03_oracle.ipynb",
         "notebooks/08_population.ipynb", "units.csv", "summary.json",
-        every("units/{unit}/07_metrics.ipynb")
+        every("ipynb")
     output: touch("site.done")  # not the page itself: the old site stays until a new one is whole
     shell: f"{sys.executable} -m lib.book ."

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ import yaml
 
 from lib.errors import InputError
 from lib.params import ROOT
+from lib.results import write_json
 
 SOURCE = ROOT / "book"
 CHAPTERS = ("01_data", "02_rasterplot", "03_oracle", "08_population")
@@ -472,10 +474,15 @@ def main():
     parser.add_argument("run_folder", type=Path, help="build/<name>")
     parser.add_argument("--jobs", type=int, help="number of processes; default: cores")
     arguments = parser.parse_args()
+    started = time.time()
+    print("book ...", flush=True)
     try:
-        print(f"the book: {build_book(arguments.run_folder, jobs=arguments.jobs)}")
+        build_book(arguments.run_folder, jobs=arguments.jobs)
     except InputError as error:
         sys.exit(f"book: {error}")
+    seconds = round(time.time() - started, 1)
+    write_json(arguments.run_folder / "book.json", {"provenance": {"stage": "book", "seconds": seconds}})
+    print(f"book: done ({seconds:.0f} s)", flush=True)
 
 
 if __name__ == "__main__":

@@ -75,16 +75,6 @@ def execute(name, output, parameters, *, result=None, kernel_manager=None):
     return None
 
 
-def progress(run_folder):
-    """Return (finished, expected) notebooks of a run; expected is None until units are selected."""
-    run_folder = Path(run_folder)
-    finished = len([p for p in [*run_folder.glob("notebooks/0*.ipynb"),
-                                *run_folder.glob("units/*/0*.ipynb")] if p.name[0] != "."])
-    selection = run_folder / "selected.json"
-    units = len(json.loads(selection.read_text())) if selection.exists() else None
-    return finished, None if units is None else 4 + 4 * units
-
-
 def _check_names(name, parameters, declared):
     for given in parameters:
         if given not in declared:
@@ -108,16 +98,18 @@ def ipc_manager():
 
 def run(name, output, parameters, result=None, kernel_manager=None):
     """Execute one notebook; returns the exit code and the line that says what happened."""
-    unit = f" of unit {parameters['unit_id']}" if "unit_id" in parameters else ""
-    started = time.time()
+    label, started = label_of(name, parameters), time.time()
     try:
         failed = execute(name, output, parameters, result=result, kernel_manager=kernel_manager)
     except InputError as error:
-        return 1, f"{name}{unit}: {error}"
-    finished, expected = progress(parameters["run_folder"])
+        return 1, f"{label}: {error}"
     state = f"FAILED: {failed}" if failed else "done"
-    left = "" if expected is None else f", {expected - finished} notebooks left"
-    return 0, f"{name}{unit}: {state} ({time.time() - started:.0f} s{left})"
+    return 0, f"{label}: {state} ({time.time() - started:.0f} s)"
+
+
+def label_of(name, parameters):
+    """Return what is executed, as it is called on the screen."""
+    return name + (f" of unit {parameters['unit_id']}" if "unit_id" in parameters else "")
 
 
 def main():
@@ -127,6 +119,7 @@ def main():
     parser.add_argument("parameters", type=json.loads, help="JSON text")
     parser.add_argument("--result", type=os.path.abspath)
     request = vars(parser.parse_args())
+    print(f"{label_of(request['name'], request['parameters'])} ...", flush=True)
     code, line = warm.ask(request) or run(**request)
     print(line, flush=True, file=sys.stderr if code else sys.stdout)
     sys.exit(code)

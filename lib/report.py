@@ -7,6 +7,7 @@ import argparse
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -17,6 +18,12 @@ from lib.errors import InputError
 from lib.params import DEFAULTS, ROOT, load_params, nearest, run_folder
 from lib.results import NOTEBOOK
 from lib.warm import warm_process
+
+STEPS = re.compile(r"(\d+) of (\d+) steps .* done")
+ROUTINE = re.compile(  # what Snakemake says of itself
+    r"(Using |Assuming |Building DAG|Provided cores|Rules claiming|Job stats|job +count|-+  |\w+ +\d+$|"
+    r"Select jobs|Execute \d|\[\w{3} |Finished jobid|DAG of jobs|Updating checkpoint|Complete log|"
+    r"Nothing to be done|\s*$)")
 
 
 def make_report(params_file, *, cores, notebook=None, unit=None, profile=None):
@@ -53,7 +60,7 @@ def make_report(params_file, *, cores, notebook=None, unit=None, profile=None):
     print(f"run {params['name']}: {folder}", flush=True)
     with nullcontext(environment) if profile or sys.platform != "linux" else \
             warm_process(environment) as environment:
-        code = subprocess.run(command, env=environment, cwd=ROOT).returncode
+        code = run_and_tell(command, environment)
     lock.close()
     failed = failures(folder)
     print(stage_times(folder, since=started))
@@ -62,6 +69,19 @@ def make_report(params_file, *, cores, notebook=None, unit=None, profile=None):
     if code == 0 and not targets:
         print(f"the book: {folder / 'site' / 'index.html'} ({time.time() - started:.0f} s)")
     return code or int(bool(failed))
+
+
+def run_and_tell(command, environment):
+    """Run Snakemake and print what it says that a reader needs; returns its exit code."""
+    with subprocess.Popen(command, env=environment, cwd=ROOT, text=True, errors="replace",
+                          stderr=subprocess.PIPE) as process:
+        for line in process.stderr:
+            if steps := STEPS.match(line):
+                done, total = map(int, steps.groups())
+                print(f"  {done} of {total} steps done, {total - done} left", flush=True)
+            elif not ROUTINE.match(line):
+                print(line, end="", file=sys.stderr, flush=True)
+    return process.returncode
 
 
 def _lock(folder):
@@ -118,10 +138,10 @@ def stage_times(folder, *, since):
         if isinstance(content, dict) and "provenance" in content:
             stage = content["provenance"]["stage"]
             rows.setdefault(stage, []).append(content["provenance"]["seconds"])
-    order = [*list(NOTEBOOK)[:3], "models", *list(NOTEBOOK)[3:]]
+    order = [*list(NOTEBOOK)[:3], "models", "gabor_grid", *list(NOTEBOOK)[3:], "book"]
     lines = [f"  {stage:<11}{len(rows[stage]):>4} x {sum(rows[stage]) / len(rows[stage]):>6.1f} s"
              for stage in order if stage in rows]
-    return "\n".join(["stages executed (notebook seconds, without start-up):",
+    return "\n".join(["stages executed (how often, seconds each without start-up):",
                       *(lines or ["  none: nothing had changed"])])
 
 

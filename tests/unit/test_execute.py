@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from lib.errors import InputError
-from lib.execute import execute, progress
+from lib.execute import execute
 
 pytestmark = pytest.mark.filterwarnings("default")  # of papermill and its kernels
 
@@ -29,11 +29,3 @@ def test_a_failing_unit_leaves_its_page_and_its_reason(tmp_path):
     (error,) = [o for c in page.cells for o in c.get("outputs", []) if o.output_type == "error"]
     assert len(error.traceback) == 1 and error.traceback[0].count("\n") == 0
 
-
-def test_progress_counts_finished_notebooks(tmp_path):
-    assert progress(tmp_path) == (0, None)
-    (tmp_path / "selected.json").write_text("[1, 2]")
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "01_data.ipynb").touch()
-    (tmp_path / "notebooks" / ".02_rasterplot.partial.ipynb").touch()
-    assert progress(tmp_path) == (1, 12)

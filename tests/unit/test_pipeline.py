@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+import yaml
 
 from lib.dependencies import used_files
 from lib.params import ROOT
@@ -19,11 +20,13 @@ from pathlib import Path
 
 ALSO = {"01_data": ["session.h5"], "02_rasterplot": ["rasterplot.json"],
         "03_oracle": ["oracle.csv", "selected.json"], "08_population": ["units.csv", "summary.json"],
-        "models": ["models/scores.csv", "models/models.json"], "book": []}
+        "models": ["models/scores.csv", "models/models.json"], "book": [],
+        "gabor_grid": ["gabor_grid.json", "gabor_grid.npz"]}
+MODULES = {"lib.fitting": "models", "lib.gabor_search": "gabor_grid", "lib.book": "book"}
 
 def main(module):
     parameters = {}
-    job, files = {"lib.fitting": "models", "lib.book": "book"}.get(module, sys.argv[1]), []
+    job, files = MODULES.get(module, sys.argv[1]), []
     if module == "lib.execute":
         parameters = json.loads(sys.argv[3])
         files = [sys.argv[2], *sys.argv[5:]]
@@ -38,7 +41,7 @@ def main(module):
         log.write(label + "\\n")
     sys.exit()
 '''
-ALL = ["01_data", "02_rasterplot", "03_oracle", "models", "08_population", "book"]
+ALL = ["01_data", "02_rasterplot", "03_oracle", "models", "gabor_grid", "08_population", "book"]
 
 
 def of_unit(unit, first=4):
@@ -58,7 +61,7 @@ class Project:
         for name in ("Snakefile", "params.yml", "_config.yml"):
             shutil.copy2(ROOT / name, self.root / name)
         (self.root / "stub.py").write_text(STUB)
-        for name in ("execute", "fitting", "book"):
+        for name in ("execute", "fitting", "gabor_search", "book"):
             file = self.root / "lib" / f"{name}.py"
             file.write_text(f"if __name__ == '__main__':\n    import stub\n    stub.main('lib.{name}')\n"
                             + file.read_text())
@@ -66,7 +69,7 @@ class Project:
 
     def declare(self, units=(1, 2, 3), **changes):
         params = {"name": "stub", "units": list(units)} | changes
-        (self.root / "my.yml").write_text(json.dumps(params))  # JSON is YAML
+        (self.root / "my.yml").write_text(yaml.safe_dump(params))
 
     def start(self):
         return subprocess.Popen(
@@ -108,7 +111,7 @@ def project(finished):
 def test_each_job_is_done_once_and_counted(finished):
     jobs, printed, *_ = finished
     assert sorted(jobs) == sorted(ALL + of_unit(1) + of_unit(2) + of_unit(3))
-    assert "18 of 18" in printed
+    assert "20 of 20 steps done, 0 left" in printed  # with the report itself
 
 
 def test_files_that_were_touched_redo_nothing(project):
