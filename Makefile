@@ -2,10 +2,13 @@ PARAMS ?= params.yml
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY = .venv/bin/python
 
-.PHONY: report test nbval bench refresh notebook unit clean
+.PHONY: report sessions test nbval bench refresh notebook unit clean
 
 report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html
 	@$(PY) -m lib.report $(PARAMS)
+
+sessions: .venv/ready     ## the Allen Institute's sessions that `source: allen` can take
+	@$(PY) -m lib.sources.allen
 
 test: .venv/ready         ## every notebook through the pipeline, unit tests, the built site
 	@$(PY) -m lib.report tests/small.yml

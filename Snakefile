@@ -5,7 +5,7 @@ import sys
 from shlex import quote
 
 from lib.dependencies import used_files
-from lib.params import ROOT, load_params, notebook_parameters, run_folder
+from lib.params import ROOT, input_files, load_params, notebook_parameters, run_folder
 
 P = load_params(config["params"])
 # Only the published network, fitted to a few of the selected units, follows a change of the selection.
@@ -53,7 +53,7 @@ rule report:
 rule data:
     input:
         needs("01_data", f"sources/{P['source']}"),
-        list(P["session"].values()) if isinstance(P["session"], dict) else []
+        input_files(P)
     output: "notebooks/01_data.ipynb", "session.h5"
     params: p=given("data")
     shell: notebook("01_data")

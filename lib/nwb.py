@@ -1,6 +1,8 @@
 """Allen ecephys session files (NWB): written from tables, read through AllenSDK.
 
-The one module that imports AllenSDK and pynwb, and it does so only when a file is written or read.
+AllenSDK gives units, areas and presentations their meaning. Spike times, nearly all of a file, are
+read by h5py for the wanted units alone: AllenSDK would read every spike and amplitude of the file,
+once for each probe. It and pynwb are imported only when a file is written or read.
 """
 
 import contextlib
@@ -13,7 +15,9 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from lib import download
 from lib.errors import InputError
+from lib.session import select_units
 
 # What Allen's files hold where the parameter has no single number
 DRIFTING_PHASE = "[3644.93333333, 3644.93333333]"
@@ -34,6 +38,8 @@ KNOWN_WARNINGS = (
     "Column '(spike_times|waveform_mean)' is predefined in Units",
     "EcephysSpecimen 'subject' is missing required value for attribute 'None'",
     "Downcasting object dtype arrays on .fillna")                     # pandas, in the SDK's probes
+NEEDED = ("units/spike_times", "units/spike_times_index", "intervals",
+          "general/extracellular_ephys/electrodes")
 CHANNELS = 24              # of a probe; the last lies outside the brain
 
 
@@ -79,17 +85,93 @@ def read_notes(path):
         return file["general/notes"].asstr()[()] if "general/notes" in file else ""
 
 
-def read_session(path, *, structure):
-    """Read the units of one structure from an Allen ecephys NWB file, through AllenSDK.
+@contextlib.contextmanager
+def open_file(address):
+    """Open an HDF5 file for reading, from a path or over http(s) by the byte ranges needed.
+
+    Parameters
+    ----------
+    address : str or Path
+
+    Yields
+    ------
+    file : h5py.File
+    bytes_read : callable
+        Bytes fetched so far; None for a local file.
+
+    Raises
+    ------
+    InputError
+        Not there, not HDF5, or cut short.
+    """
+    name = Path(str(address)).name
+    with contextlib.ExitStack() as stack:
+        opened, bytes_read = str(address), lambda: None
+        if download.is_address(address):
+            opened, bytes_read = stack.enter_context(download.remote_file(str(address)))
+        elif not Path(address).is_file():
+            raise InputError(f"{address}: no such file")
+        try:
+            file = stack.enter_context(h5py.File(opened))
+        except OSError as error:
+            what = ("it is cut short" if "truncated" in str(error) else
+                    "it is no HDF5 file" if "signature" in str(error) else str(error))
+            raise InputError(f"{name} cannot be read as NWB: {what}; fetch or copy it again") from None
+        yield file, bytes_read
+
+
+def check_file(address):
+    """Check that a file is whole and holds what the analysis needs of an Allen ecephys session.
+
+    Returns
+    -------
+    ndarray of int
+        Frames of the natural scenes that were shown, without the blank.
+
+    Raises
+    ------
+    InputError
+        Unreadable, or no units, areas or natural scenes: names what is missing.
+    """
+    name = Path(str(address)).name
+    with open_file(address) as (file, _):
+        missing = [group for group in NEEDED if group not in file]
+        if missing:
+            raise InputError(f"{name} is no Allen ecephys session file: it lacks {missing[0]}")
+        shown = [stimulus.removesuffix("_presentations") for stimulus in file["intervals"]
+                 if stimulus.endswith("_presentations")]
+        if "natural_scenes" not in shown:
+            raise InputError(f"{name}: no natural scenes were shown in this session, which the report "
+                             f"is about; it holds {', '.join(shown) or 'no stimulus'}")
+        frames = np.unique(file["intervals/natural_scenes_presentations/frame"][()])
+        file["units/spike_times"][-1:]                      # the end of what is longest
+    return frames[frames >= 0].astype(int)
+
+
+def read_units(address):
+    """Read which units of a file pass AllenSDK's default quality filter.
+
+    Returns
+    -------
+    DataFrame
+        Index unit_id in increasing order; `structure` and the quality metrics that the file has.
+    """
+    with _open_session(address) as (session, *_):
+        return _units_of(session)
+
+
+def read_session(address, *, structure):
+    """Read the units of one structure, or of several, from an Allen ecephys NWB file.
 
     AllenSDK's default quality filter applies (amplitude cutoff, presence ratio, ISI violations;
     units outside the brain).
 
     Parameters
     ----------
-    path : str or Path
-    structure : str
-        Acronym, such as VISam.
+    address : str or Path
+        Path or http(s) address.
+    structure : str or list of str
+        Acronyms, such as VISam.
 
     Returns
     -------
@@ -105,40 +187,71 @@ def read_session(path, *, structure):
     Raises
     ------
     InputError
-        No unit of that structure: names those in the file.
+        No unit of a structure: names those in the file.
     """
-    with known_warnings():
+    name = Path(str(address)).name
+    with _open_session(address) as (session, nwbfile, file, bytes_read):
+        every = _units_of(session)
+        units = select_units(every, structure, "selected", name)
+        table = _numeric(session.get_stimulus_table(include_unused_parameters=True))
+        times = _spike_times(file, units.index)
+        total = len(nwbfile.units)
+        fetched = bytes_read()
+        size = file.id.get_filesize()
+    notes = [f"{total - len(every)} of {total} units in {name} fail AllenSDK's default quality filter "
+             "and are left out."] if total > len(every) else []
+    if fetched is not None:
+        notes.append(f"Read over http: {fetched / 1e6:.1f} MB of {size / 1e6:.1f} MB.")
+    return dict(units=units.dropna(axis=1, how="all"), presentations=table, spike_times=times,
+                structures=every.structure.value_counts().to_dict(), notes=notes)
+
+
+class _WithoutSpikes:
+    """An NWB file as AllenSDK sees it, less the columns of `units` that hold an array a unit."""
+
+    def __init__(self, nwbfile):
+        self._nwbfile, self.units = nwbfile, self
+        ragged = {"spike_times": None, "spike_amplitudes": None, "waveform_mean": None}
+        self._table = nwbfile.units.to_dataframe(exclude=set(ragged)).assign(**ragged)
+
+    def __getattr__(self, name):
+        return getattr(self._nwbfile, name)
+
+    def to_dataframe(self):
+        return self._table
+
+
+@contextlib.contextmanager
+def _open_session(address):
+    """Yield AllenSDK's session, pynwb's file, h5py's file and the count of bytes fetched."""
+    check_file(address)
+    with open_file(address) as (file, bytes_read), known_warnings():
         import pynwb
         from allensdk.brain_observatory.ecephys.ecephys_session import EcephysSession
         from allensdk.brain_observatory.ecephys.ecephys_session_api import EcephysNwbSessionApi
 
-        with pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True) as io:
-            file = io.read()                   # parsed once; from_nwb_path would parse at each use
-            areas = file.electrodes.to_dataframe()[["location"]]
+        with pynwb.NWBHDF5IO(file=file, mode="r", load_namespaces=True) as io:
+            nwbfile = io.read()                # parsed once; from_nwb_path would parse at each use
+            areas = nwbfile.electrodes.to_dataframe()[["location"]]
             areas = areas.set_axis(["ecephys_structure_acronym"], axis=1)
-            session = EcephysSession(EcephysNwbSessionApi.from_nwbfile(
-                file, external_channel_columns=lambda: areas))
-            units, structures = _units_of(session, structure, Path(path).name)
-            table = _numeric(session.get_stimulus_table(include_unused_parameters=True))
-            times = [np.asarray(session.spike_times[unit], float) for unit in units.index]
-            dropped = len(file.units) - session.num_units
-    notes = [f"{dropped} of {dropped + sum(structures.values())} units in {Path(path).name} fail "
-             "AllenSDK's default quality filter and are left out."] if dropped else []
-    return dict(units=units, presentations=table, spike_times=times, structures=structures,
-                notes=notes)
+            yield EcephysSession(EcephysNwbSessionApi.from_nwbfile(
+                _WithoutSpikes(nwbfile), external_channel_columns=lambda: areas)), nwbfile, file, bytes_read
 
 
-def _units_of(session, structure, file_name):
-    """Units of a structure with their quality metrics, and the units of every structure."""
+def _units_of(session):
+    """Units that pass the filter, with their structure and quality metrics."""
     units = session.units.rename(columns={"ecephys_structure_acronym": "structure",
                                           "L_ratio": "l_ratio"})
-    structures = units.structure.value_counts().to_dict()
-    if structure not in structures:
-        held = ", ".join(f"{name} ({n} units)" for name, n in structures.items())
-        raise InputError(f"structure {structure!r} has no units in {file_name}; it holds "
-                         f"{held or 'none'}")
-    units = units.loc[units.structure == structure, ["structure", *METRICS]]
-    return units.sort_index().dropna(axis=1, how="all"), structures
+    return units.reindex(columns=["structure", *METRICS]).sort_index()
+
+
+def _spike_times(file, unit_ids):
+    """Spike times of some units, in the order asked for, and of no others."""
+    group = file["units"]
+    stops = group["spike_times_index"][()]
+    starts = np.concatenate([[0], stops[:-1]])
+    rows = pd.Series(np.arange(len(stops)), index=group["id"][()])[unit_ids]
+    return [np.asarray(group["spike_times"][starts[row]:stops[row]], float) for row in rows]
 
 
 @contextlib.contextmanager

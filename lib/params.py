@@ -6,16 +6,25 @@ from pathlib import Path
 
 import yaml
 
+from lib.download import is_address
 from lib.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = ROOT / "params.yml"
 STAGES = ("data", "rasterplot", "oracle", "cnn", "mei", "gabor", "metrics", "population")
 UNIT_STAGES = ("cnn", "mei", "gabor", "metrics")
-SOURCES = ("simulated", "arrays")
+SOURCES = ("simulated", "allen", "nwb", "arrays")
 MODELS = ("v1", "shared", "gabor_ridge", "ridge", "published")
 CHOICES = {"source": SOURCES, "cnn.model": MODELS, "cnn.baselines": MODELS,
            "gabor.grid": ("quick", "coarse", "full")}
+PATHS = ("counts", "images", "file", "folder")       # keys of a session that name a file or address
+# Of each source: the keys a session needs, those it may have with their defaults, and how to say so
+SESSIONS = {
+    "arrays": [(("counts", "images"), {}, "{counts: FILE.npz, images: FILE.npz}"),
+               (("folder",), {"tiers": [], "degrees_per_pixel": None}, "{folder: FOLDER}")],
+    "nwb": [(("file", "images"), {}, "{file: FILE.nwb or address, images: FILE.npz or folder}")],
+    "allen": [(("id",), {"cache": str(ROOT / "allen_cache"), "warehouse": "http://api.brain-map.org",
+                         "movies": [], "stall": 60.0}, "a session id, see `make sessions`")]}
 # (lowest, highest) value allowed; None: no bound
 RANGES = {
     "data.latency": (0, 1), "data.duration": (0.001, 10), "data.image_height": (16, 400),
@@ -119,7 +128,7 @@ def _merge(defaults, given, file, at=""):
         name = f"{at}{key}"
         if key not in defaults:
             raise InputError(f"{file}: unknown key {name}; {nearest(key, defaults)}")
-        if name in ("session", "units", "per_unit"):
+        if name in ("session", "structure", "units", "per_unit"):
             merged[key] = value
         elif isinstance(defaults[key], dict):
             if not isinstance(value, dict):
@@ -152,6 +161,10 @@ def _check_values(params, file):
         value = _at(params, name)
         if not low <= value <= high:
             raise InputError(f"{file}: {name}: expected {low} to {high}, got {value}")
+    areas = params["structure"] if isinstance(params["structure"], list) else [params["structure"]]
+    if not areas or not all(type(a) is str and a for a in areas) or len(set(areas)) < len(areas):
+        raise InputError(f"{file}: structure: expected an acronym such as VISam, or a list of different "
+                         f"ones, got {params['structure']!r}")
     units = params["units"]
     if units != "selected" and not (isinstance(units, list) and units and
                                     all(type(u) is int for u in units)):
@@ -160,21 +173,35 @@ def _check_values(params, file):
         raise InputError(f"{file}: units: a unit is named twice in {units}")
 
 
+def input_files(params):
+    """Return the local files and folders that a run's session names."""
+    session = params["session"]
+    named = [] if isinstance(session, int) else [session.get(key) for key in PATHS]
+    return [path for path in named if path and not is_address(path)]
+
+
 def _check_session(params, path):
     session, source = params["session"], params["source"]
+    if source == "allen" and type(session) is int:
+        session = {"id": session}
     if source == "simulated":
         if type(session) is not int or not 0 <= session < 2**31:
             raise InputError(f"{path.name}: session: source simulated expects its seed, "
-                                 f"a whole number from 0, got {session!r}")
+                             f"a whole number from 0, got {session!r}")
         return session
-    if not isinstance(session, dict) or set(session) != {"counts", "images"}:
-        raise InputError(f"{path.name}: session: source arrays expects "
-                             f"{{counts: FILE.npz, images: FILE.npz}}, got {session!r}")
-    files = {key: (path.parent / str(name)).resolve() for key, name in session.items()}
-    for key, name in files.items():
-        if not name.is_file():
-            raise InputError(f"{path.name}: session.{key}: no such file {session[key]}")
-    return {key: str(name) for key, name in files.items()}
+    forms = SESSIONS[source]
+    fitting = [form for form in forms if isinstance(session, dict)
+               and set(form[0]) <= set(session) <= set(form[0]) | set(form[1])]
+    if not fitting:
+        raise InputError(f"{path.name}: session: source {source} expects "
+                         f"{' or '.join(form[2] for form in forms)}, got {session!r}")
+    session = fitting[0][1] | session
+    for key, given in session.items():
+        if key in (*PATHS, "cache") and not is_address(given):
+            session[key] = str((path.parent / Path(str(given)).expanduser()).resolve())
+            if key != "cache" and not Path(session[key]).exists():
+                raise InputError(f"{path.name}: session.{key}: no such file {given}")
+    return session
 
 
 def _check_per_unit(params, file):

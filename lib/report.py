@@ -14,6 +14,7 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
+from lib import sources
 from lib.errors import InputError
 from lib.params import DEFAULTS, ROOT, load_params, nearest, run_folder
 from lib.results import NOTEBOOK
@@ -44,8 +45,8 @@ def make_report(params_file, *, cores, notebook=None, unit=None, profile=None):
     """
     params = load_params(params_file)
     targets = _targets(notebook, unit)
+    sources.prepare(params)
     folder = run_folder(params)
-    folder.mkdir(parents=True, exist_ok=True)
     lock = _lock(folder)
     forget_failures(folder)
     started = time.time()
@@ -86,7 +87,12 @@ def run_and_tell(command, environment):
 
 def _lock(folder):
     """Return an open file that no other run of this folder can open so; the system frees it."""
-    lock = open(folder / ".lock", "w")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / ".lock", "w")
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written to: {error.strerror}; make room or give yourself "
+                         "the right to write there") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -25,7 +25,7 @@ class Recording:
     units : DataFrame
         Index unit_id; column `structure`, and quality metrics where the source has them.
     images : ndarray, (images, height, width)
-        Luminance in [0, 1], any size.
+        Luminance in [0, 1], or uint8 from black to white; any size.
     image_ids : ndarray of int, (images,)
     degrees_per_pixel : float
         Of `images`.
@@ -108,10 +108,44 @@ class Session:
         """Return the position of a unit; `InputError` with the nearest ids if it is not there."""
         where = np.flatnonzero(self.unit_ids == unit_id)
         if len(where) == 0:
-            close = self.unit_ids[np.argsort(np.abs(self.unit_ids - int(unit_id)))[:3]]
             raise InputError(f"unit {unit_id} is not in session {self.name}; nearest ids: "
-                             f"{', '.join(map(str, close))}")
+                             f"{_nearest_ids(self.unit_ids, unit_id)}")
         return int(where[0])
+
+
+def select_units(table, structure, units, name):
+    """Return the rows of the structures, after a check that they hold the units that a run names.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Index unit_id; column `structure`.
+    structure : str or list of str
+    units : "selected" or list of int
+    name : str
+        What holds the units, for the message.
+
+    Raises
+    ------
+    InputError
+        No unit of a structure: names those that are there. Unknown unit: names the nearest ids.
+    """
+    areas, held = np.atleast_1d(structure).tolist(), table.structure.value_counts()
+    for area in areas:
+        if area not in held:
+            there = ", ".join(f"{other} ({n} units)" for other, n in held.items())
+            raise InputError(f"structure {area!r} has no units in {name}; it holds {there or 'none'}")
+    table = table[table.structure.isin(areas)]
+    for unit in [] if units == "selected" else units:
+        if unit not in table.index:
+            raise InputError(f"unit {unit} is not among the {len(table)} units of {name} in "
+                             f"{', '.join(areas)}; nearest ids: {_nearest_ids(table.index, unit)}")
+    return table
+
+
+def _nearest_ids(ids, unit):
+    ids = np.asarray(ids)
+    return ", ".join(map(str, ids[np.argsort(np.abs(ids - int(unit)), kind="stable")[:3]]))
 
 
 def resize(images, height):
@@ -120,18 +154,21 @@ def resize(images, height):
     Parameters
     ----------
     images : ndarray, (n, h, w)
+        Luminance in [0, 1], or uint8 from 0 to 255.
     height : int
         Pixels of the result.
 
     Returns
     -------
     ndarray of float32, (n, height, round(w * height / h))
+        Luminance in [0, 1].
     """
     n, h, w = images.shape
     size = (round(w * height / h), height)
+    white = np.float32(255 if images.dtype == np.uint8 else 1)
     if size == (w, h):
-        return images.astype(np.float32)
-    return np.stack([np.asarray(Image.fromarray(image.astype(np.float32)).resize(size, Image.BOX))
+        return images.astype(np.float32) / white
+    return np.stack([np.asarray(Image.fromarray(np.asarray(image / white, np.float32)).resize(size, Image.BOX))
                      for image in images])
 
 
@@ -197,8 +234,11 @@ def save_session(session, path):
         write_table(file.create_group("units", track_order=True), session.units)
         if session.presentations is not None:
             write_table(file.create_group("presentations", track_order=True), session.presentations)
-            file["spike_times"] = np.concatenate(session.spike_times or [np.empty(0)])
-            file["spike_counts"] = np.array([len(t) for t in session.spike_times], int)
+            lengths = np.array([len(t) for t in session.spike_times], int)
+            file["spike_counts"] = lengths
+            spikes = file.create_dataset("spike_times", (lengths.sum(),), float)
+            for times, stop in zip(session.spike_times, np.cumsum(lengths)):
+                spikes[stop - len(times):stop] = times     # never a second copy of all spikes
     os.replace(partial, path)
     return file_hash(path)
 

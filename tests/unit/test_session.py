@@ -48,6 +48,12 @@ def test_missing_images_are_refused():
         counted(images=np.zeros((2, 40, 50), np.float32), image_ids=np.arange(2))
 
 
+def test_resize_takes_bytes_for_the_displayable_range():
+    """Fails if uint8 images stay between 0 and 255."""
+    white = np.full((1, 40, 60), 255, np.uint8)
+    assert sessions.resize(white, 20).max() == sessions.resize(white, 40).max() == 1.0
+
+
 def test_resize_averages_areas():
     """Fails for subsampling: a checkerboard must become grey, and the aspect must stay."""
     board = np.indices((40, 60)).sum(0)[None] % 2
@@ -109,7 +115,9 @@ def test_arrays_join_images_by_id(tmp_path):
     ({"counts": np.full((5, 3, 2), "a")}, "must be numbers"),
     ({"counts": np.full((5, 3, 2), np.inf)}, "infinite"),
     ({"counts": np.full((5, 3, 2), np.nan)}, "no repeat at all"),
+    ({"counts": np.where(np.arange(2) == 1, np.nan, np.zeros((5, 3, 2)))}, "NaN for some units"),
     ({"counts": None}, "needs the array 'counts'"),
+    ({"structures": np.array(["V1"])}, "structures must be 2 acronyms"),
     ({"unit_ids": np.array([7, 7])}, "stands twice"),
     ({"unit_ids": np.array([7])}, "must be 2 whole numbers"),
     ({"image_ids": np.array([0, 1, 1])}, "3 different numbers"),

@@ -1,0 +1,323 @@
+"""Files from http servers: fetched whole, so that a broken network leaves no broken file, or read in part.
+
+A file is fetched to `<name>.partial` beside its place and renamed when it is whole and readable. A run
+that is cut or killed leaves the partial file, and the next one goes on where it ends.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import requests
+import urllib3
+from tqdm import tqdm
+
+from lib.errors import InputError
+
+STALL = 60.0             # s without a byte after which a server counts as silent
+ATTEMPTS = 5
+BACK_OFF = 1.0           # s before the second attempt, doubled before each further one
+CHUNK = 1 << 20          # bytes read at most at once
+BLOCK = 1 << 18          # bytes of a range request
+BLOCKS_KEPT = 64
+PASSING = (408, 425, 429)  # answers below 500 that another attempt may change
+
+
+class _Failed(Exception):
+    """An attempt failed in a way that another may not."""
+
+
+def is_address(text):
+    """Tell whether a text is an http(s) address, not a path."""
+    return str(text).startswith(("http://", "https://"))
+
+
+def say(text):
+    """Tell the person who runs the report, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def fetch(address, path, *, check, stall=STALL, attempts=ATTEMPTS, back_off=BACK_OFF):
+    """Return the path of a file, fetched if it is not there whole.
+
+    A file that is there and passes `check` is used as it is, without asking the server. One that does
+    not is renamed to `<name>.damaged`, never deleted. Of two runs at once the second waits.
+
+    Parameters
+    ----------
+    address : str
+    path : str or Path
+    check : callable
+        Given a path, raises `InputError` if the file is not readable.
+    stall : float
+        s without a byte after which the attempt ends.
+    attempts : int
+    back_off : float
+        s before the second attempt, doubled before each further one.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        Not on the server, no space, no permission, or every attempt failed; what has arrived is kept.
+    """
+    path = Path(path)
+    partial = path.with_name(f"{path.name}.partial")
+    if _readable(path, check):
+        return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(path), open(partial, "ab", buffering=0) as file:
+            if _readable(path, check):               # another run has made it
+                _forget_empty(file)
+                return path
+            damaged = path.with_name(f"{path.name}.damaged")
+            if path.exists():
+                say(f"{path.name} is damaged: fetched anew, the old one is kept as {damaged.name}")
+            _attempts(address, file, check, stall=stall, attempts=attempts, back_off=back_off)
+            os.fsync(file.fileno())
+            if path.exists():
+                os.replace(path, damaged)
+            os.replace(partial, path)
+            _tag(partial).unlink(missing_ok=True)
+    except OSError as error:
+        raise _no_place(error, path) from None
+    return path
+
+
+def get_json(address, *, stall=STALL, attempts=ATTEMPTS, back_off=BACK_OFF):
+    """Return the JSON answer of a server, with the patience of `fetch`."""
+    def ask():
+        with requests.get(address, timeout=stall) as response:
+            _check_answer(response, address)
+            try:
+                return response.json()
+            except ValueError:
+                raise _Failed("the answer is not JSON") from None
+    return _again_and_again(ask, address.split("?")[0], attempts=attempts, back_off=back_off)
+
+
+@contextlib.contextmanager
+def remote_file(address, *, stall=STALL, attempts=ATTEMPTS, back_off=BACK_OFF):
+    """Open a file on an http server so that only the blocks that are asked for are fetched.
+
+    Yields
+    ------
+    file : file object of fsspec
+    bytes_read : callable
+        Bytes fetched so far.
+
+    Raises
+    ------
+    InputError
+        Not there, or a server that cannot send parts of a file.
+    """
+    import aiohttp
+    from fsspec.implementations.http import HTTPFile, HTTPFileSystem
+
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=stall, sock_read=stall)
+    system = HTTPFileSystem(client_kwargs={"timeout": timeout}, skip_instance_cache=True)
+    patience = dict(attempts=attempts, back_off=back_off)
+    passing = (aiohttp.ClientError, TimeoutError, ConnectionError)
+    name = Path(address).name
+    no_parts = f"{address}: the server cannot send parts of a file; fetch the file and give its path"
+
+    def patiently(action, *arguments):
+        def attempt():
+            try:
+                return action(*arguments)
+            except aiohttp.ClientResponseError as error:
+                if error.status < 500 and error.status not in PASSING:
+                    raise InputError(f"{address}: the server answered {error.status}") from None
+                raise _Failed(f"the server answered {error.status}") from None
+            except ValueError:               # fsspec's word for it
+                raise InputError(no_parts) from None
+            except passing as error:
+                raise _Failed(str(error) or f"nothing came for {stall:g} s") from None
+        return _again_and_again(attempt, name, **patience)
+
+    try:
+        file = patiently(lambda: system.open(address, block_size=BLOCK, cache_type="blockcache",
+                                             cache_options={"maxblocks": BLOCKS_KEPT}))
+    except FileNotFoundError:
+        raise InputError(f"{address}: no such file on the server") from None
+    if not isinstance(file, HTTPFile):
+        file.close()
+        raise InputError(no_parts)
+    fetched, plain = [0], file.cache.fetcher
+
+    def block(start, stop):
+        data = plain(start, min(stop, file.size))
+        if len(data) != min(stop, file.size) - start:
+            raise ConnectionError(f"{len(data)} bytes came where {min(stop, file.size) - start} are")
+        fetched[0] += len(data)
+        return data
+
+    file.cache.fetcher = lambda start, stop: patiently(block, start, stop)
+    try:
+        yield file, lambda: fetched[0]
+    finally:
+        file.close()
+        system.close_session(system.loop, file.session)
+
+
+def _again_and_again(action, name, *, attempts, back_off):
+    """Return what `action` returns, tried several times with growing pauses."""
+    for attempt in range(attempts):
+        try:
+            return action()
+        except (_Failed, requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            reason = _plain(error)
+        if attempt + 1 < attempts:
+            pause = back_off * 2**attempt
+            say(f"{name}: {reason}; attempt {attempt + 2} of {attempts} in {pause:g} s")
+            time.sleep(pause)
+    raise InputError(f"{name}: {reason}, {attempts} times; try again later")
+
+
+def _attempts(address, file, check, **patience):
+    """Fill the partial file until it is whole and readable."""
+    name = Path(file.name).name.removesuffix(".partial")
+
+    def attempt():
+        _check_size(file, _transfer(address, file, name, stall=patience["stall"]))
+        try:
+            check(Path(file.name))
+        except InputError:
+            whole = _size(file)
+            file.truncate(0)
+            raise _Failed(f"{whole:,} bytes came that are not a readable file") from None
+    try:
+        _again_and_again(attempt, name, attempts=patience["attempts"], back_off=patience["back_off"])
+    except InputError as error:
+        size = _size(file)
+        kept = f"; {size:,} bytes are kept, the next run goes on from there" if size else ""
+        _forget_empty(file)
+        raise InputError(f"{error} ({address}){kept}") from None
+
+
+def _transfer(address, file, name, *, stall):
+    """Append what the server has beyond the end of the partial file; return the whole size or None."""
+    have, tag = _size(file), _tag(Path(file.name))
+    headers = {"Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+        if tag.exists():
+            headers["If-Range"] = tag.read_text()
+    with requests.get(address, headers=headers, stream=True, timeout=stall) as response:
+        if response.status_code == 416:              # nothing beyond: whole, or not the same file
+            return int(response.headers.get("Content-Range", "*/-1").rpartition("/")[2])
+        _check_answer(response, address)
+        if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            # from the start: another version of the file, or a server that cannot resume
+            file.truncate(0)
+            have = 0
+            tag.write_text(response.headers.get("ETag", response.headers.get("Last-Modified", "")))
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        _check_space(file, name, (total or 0) - have)
+        with tqdm(desc=name, total=total, initial=have, unit="B", unit_scale=True,
+                  mininterval=1, file=sys.stderr) as bar:
+            while data := response.raw.read1(CHUNK):
+                file.write(data)
+                bar.update(len(data))
+    return total
+
+
+def _check_answer(response, address):
+    """Raise unless the server sends the file."""
+    if response.status_code >= 500 or response.status_code in PASSING:
+        raise _Failed(f"the server answered {response.status_code}")
+    if not response.ok:
+        raise InputError(f"{address}: the server answered {response.status_code} {response.reason}")
+    if response.headers.get("Content-Type", "").startswith("text/html"):
+        raise _Failed("the server sent a web page instead of the file")
+
+
+def _check_size(file, total):
+    """Raise if the partial file is shorter or longer than the server's."""
+    have = _size(file)
+    if total is not None and have < total:
+        raise _Failed(f"the connection ended at {have:,} of {total:,} bytes")
+    if total is not None and have > total:
+        file.truncate(0)
+        raise _Failed(f"the partial file has {have:,} bytes, the server's {total:,}: begun anew")
+
+
+def _check_space(file, name, needed):
+    free = shutil.disk_usage(Path(file.name).parent).free
+    if needed > free:
+        raise InputError(f"{name} needs {needed / 1e9:.2f} GB more and {Path(file.name).parent} has "
+                         f"{free / 1e9:.2f} GB free; make room, or name another folder")
+
+
+@contextlib.contextmanager
+def _locked(path):
+    """Keep other runs away from a file while it is fetched; the system frees the lock after a kill.
+
+    The lock is a file of its own, since HDF5 locks the files that it opens.
+    """
+    name = path.with_name(f"{path.name}.lock")
+    while True:
+        with open(name, "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say(f"{path.name} is being fetched by another run: waiting for it")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if not name.exists() or not os.path.samestat(os.fstat(lock.fileno()), name.stat()):
+                continue                             # the other run has removed it
+            try:
+                yield
+            finally:
+                name.unlink(missing_ok=True)
+            return
+
+
+def _size(file):
+    return os.fstat(file.fileno()).st_size
+
+
+def _readable(path, check):
+    try:
+        return path.exists() and (check(path), True)[1]
+    except InputError:
+        return False
+
+
+def _forget_empty(file):
+    """Remove a partial file that holds nothing."""
+    if _size(file) == 0:
+        Path(file.name).unlink()
+        _tag(Path(file.name)).unlink(missing_ok=True)
+
+
+def _tag(partial):
+    """The file that says which version on the server the partial file belongs to."""
+    return partial.with_name(f"{partial.name}.version")
+
+
+def _plain(error):
+    """One line for an error of the network."""
+    if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
+        return "the server is silent"
+    if isinstance(error, (requests.ConnectionError, urllib3.exceptions.HTTPError)):
+        return "no connection, or it broke"
+    return str(error).splitlines()[0]
+
+
+def _no_place(error, path):
+    """The `InputError` for a file that cannot be written."""
+    if error.errno == errno.ENOSPC:
+        return InputError(f"{path}: the disk is full; make room, what has arrived is kept")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return InputError(f"{path}: no permission to write there; name a folder of your own")
+    return error
