@@ -87,7 +87,8 @@ def notebook_parameters(params, stage, unit_id=None):
     """
     flat = {"run_folder": str(run_folder(params)), **params[stage]}
     if stage == "data":
-        flat |= {k: params[k] for k in ("source", "session", "structure", "simulation")}
+        flat |= {k: params[k] for k in ("source", "session", "structure")}
+        flat["simulation"] = params["simulation"] if params["source"] == "simulated" else {}
     else:
         flat["seed"] = params["seed"]
     if stage == "oracle":

@@ -17,7 +17,7 @@ def load_recording(source, session, *, folder, structure, simulation=None):
     structure : str or list of str
         The areas whose units are wanted.
     simulation : dict, optional
-        The size of a simulated session.
+        The size of a simulated session; empty for the other sources.
     """
     module = importlib.import_module(f"lib.sources.{source}")
     return module.load(session, folder=folder, structure=structure, **(simulation or {}))

@@ -5,7 +5,7 @@ import pytest
 
 from lib import sources
 from lib.errors import InputError
-from lib.params import load_params
+from lib.params import load_params, notebook_parameters
 from lib.reliability import oracle_correlation
 from lib.session import from_recording
 from lib.sources import arrays
@@ -107,6 +107,9 @@ def test_declaration(folder):
     """Fails if a run cannot name the folder, or a unit it does not have gets past the start."""
     (folder / "my.yml").write_text("name: x\nsource: arrays\nsession: {folder: .}\nunits: [19]\n")
     params = load_params(folder / "my.yml")
-    assert params["session"]["folder"] == str(folder)
+    given = notebook_parameters(params, "data")
+    assert given["session"]["folder"] == str(folder)
+    assert len(sources.load_recording(given["source"], given["session"], folder=folder, structure="V1",
+                                      simulation=given["simulation"]).units) == 5
     with pytest.raises(InputError, match="unit 19 .* nearest ids: 15, 14, 13"):
         sources.prepare(params)
