@@ -1,123 +1,38 @@
 """Speed of most exciting inputs and what they reach, beside the published loop and peers.
 
-    python benchmarks/bench_mei.py [--threads 2] [--units 12] [--only speed|peers]
+    python benchmarks/bench_mei.py [--threads 2] [--only speed|ensemble|peers|truth]
+                                   [--run build/simulated] [--packages FOLDER]
 
-Limits beside our figures: 6 times the image updates per second of the original report's loop on
-its own network; .95 of the true optimum for simulated units. `neuro-mei` (the Sinz laboratory's
-library, pip install --no-deps neuro-mei) is compared where it is installed.
+speed     image updates per second beside the original's loop, on its own network and step count
+ensemble  seconds for the MEIs of 40 units, 4 starts each, on 5 fold models of the default model
+peers     what each method reaches in truth on the same modules and budget
+truth     true response to MEIs of the default model, beside the optimum and the best Gabor
+
+`ensemble` and `truth` use the models of a finished run. A peer that is not installed is skipped:
+`pip install --target FOLDER plenoptic==2.1.1` puts one into a folder of its own for --packages.
 """
 
 import argparse
 import contextlib
 import io
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
-from torch import nn
 
-from lib import mei
+from lib import crossvalidation, ensemble, gabor_search, ground_truth, mei, models, network
+from lib.errors import InputError
+from lib.session import load_session, required
 from lib.stimuli import set_mean_contrast
 from lib.truth import TrueUnits, make_units
 
 SHAPE, LEVEL = (60, 77), dict(mean=0.45, contrast=0.053)
-PUBLISHED_SHAPE, CHANNELS, LEVELS = (60, 96), 64, 3
+PUBLISHED_SHAPE, PUBLISHED_STEPS = (60, 96), 1000
+NOT_GABOR = ("corner", "two_subunit", "spot")
 GFLOP = 0.45        # arithmetic of one update of one image: forward, and backward to the image
-PYRAMID = [[0.003765, 0.015019, 0.023792, 0.015019, 0.003765],
-           [0.015019, 0.059912, 0.094907, 0.059912, 0.015019],
-           [0.023792, 0.094907, 0.150342, 0.094907, 0.023792]]
-
-
-class PublishedNetwork(nn.Module):
-    """The original's architecture at random weights: three layers, pyramid readout of one unit."""
-
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        kernels = [(1, 4, 2), (CHANNELS, 3, 1), (CHANNELS, 3, 1)]
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(n, CHANNELS, k, padding=p, bias=False) for n, k, p in kernels)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(CHANNELS) for _ in kernels)
-        self.register_buffer("filter", torch.tensor(PYRAMID + PYRAMID[1::-1]))
-        features = CHANNELS * len(kernels)
-        self.place = nn.Parameter(torch.tensor([0.05, -0.05]))
-        self.features = nn.Parameter(torch.rand(features * (LEVELS + 1)) / features)
-        self.eval()
-
-    def core(self, x):
-        """(n, 1, 60, 96) -> (n, features, 30, 48), the layers side by side."""
-        layers = []
-        for i, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
-            x = convolution(x)
-            x = nn.functional.elu(norm(nn.functional.avg_pool2d(x, 2) if i == 0 else x))
-            layers.append(x)
-        return torch.cat(layers, 1)
-
-    def readout(self, y):
-        """(n, features, 30, 48) -> (n, 1)."""
-        n, channels = y.shape[:2]
-        kernel = self.filter.expand(channels, 1, 5, 5).contiguous()
-        levels = []
-        for _ in range(LEVELS):
-            low = nn.functional.conv2d(y, kernel, padding=2, groups=channels)[:, :, ::2, ::2]
-            back = nn.functional.conv_transpose2d(
-                low, kernel, stride=2, padding=2, groups=channels,
-                output_padding=[(s + 1) % 2 for s in y.shape[2:]])
-            levels.append(y - 4 * back)
-            y = low
-        place = self.place.expand(n, 1, 1, 2)
-        sampled = [nn.functional.grid_sample(level, place, align_corners=True)[:, :, 0, 0]
-                   for level in (*levels, y)]
-        return torch.cat(sampled, 1) @ self.features[:, None]
-
-    def forward(self, x):
-        return self.readout(self.core(x))
-
-
-class FoldedNetwork(nn.Module):
-    """The same function for a trained network, with everything linear folded together.
-
-    Norms into convolutions, the pool of the first layer into its kernel (4 and 2 make 5, stride 2),
-    and the whole readout, pyramid included, into one product.
-    """
-
-    def __init__(self, network):
-        super().__init__()
-        self.convolutions = nn.ModuleList()
-        for i, (convolution, norm) in enumerate(
-                zip(network.convolutions, network.norms, strict=True)):
-            gain = norm.weight / (norm.running_var + norm.eps).sqrt()
-            kernel = (convolution.weight * gain[:, None, None, None]).detach()
-            if i == 0:
-                kernel = nn.functional.conv2d(kernel, torch.full((1, 1, 2, 2), 0.25), padding=1)
-            folded = nn.Conv2d(*kernel.shape[1::-1], kernel.shape[2], stride=2 if i == 0 else 1,
-                               padding=convolution.padding)
-            folded.weight.data = kernel
-            folded.bias.data = (norm.bias - gain * norm.running_mean).detach()
-            self.convolutions.append(folded.requires_grad_(False))
-        y = network.core(torch.zeros(1, 1, *PUBLISHED_SHAPE)).detach().requires_grad_(True)
-        weights = torch.autograd.grad(network.readout(y).sum(), y)[0][0]
-        weights = weights.reshape(3, CHANNELS, *weights.shape[1:]).permute(0, 2, 3, 1)
-        self.register_buffer("weights", weights.flatten(1))
-        self.to(memory_format=torch.channels_last).eval()
-
-    def forward(self, x):
-        total = 0.0
-        for convolution, weights in zip(self.convolutions, self.weights, strict=True):
-            x = nn.functional.elu(convolution(x))
-            total = total + x.permute(0, 2, 3, 1).flatten(1) @ weights
-        return total[:, None]
-
-
-def printed_loop(model, image, steps):
-    """The original's loop as printed: one image, gradients of all weights, numpy and back."""
-    for step in range(1, steps + 1):
-        x = torch.tensor(image)[None, None].requires_grad_(True)
-        model.zero_grad()
-        (model(x).sum() - 2 * (0.2656 - x.std()).abs()).backward()
-        image = image + 0.1 * x.grad[0, 0].numpy()
-        image = mei.ndimage.gaussian_filter(image, 1.0)
-        image = (image - image.min()) / (image.max() - image.min())
 
 
 def seconds(function, repeats=3):
@@ -138,26 +53,25 @@ def peak():
 
 
 def speed():
-    """Milliseconds per update of one image, on the published network."""
-    network = PublishedNetwork()
-    folded = FoldedNetwork(network)
-    images = torch.rand(4, 1, *PUBLISHED_SHAPE)
-    assert torch.allclose(network(images), folded(images), atol=1e-5)
+    """Milliseconds per update of one image, on the network of the original report."""
+    torch.manual_seed(0)
+    model = network.Network(PUBLISHED_SHAPE, 1, "published").eval()
     noise = np.random.default_rng(0).random(PUBLISHED_SHAPE).astype(np.float32)
+    start = time.perf_counter()
+    mei.published_mei(model, noise, steps=PUBLISHED_STEPS)
+    rows = [("published, one image, 1000 steps", (time.perf_counter() - start) / PUBLISHED_STEPS)]
 
-    def ours(model, n=16, steps=25):
-        options = dict(starts=("noise",) * n, steps=steps, tolerance=-1.0, batch_size=16)
+    def ours(n=16, steps=50):
+        options = dict(starts=("noise",) * n, steps=steps, tolerance=-1.0, batch_size=n)
         return seconds(lambda: mei.most_exciting_input(
-            model, PUBLISHED_SHAPE, **LEVEL, **options), repeats=2) / n / steps
+            model, PUBLISHED_SHAPE, **LEVEL, **options), repeats=1) / n / steps
 
-    rows = [("loop as printed, one image", seconds(lambda: printed_loop(network, noise, 10)) / 10),
-            ("most_exciting_input, same module", ours(network)),
-            ("most_exciting_input, folded module", ours(folded)),
-            (f"arithmetic alone at this machine's peak ({peak():.0f} GFLOP/s)", GFLOP / peak())]
+    rows += [("most_exciting_input, 16 images, same module", ours()),
+             (f"arithmetic alone at this machine's peak ({peak():.0f} GFLOP/s)", GFLOP / peak())]
     print(f"\nPublished network, {torch.get_num_threads()} threads: one update of one image")
     print(f"{'':64}{'ms':>8}{'updates/s':>11}{'times':>8}   limit")
     for i, (name, s) in enumerate(rows):
-        limit = "6 times" if i in (1, 2) else ""
+        limit = "6 times" if i == 1 else ""
         print(f"{name:64}{1e3 * s:8.2f}{1 / s:11.0f}{rows[0][1] / s:8.1f}   {limit}")
 
 
@@ -172,23 +86,29 @@ def plain_ascent(model, start, steps):
     return x[0, 0].numpy()
 
 
-def sinz_library(model, start, steps):
-    """neuro-mei with blurred gradients, its SGD, and mean and contrast set after every step."""
-    from mei.optimization import MEI, optimize
-    from mei.stoppers import NumIterations
-    from mei.tracking import Tracker
+def plenoptic_mad(model, start, steps):
+    """plenoptic: the image that differs most from grey in response, at a fixed RMS from grey.
 
-    def blurred(gradient, _):
-        smooth = mei.ndimage.gaussian_filter(gradient.numpy(), (0, 0, 1, 1))
-        return mei._unit_rms(torch.from_numpy(smooth))
+    Its maximally differentiating image, which is an MEI for these two measures; Adam, its default.
+    """
+    import plenoptic
 
-    x = torch.tensor(start)[None, None]
-    with contextlib.redirect_stdout(io.StringIO()):
-        run = MEI(lambda i: model(i)[0, 0], x, torch.optim.SGD([x], lr=0.1 * LEVEL["contrast"]),
-                  transparency=None, inhibitory=None, precondition=blurred,
-                  postprocessing=lambda i, _: mei.project(i, **LEVEL)[0])
-        _, found = optimize(run, NumIterations(steps), Tracker())
-    return found.detach()[0, 0].numpy()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    x = torch.full((1, 1, *start.shape), LEVEL["mean"])
+    run = plenoptic.MADCompetition(
+        x, lambda a, b: (model(b) - model(a)).abs()[0, 0],
+        lambda a, b: (b - a).square().mean().sqrt(), "max", metric_tradeoff_lambda=1e5)
+    for seed in range(100):      # noise at which a rectified unit is not silent
+        plenoptic.set_seed(seed)
+        noise = x + LEVEL["contrast"] * torch.randn_like(x)
+        if model(noise) > model(x):
+            break
+    plenoptic.set_seed(seed)
+    run.setup(initial_noise=LEVEL["contrast"], optimizer_kwargs={"lr": 0.01, "amsgrad": True})
+    with contextlib.redirect_stderr(io.StringIO()):
+        run.synthesize(steps)
+    return mei.project(run.mad_image.detach(), **LEVEL)[0][0, 0].numpy()
 
 
 def peers(count, steps=200):
@@ -216,8 +136,8 @@ def peers(count, steps=200):
         "published, 1000 steps, 1 start": lambda: one_by_one(published),
         f"plain ascent, {steps} steps, 1 start": lambda: one_by_one(
             lambda model, start: plain_ascent(model, start, steps)),
-        f"neuro-mei, {steps} steps, 1 start": lambda: one_by_one(
-            lambda model, start: sinz_library(model, start, steps)),
+        f"plenoptic MADCompetition, {steps} steps, 1 start": lambda: one_by_one(
+            lambda model, start: plenoptic_mad(model, start, steps)),
         f"most_exciting_input, <= {steps} steps, 1 start": lambda: ours().best_images,
         f"most_exciting_input, <= {steps} steps, 4 starts": lambda: mei.most_exciting_input(
             truth, SHAPE, **LEVEL, steps=steps).best_images,
@@ -256,15 +176,92 @@ def start_of(truth, unit, noise):
     return x.detach()[0, 0].numpy()
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+# ---- the default model --------------------------------------------------------------------------
+
+
+def simulated_run(folder):
+    """Of a finished run: session, true units that prefer something, fold models of these units."""
+    session = load_session(folder)
+    truth = TrueUnits.load(Path(folder) / "truth.h5").subset(session.unit_ids)
+    tuned = np.flatnonzero(~truth.table.truth_kind.isin(["untuned", "silent"]))
+    members = crossvalidation.load_ensemble(
+        required(Path(folder) / "models" / "v1", "04_cnn"), units=tuned.tolist()).models
+    level = dict(mean=session.mean_luminance, contrast=0.2 * session.target_contrast)
+    return session, truth.subset(session.unit_ids[tuned]).eval(), members, level
+
+
+def ensemble_speed(folder, units=40, starts=4, size=5):
+    """Seconds for the MEIs of an ensemble of the default model."""
+    session, _, members, level = simulated_run(folder)
+    members = [m.subset([u % len(m.bias) for u in range(units)]) for m in members[::2][:size]]
+    start = time.perf_counter()
+    found = mei.most_exciting_input(models.MeanModel(members).eval(), session.images.shape[1:],
+                                    starts=("noise",) * (starts - 1) + ("grey",), **level)
+    took = time.perf_counter() - start
+    print(f"\nDefault model, {torch.get_num_threads()} threads: MEIs of {units} units, {starts} starts "
+          f"each, {len(members)} fold models, {session.images.shape[1:]} pixels: {took:.0f} s, "
+          f"{1e3 * took / found.iterations.sum():.2f} ms an update (median of "
+          f"{np.median(found.iterations):.0f} updates, {100 * found.converged.mean():.0f} % converged)"
+          "   limit 60 s")
+
+
+def truth_table(folder):
+    """Per unit, parts of the true optimum that MEIs and the best Gabor of the default model reach."""
+    session, truth, members, level = simulated_run(folder)
+    shape, degrees = session.images.shape[1:], session.degrees_per_pixel
+    makers = models.MeanModel(ensemble.split_members(members)[0]).eval()
+    gabors = gabor_search.best_gabor(makers, shape, degrees_per_pixel=degrees, grid="coarse",
+                                     refine_from=5, **level).images
+    made = {"one model": members[0], "makers": makers, "all models": models.MeanModel(members).eval()}
+    meis = {name: mei.most_exciting_input(
+        model, shape, starts=("noise", "noise", "grey", "natural"), images=session.images,
+        **level).best_images for name, model in made.items()}
+    grey, optimum = ground_truth.reference_responses(truth, shape, **level)
+    natural = set_mean_contrast(session.images, **level)
+    chosen = mei.predicted_responses(makers, natural).argmax(0)
+    stimuli = meis | {"Gabor": gabors, "natural image": natural[chosen]}
+    return pd.DataFrame({"kind": truth.table.truth_kind, "grey": grey / optimum} | {
+        name: mei.predicted_responses(truth, images).diagonal() / optimum
+        for name, images in stimuli.items()})
+
+
+def report_truth(table):
+    kinds = table.kind.map(lambda k: k if k in ("simple", "complex") else "other kinds")
+    print("\nDefault model: median true response as a part of the optimum's "
+          "(limit: simple and complex .95, other kinds .85, for the MEI)")
+    values = table.drop(columns="kind")
+    medians = pd.concat([values.groupby(kinds).median(), values.groupby(table.kind).median(),
+                         values.median().to_frame("all").T])
+    counts = pd.concat([kinds.value_counts(), table.kind.value_counts()])
+    medians.insert(0, "units", [counts.get(name, len(table)) for name in medians.index])
+    print(medians[~medians.index.duplicated()].round(3).to_string())
+    odd = table[table.kind.isin(NOT_GABOR)]
+    print(f"MEI at least as good in truth as the best Gabor: {100 * np.mean(odd.makers >= odd.Gabor):.0f} "
+          f"% of {len(odd)} units whose optimum is not a Gabor (limit 95 %), "
+          f"{100 * np.mean(table.makers >= table.Gabor):.0f} % of all {len(table)}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--units", type=int, default=14)
-    parser.add_argument("--only", choices=("speed", "peers"))
+    parser.add_argument("--only", choices=("speed", "ensemble", "peers", "truth"))
+    parser.add_argument("--run", type=Path, default=Path("build/simulated"))
+    parser.add_argument("--packages", help="folder that holds plenoptic")
     parser.add_argument("--real", help="not used: responses here are simulated")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    if arguments.only != "peers":
-        speed()
-    if arguments.only != "speed":
-        peers(arguments.units)
+    sys.path += [arguments.packages] if arguments.packages else []
+    parts = {"speed": speed, "peers": lambda: peers(arguments.units),
+             "ensemble": lambda: ensemble_speed(arguments.run),
+             "truth": lambda: report_truth(truth_table(arguments.run))}
+    for name in [arguments.only] if arguments.only else parts:
+        try:
+            parts[name]()
+        except InputError as missing:
+            print(f"\n{name}: skipped: {missing}")
+
+
+if __name__ == "__main__":
+    main()

@@ -49,6 +49,29 @@ def optimum(truth, shape, *, mean, contrast, seed=0):
     return candidates[responses.argmax()], float(responses.max())
 
 
+def reference_responses(truth, shape, *, mean, contrast):
+    """Return what true units answer to grey and to their best images of a mean and contrast.
+
+    As `optimum`, for all units at once and from the known optimum alone.
+
+    Parameters
+    ----------
+    truth : TrueUnits
+        Of units that depend on the image.
+    shape : (int, int)
+    mean, contrast : float
+
+    Returns
+    -------
+    grey, optimum : (units,) arrays
+    """
+    target = {"mean": mean, "contrast": contrast}
+    known = np.stack([truth.optimal_image(u, shape, **target) for u in truth.table.index])
+    climbed = mei.most_exciting_input(truth.eval(), shape, starts=(known,), steps=50, **target)
+    grey = np.full((1, *shape), mean, np.float32)
+    return mei.predicted_responses(truth, grey)[0], climbed.best_responses
+
+
 def orientation_difference(first, second):
     """Return the angle between two orientations in degrees, 0 to 90."""
     return abs((first - second + 90) % 180 - 90)

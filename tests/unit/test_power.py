@@ -1,0 +1,55 @@
+"""The power analysis: recovery must follow from how much was recorded, and from nothing else."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import power
+
+
+@pytest.fixture(scope="module")
+def recovered():
+    return power.simulate_recovery([(12, 2, 1.0), (80, 40, 1.0), (80, 40, 0.1)], units=7,
+                                   image_height=24, steps=25, seed=3)
+
+
+def test_more_recording_recovers_more(recovered):
+    """Fault: the model fitted to all images or repeats whatever the design says."""
+    median = recovered.groupby(["images", "rate"]).response_ratio.median()
+    assert median[80, 1.0] > median[12, 1.0] + 0.3
+    assert median[80, 1.0] > median[80, 0.1]
+
+
+def test_nothing_exceeds_the_optimum_or_comes_from_grey(recovered):
+    """Fault: optimum and MEI at different contrasts, or of different units."""
+    assert recovered.response_ratio.max() <= 1.001
+    assert (recovered.grey_ratio < 0.7).all() and (recovered.grey_ratio > 0).all()
+    assert recovered.groupby("images").truth_kind.nunique().eq(7).all()
+    well = recovered[(recovered.images == 80) & (recovered.rate == 1)]
+    assert np.corrcoef(well.response_ratio - well.grey_ratio, well.truth_correlation)[0, 1] > 0.5
+
+
+def test_rate_scales_spikes(recovered):
+    """Fault: the firing rate said on the axis is not that of the recording."""
+    by_rate = recovered[recovered.images == 80].pivot(index="unit_id", columns="rate",
+                                                      values="spikes_per_second")
+    assert by_rate[0.1].to_numpy() == pytest.approx(0.1 * by_rate[1.0].to_numpy())
+
+
+def test_table_and_shortest_design():
+    """Fault: minutes wrong by the stimulus' length; the largest design named for the shortest."""
+    units = pd.DataFrame({
+        "images": np.repeat([40, 80, 120], 3), "repeats": 30, "rate": 1.0,
+        "response_ratio": [.2, .3, .4, .7, .8, .9, .8, .9, .95],
+        "spikes_per_second": 4.0, "grey_ratio": 0.1, "truth_correlation": 0.5})
+    table = power.recovery_by_design(units)
+    assert table.minutes.tolist() == [5, 10, 15]
+    assert table["median"].tolist() == [0.3, 0.8, 0.9]
+    assert (table.low <= table["median"]).all() and (table["median"] <= table.high).all()
+    assert power.shortest_design(table, goal=0.8).images == 80
+    assert power.shortest_design(table, goal=0.99) is None
+
+
+def test_too_few_units_are_named():
+    with pytest.raises(ValueError, match="6 units asked for; give at least 7"):
+        power.simulate_recovery(units=6)
