@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lib import crossvalidation
+from lib import crossvalidation, models
 from lib.session import required
 
 
@@ -33,6 +33,21 @@ def load_members(run_folder, kind, *, column):
 def split_members(members):
     """Return (makers, judges): every other fold model; one model alone is both."""
     return (members[::2], members[1::2]) if len(members) > 1 else (members, members)
+
+
+class SideBySide(torch.nn.Module):
+    """Responses of all members beside one another; a core that they share is computed once."""
+
+    def __init__(self, members):
+        super().__init__()
+        self.members = torch.nn.ModuleList(members)
+
+    def forward(self, images):
+        """(n, 1, h, w) -> (n, members * units), the units of one member together."""
+        if all(isinstance(m, models.ResponseModel) for m in self.members):
+            features = self.members[0].core(images)
+            return torch.cat([m.from_features(features) for m in self.members], 1)
+        return torch.cat([m(images) for m in self.members], 1)
 
 
 def sensitivity(model, images):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib import ensemble, mei
+from lib import ensemble, mei, metrics
 from lib.truth import TrueUnits
 
 
@@ -19,7 +19,7 @@ def true_responses(truth, images):
     return ensemble.responses(truth, images)
 
 
-def optimum(truth, shape, *, mean, contrast, seed=0):
+def best_image(truth, shape, *, mean, contrast, seed=0):
     """Return the image of a mean and RMS contrast that truly excites a unit most, and its response.
 
     The known optimum pattern and ascents on the true unit compete; the largest response wins.
@@ -52,7 +52,7 @@ def optimum(truth, shape, *, mean, contrast, seed=0):
 def reference_responses(truth, shape, *, mean, contrast):
     """Return what true units answer to grey and to their best images of a mean and contrast.
 
-    As `optimum`, for all units at once and from the known optimum alone.
+    As `best_image`, for all units at once and from the known optimum alone.
 
     Parameters
     ----------
@@ -101,3 +101,55 @@ def tuning_errors(truth, *, x, y, orientation, spatial_frequency):
         "orientation_error_deg": float(orientation_difference(orientation, true.orientation)),
         "frequency_error_octaves": float(abs(np.log2(spatial_frequency / true.spatial_frequency))),
     }
+
+
+def judge_mei(truth, stimuli, *, mean, contrast, mask, degrees_per_pixel, seed=0):
+    """Close the loop: what one true unit answers to stimuli, and how far its MEI is off.
+
+    Parameters
+    ----------
+    truth : TrueUnits
+        Of one unit.
+    stimuli : dict of str to (h, w) array
+        The MEI, called mei, and others.
+    mean, contrast : float
+        Of the MEI, at which the optimum is looked for.
+    mask : (h, w) array in [0, 1]
+        Of the MEI, where its position, orientation and frequency are measured.
+    degrees_per_pixel : float
+
+    Returns
+    -------
+    optimum : (h, w) array, or None if the unit does not depend on the image
+    scalars : dict
+        truth_kind; <name>_true_response of every stimulus, of grey and of the optimum;
+        mei_truth_correlation; the errors of `tuning_errors`.
+    """
+    shape = np.shape(stimuli["mei"])
+    optimum, reached = best_image(truth, shape, mean=mean, contrast=contrast, seed=seed)
+    shown = stimuli | {"grey": np.full(shape, mean, np.float32)}
+    answers = true_responses(truth, np.stack(list(shown.values())))
+    own = metrics.stimulus_metrics(stimuli["mei"], mask=mask, degrees_per_pixel=degrees_per_pixel)
+    scalars = {"truth_kind": truth.table.truth_kind.iloc[0], "optimum_true_response": reached}
+    scalars |= {f"{name}_true_response": float(r) for name, r in zip(shown, answers)}
+    scalars["mei_truth_correlation"] = truth.truth_correlation(
+        stimuli["mei"], truth.table.index[0], degrees_per_pixel=degrees_per_pixel)
+    return optimum, scalars | tuning_errors(
+        truth, **{k: own[k] for k in ("x", "y", "orientation", "spatial_frequency")})
+
+
+def sentence(scalars):
+    """Say in plain words what `judge_mei` found; errors the unit does not define are left out."""
+    mine, reached = scalars["mei_true_response"], scalars["optimum_true_response"]
+    text = (f"This simulated neuron is of kind *{scalars['truth_kind']}*. It really answers {mine:.2f} "
+            f"spikes to the MEI, {scalars['image_true_response']:.2f} to the best natural image and "
+            f"{scalars['grey_true_response']:.2f} to grey")
+    if not np.isfinite(scalars["mei_truth_correlation"]):
+        return text + ": no image matters to it."
+    errors = [f"{scalars[f'{name}_error_{unit}']:.2f} {word} in {said}" for name, unit, word, said in (
+        ("position", "deg", "degrees", "position"), ("orientation", "deg", "degrees", "orientation"),
+        ("frequency", "octaves", "octaves", "spatial frequency"))
+        if np.isfinite(scalars[f"{name}_error_{unit}"])]
+    return (f"{text}. The MEI draws {100 * mine / reached:.0f} % of the {reached:.2f} spikes to the true "
+            f"optimum of that mean and contrast; the two correlate "
+            f"{scalars['mei_truth_correlation']:.3f}, and the MEI is off by {', '.join(errors)}.")

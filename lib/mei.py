@@ -675,13 +675,14 @@ class PublishedMEI:
         The last iterate, stretched to [0, 1].
     response : float
         Recomputed on `image`.
-    penalised_trace, contrast_trace : (steps,) float32
-        Response minus penalty, and standard deviation, of the iterate before every step. The
-        original plots the first as "neural response".
+    response_trace, penalised_trace, contrast_trace : (steps,) float32
+        Response, response minus penalty, and standard deviation of the iterate before every step.
+        The original plots the second as "neural response".
     """
 
     image: np.ndarray
     response: float
+    response_trace: np.ndarray
     penalised_trace: np.ndarray
     contrast_trace: np.ndarray
 
@@ -709,22 +710,19 @@ def published_mei(
     radius = torch.hypot(torch.arange(h)[:, None].float(), torch.arange(w // 2 + 1)[None].float())
     weights = 1 / (radius + 1e-8) ** exponent
     weights = weights / weights.mean()
-    values, contrasts = [], []
+    trace = []
     for step in range(1, steps + 1):
         x = torch.from_numpy(image)[None, None].requires_grad_(True)
-        spread = x.std()
-        value = model(x)[0, unit] - penalty * (target_contrast - spread).abs()
+        spread, response = x.std(), model(x)[0, unit]
+        value = response - penalty * (target_contrast - spread).abs()
         gradient = torch.autograd.grad(value, x)[0][0, 0]
-        values.append(value.item())
-        contrasts.append(spread.item())
+        trace.append((response.item(), value.item(), spread.item()))
         smooth = torch.fft.irfftn(torch.fft.rfftn(gradient) * weights, s=(h, w)).numpy()
         sigma = sigma + (0.001 - sigma) * step / steps
         image = ndimage.gaussian_filter(image + np.float32(alpha) * smooth, sigma)
         image = (image - image.min()) / (image.max() - image.min())
     response = predicted_responses(model, image[None])[0, unit]
-    return PublishedMEI(
-        image, float(response), np.array(values, np.float32), np.array(contrasts, np.float32)
-    )
+    return PublishedMEI(image, float(response), *np.array(trace, np.float32).T)
 
 
 class IsotropicUnit(torch.nn.Module):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lib import mei, metrics
+from lib import ensemble, mei, metrics
 from lib.stimuli import gabor
 
 SHAPE = (30, 40)
@@ -124,6 +124,50 @@ def test_same_seed_same_image_bit_for_bit():
     assert not np.array_equal(first.images[:, 0], other.images[:, 0])
 
 
+class Network(torch.nn.Module):
+    """Two layers whose sums are taken in a given order of channels; the function is the same."""
+
+    def __init__(self, order):
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        first = torch.randn(16, 1, 7, 7, generator=generator)
+        self.first = (first - first.mean((2, 3), keepdim=True))[order]
+        self.second = (torch.randn(3, 16, generator=generator) / 4)[:, order]
+        self.eval()
+
+    def forward(self, images):
+        maps = torch.nn.functional.elu(torch.nn.functional.conv2d(images, self.first))
+        return torch.nn.functional.softplus(maps.square().mean((2, 3)) @ self.second.T)
+
+
+def test_threads_and_rounding_do_not_change_the_image():
+    """Fault: a step taken or not by the last bit sends the image elsewhere.
+
+    Threads change the order of sums; the reversed order of channels does so for certain.
+    """
+    options = dict(seed=3, steps=60, starts=("noise", "grey"), **LIMITS)
+    order = torch.arange(16)
+    one = mei.most_exciting_input(Network(order), SHAPE, **options).images
+    torch.set_num_threads(2)
+    two = mei.most_exciting_input(Network(order), SHAPE, **options).images
+    again = mei.most_exciting_input(Network(order), SHAPE, **options).images
+    torch.set_num_threads(1)
+    reversed_ = mei.most_exciting_input(Network(order.flip(0)), SHAPE, **options).images
+    assert np.array_equal(two, again)
+    assert np.abs(two - one).max() < 1e-3
+    assert 0 < np.abs(reversed_ - one).max() < 1e-3
+
+
+def test_members_side_by_side_are_each_climbed_alone():
+    """Fault: members exchanged, or their mean climbed, when all go in one batch."""
+    pair = [Filters([patch(0)]), Filters([patch(90)])]
+    together = mei.most_exciting_input(ensemble.SideBySide(pair).eval(), SHAPE, starts=("noise",),
+                                       **LIMITS)
+    for image, member in zip(together.images[:, 0], pair, strict=True):
+        alone = mei.most_exciting_input(member, SHAPE, starts=("noise",), **LIMITS).images[0, 0]
+        assert np.abs(image - alone).max() < 1e-4
+
+
 def test_a_unit_alone_gets_the_image_it_gets_in_company():
     """Fault: one unit's gradient leaks into another's image of the batch."""
     model = Filters([patch(), patch(90, x=-10)])
@@ -186,6 +230,9 @@ def test_isotropic_unit_gets_a_round_image_and_published_does_not():
     index = [metrics.symmetry_index(i, 1, degrees_per_pixel=DPP) for i in (*ours, theirs)]
     assert max(index[:-1]) < 0.01
     assert index[-1] == pytest.approx(0.33, abs=0.04)
+    power, angle = metrics.orientation_power(theirs, degrees_per_pixel=DPP)
+    diagonal = np.rad2deg(np.angle((power * np.exp(2j * angle)).sum())) / 2
+    assert diagonal % 90 == pytest.approx(45, abs=6)
 
 
 def test_most_inhibiting_input_is_the_reversed_filter():
@@ -266,6 +313,7 @@ def test_published_records_the_penalised_value():
     response = mei.predicted_responses(model, start[None])[0, 0]
     spread = start.std(ddof=1, dtype=float)
     assert result.contrast_trace[0] == pytest.approx(spread, rel=1e-5)
+    assert result.response_trace[0] == pytest.approx(response, rel=1e-5)
     assert result.penalised_trace[0] == pytest.approx(response - 2 * abs(0.2656 - spread), rel=1e-4)
     assert result.image.min() == 0 and result.image.max() == 1
     assert result.response == mei.predicted_responses(model, result.image[None])[0, 0]

@@ -1,0 +1,81 @@
+"""The loop closed: what the true unit answers, and how far the MEI is off."""
+
+import numpy as np
+import pytest
+
+from lib import ground_truth, mei
+from lib.truth import TrueUnits, make_units
+
+SHAPE = (30, 38)
+DPP = 94.8 / 30
+LEVEL = dict(mean=0.45, contrast=0.05)
+MASK = np.ones(SHAPE, np.float32)
+
+
+@pytest.fixture(scope="module")
+def units():
+    return TrueUnits(make_units({"simple": 2, "complex": 1, "corner": 1, "untuned": 1}, seed=2)).eval()
+
+
+def unit_of(units, kind):
+    return units.subset([units.table.index[units.table.truth_kind == kind][0]]).eval()
+
+
+def judge(truth, image):
+    other = {"mei": image, "image": np.full(SHAPE, 0.45, np.float32)}
+    return ground_truth.judge_mei(truth, other, mask=MASK, degrees_per_pixel=DPP, **LEVEL)
+
+
+def test_the_optimum_itself_is_off_by_nothing(units):
+    """Fault: position up for down, orientation from the wrong axis, frequency in pixels."""
+    one = unit_of(units, "simple")
+    optimum, _ = ground_truth.best_image(one, SHAPE, **LEVEL)
+    again, scalars = judge(one, optimum)
+    assert np.array_equal(optimum, again)
+    assert scalars["mei_true_response"] == pytest.approx(scalars["optimum_true_response"])
+    assert scalars["image_true_response"] == scalars["grey_true_response"]
+    assert scalars["mei_truth_correlation"] > 0.98
+    assert scalars["position_error_deg"] < 2
+    assert scalars["orientation_error_deg"] < 5
+    assert scalars["frequency_error_octaves"] < 0.2
+
+
+def test_the_mirrored_optimum_is_off_by_what_the_mirror_does(units):
+    """Fault: errors measured on the true pattern instead of the image."""
+    one = unit_of(units, "simple")
+    true = one.table.iloc[0]
+    optimum, _ = ground_truth.best_image(one, SHAPE, **LEVEL)
+    _, scalars = judge(one, optimum[::-1])
+    assert scalars["mei_true_response"] < 0.7 * scalars["optimum_true_response"]
+    assert scalars["position_error_deg"] == pytest.approx(2 * abs(true.y), abs=3)
+    turned = ground_truth.orientation_difference(-true.orientation, true.orientation)
+    assert scalars["orientation_error_deg"] == pytest.approx(turned, abs=6)
+
+
+def test_sentences_say_only_what_a_unit_defines(units):
+    """Fault: 'nan degrees' on the page of a unit without an orientation."""
+    noise = np.random.default_rng(0).normal(0.45, 0.05, SHAPE).astype(np.float32)
+    text = {kind: ground_truth.sentence(judge(unit_of(units, kind), noise)[1])
+            for kind in ("simple", "corner", "untuned")}
+    assert "octaves in spatial frequency" in text["simple"]
+    assert "orientation" not in text["corner"] and "in position" in text["corner"]
+    assert "no image matters" in text["untuned"] and "nan" not in "".join(text.values())
+
+
+def test_reference_responses_are_those_of_each_unit_alone(units):
+    """Fault: units and their known optima exchanged in the batch."""
+    tuned = units.subset(units.table.index[units.table.truth_kind != "untuned"]).eval()
+    grey, best = ground_truth.reference_responses(tuned, SHAPE, **LEVEL)
+    for u, unit in enumerate(tuned.table.index):
+        one = tuned.subset([unit]).eval()
+        _, alone = ground_truth.best_image(one, SHAPE, **LEVEL)
+        assert best[u] == pytest.approx(alone, rel=0.01)
+        assert grey[u] == pytest.approx(float(one.baseline), rel=0.05)
+
+
+def test_nothing_found_beats_the_known_optimum(units):
+    """Fault: an ascent leaves the mean, contrast or range at which the optimum is one."""
+    one = unit_of(units, "complex")
+    known = one.optimal_image(one.table.index[0], SHAPE, **LEVEL)
+    _, reached = ground_truth.best_image(one, SHAPE, **LEVEL)
+    assert 1 <= reached / mei.predicted_responses(one, known[None])[0, 0] < 1.01
