@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib import counts, raster, reliability, selection
+from lib import calibration, counts, raster, reliability, selection
 
 UNITS, REPEATS, IMAGES, SECONDS = 135, 50, 119, 9600
-MEASURES = ["oracle", "split_half", "explainable_variance", "cc_max"]
 
 
 def seconds(function, *arguments, times=5, **options):
@@ -27,24 +26,6 @@ def seconds(function, *arguments, times=5, **options):
         result = function(*arguments, **options)
         taken.append((time.perf_counter() - start, time.process_time() - busy))
     return np.min(taken, axis=0), result
-
-
-def population(rng, *, mean, explained, repeats=REPEATS, images=118, gain=0.2):
-    """Poisson counts with a gain shared within a presentation, and what the ceilings truly are.
-
-    Tuning is gamma distributed over images; mean and explained: per unit.
-    """
-    mean, explained = np.broadcast_arrays(np.asarray(mean, float), np.asarray(explained, float))
-    signal = explained * (mean + gain**2 * mean**2) / (1 - explained * (1 + gain**2))
-    noise = mean + gain**2 * (mean**2 + signal)
-    rates = rng.gamma(mean**2 / signal, signal / mean, (images, len(mean)))
-    shared = rng.gamma(1 / gain**2, gain**2, (repeats, images, 1))
-    others = signal + noise / (repeats - 1)
-    truth = {"oracle": signal / np.sqrt((signal + noise) * others),
-             "split_half": signal / (signal + noise / repeats),
-             "explainable_variance": signal / (signal + noise),
-             "cc_max": np.sqrt(signal / (signal + noise / repeats))}
-    return rng.poisson(rates * shared).astype(np.float32), pd.DataFrame(truth)
 
 
 def session_spikes(rng):
@@ -76,7 +57,8 @@ def speed_table(quick):
     frames = rng.permutation(np.repeat(np.arange(-1, IMAGES - 1), REPEATS))
     table = pd.DataFrame({"start_time": scenes, "stop_time": scenes + 0.25, "frame": frames,
                           "stimulus_name": "natural_scenes"})
-    trials, _ = population(rng, mean=rng.uniform(0.1, 5, UNITS), explained=0.2, images=IMAGES)
+    trials, _ = calibration.population(rng, mean=rng.uniform(0.1, 5, UNITS), explained=0.2,
+                                       images=IMAGES)
     total = sum(map(len, spikes)) / 1e6
     rows = []
 
@@ -157,35 +139,13 @@ def sorting_table(quick):
 
 def coverage_table(quick):
     """Bias of every estimator and coverage of its 95 % interval, by fraction explained."""
-    explained, mean = (grid.ravel() for grid in np.meshgrid(
-        [0.02, 0.05, 0.1, 0.2, 0.4], [0.2, 0.5, 1.0, 3.0], indexing="ij"))
-    rows = []
-    for seed in range(20 if quick else 200):
-        trials, truth = population(np.random.default_rng(seed), mean=mean, explained=explained)
-        table = reliability.bootstrap_ceilings(trials, resamples=500, splits=20, seed=seed)
-        for name in MEASURES:
-            covered = table[f"{name}_low"].le(truth[name]) & table[f"{name}_high"].ge(truth[name])
-            rows.append(pd.DataFrame({"measure": name, "explained": explained, "truth": truth[name],
-                                      "bias": table[name] - truth[name], "coverage": covered}))
-    rows = pd.concat(rows)
-    table = rows.groupby(["measure", "explained"], sort=False).mean()
-    table.insert(2, "sd", rows.groupby(["measure", "explained"], sort=False)["bias"].std())
-    return table.reset_index()
+    return calibration.interval_coverage(20 if quick else 200, mean=[0.2, 0.5, 1.0, 3.0],
+                                         explained=[0.02, 0.05, 0.1, 0.2, 0.4])
 
 
 def zeros_table(quick):
     """What dropping zero counts does to the oracle, by firing rate."""
-    mean = np.repeat([0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0], 20)
-    rows = []
-    for seed in range(2 if quick else 20):
-        trials, truth = population(np.random.default_rng(seed), mean=mean, explained=0.15)
-        kept, dropped = (reliability.oracle_correlation_published(trials, drop_zeros=drop)["oracle"]
-                         for drop in (False, True))
-        rows.append(pd.DataFrame({
-            "mean count": mean, "true oracle": truth["oracle"],
-            "exact": reliability.oracle_correlation(trials), "published, zeros in": kept,
-            "published, zeros dropped": dropped, "rows dropped": (trials == 0).mean(axis=(0, 1))}))
-    return pd.concat(rows).groupby("mean count").mean().reset_index()
+    return calibration.zeros_bias(2 if quick else 20)
 
 
 def recorded_table(folder):
@@ -204,7 +164,7 @@ def recorded_table(folder):
             exact, published, unit_ids, selected=selection.select_units(exact, variance),
             selected_published=selection.select_units(published.to_numpy(), variance))
         rows.append({"recording": path.stem, "units": len(unit_ids),
-                     **ceilings[MEASURES].median().to_dict(),
+                     **ceilings[list(calibration.MEASURES)].median().to_dict(),
                      "zeros dropped: oracle": published.median(),
                      "rank correlation": changed["rank_correlation"],
                      "gained": len(changed["gained"]), "lost": len(changed["lost"])})

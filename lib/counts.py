@@ -240,6 +240,32 @@ def aligned_spikes(times, onsets, *, window=(-0.1, 0.4)):
     return np.asarray(times)[spikes] - onsets[trials], trials
 
 
+def extreme_onsets(presentations, means, image_ids, *, images=10):
+    """Onsets of the images that draw the most and the fewest spikes from a unit.
+
+    Parameters
+    ----------
+    presentations : DataFrame
+        Presentations of the images.
+    means : array (I,)
+        Mean response to each image.
+    image_ids : array (I,) of int
+        Frame id of each image.
+    images : int
+        Number of images on either side; half of them all if that is fewer.
+
+    Returns
+    -------
+    best, worst : array
+        s, in order of time.
+    """
+    ranked = np.asarray(image_ids)[np.argsort(-np.asarray(means), kind="stable")]
+    images = min(images, max(1, len(ranked) // 2))
+    frame, onset = (presentations[name].to_numpy(float) for name in ("frame", "start_time"))
+    return tuple(np.sort(onset[np.isin(frame, few)])
+                 for few in (ranked[:images], ranked[len(ranked) - images:]))
+
+
 def psth(spike_times, onsets, *, window=(-0.1, 0.4), bin_size=0.01):
     """Mean firing rate around onset (peri-stimulus time histogram).
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.display import HTML
 
 STYLE = Path(__file__).with_name("report.mplstyle")
 BLUE, RED, GREEN, PINK, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
@@ -67,11 +68,23 @@ def matrix(ax, values, *, xlabel, ylabel, label, cmap="viridis", value_range=(No
     return ax
 
 
-def raster(ax, activity, *, start, stop):
+def raster(ax, activity, *, start, stop, title=""):
     """Show z-scored activity (units, bins) of one block against the session's time."""
     ax.imshow(activity, aspect="auto", cmap="gray_r", vmin=0, vmax=1.5, interpolation="none",
-              extent=(start, stop, len(activity), 0))
+              extent=(start, stop, max(1, len(activity)), 0))
+    ax.set_title(title)
     ax.set_xlabel("time (s)")
+    return ax
+
+
+def spikes(ax, lags, trials, *, split=None):
+    """Draw spikes against time after onset, a row a trial; `split`: a line below this row."""
+    ax.plot(lags, trials, "|", color=BLACK, ms=2, mew=0.5)
+    ax.axvline(0, color=GREY, ls=":")
+    if split is not None:
+        ax.axhline(split - 0.5, color=RED, lw=1)
+    ax.set_xlabel("time after onset (s)")
+    ax.invert_yaxis()
     return ax
 
 
@@ -239,3 +252,8 @@ def gallery(pictures, titles, *, columns=3):
             if k == 1:
                 ax.set_title(titles[unit], fontsize=7)
     return fig
+
+
+def sortable(table):
+    """Return a styled table as HTML that a click on a heading sorts, on the pages of the book."""
+    return HTML(f'<div class="sortable">{table.hide(axis="index").to_html()}</div>')

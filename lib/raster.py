@@ -8,6 +8,7 @@ import logging
 import warnings
 
 import numpy as np
+import pandas as pd
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.optimize import quadratic_assignment
 
@@ -141,6 +142,31 @@ def map_score(activity, order):
     return float(np.mean(_correlation(scores) * _nearness(len(scores))))
 
 
+def compare_orders(activity, order, *, seed=0):
+    """Scores of an order beside those of a random one and of the original's.
+
+    Parameters
+    ----------
+    activity : array (U, n_bins)
+        Binned spike counts.
+    order : array (U,) of int
+        Of `sort_units`.
+    seed : int
+        Of the random and of the published order.
+
+    Returns
+    -------
+    DataFrame
+        ``order``, ``neighbours`` (`ordering_score`) and ``all pairs`` (`map_score`). The published
+        order, which takes minutes for more than 50 units, is left out if there are more.
+    """
+    orders = {"sorted": order, "random": np.random.default_rng(seed).permutation(len(activity))}
+    if FEWEST_UNITS <= len(standardised(activity)[1]) <= UNCLUSTERED:
+        orders["one by one (published)"] = sort_units(activity, seed=seed, published=True)[0]
+    return pd.DataFrame([{"order": name, "neighbours": ordering_score(activity, rows),
+                          "all pairs": map_score(activity, rows)} for name, rows in orders.items()])
+
+
 def _best_order(scores, *, seed):
     """The best of several Rastermap orders, each improved unit by unit."""
     n_units = len(scores)
@@ -177,12 +203,16 @@ def _correlation(scores):
 
 
 def _nearness(n_units):
-    """Rastermap's weight of two positions in an order, (n, n); mean 1, 0 of one with itself."""
-    place = np.arange(n_units) / n_units
-    with _rastermap():
-        from rastermap.sort import compute_BBt
+    """Rastermap's weight of two positions in an order, (n, n); mean 1, 0 of one with itself.
 
-        return compute_BBt(place, place, locality=SETTINGS["locality"])
+    As `rastermap.sort.compute_BBt`, written here so that a few units need not wait for it.
+    """
+    distance = np.abs(np.subtract.outer(np.arange(n_units), np.arange(n_units)))
+    apart = distance > 0
+    whole = np.where(apart, -np.log(1e-3 + distance / n_units), 0)
+    near = np.where(apart, np.exp(-2.0 * distance**2), 0)
+    locality = SETTINGS["locality"]
+    return (1 - locality) * whole / whole.mean() + locality * near / near.mean()
 
 
 def _hierarchical_order(scores):

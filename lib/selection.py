@@ -6,9 +6,38 @@ correlation, anomaly score or sparseness: NaN for it, and nothing changes for th
 import numpy as np
 import pandas as pd
 import scipy.stats
+from scipy.cluster.hierarchy import leaves_list, linkage
 from sklearn.ensemble import IsolationForest
 
+from lib import reliability
 from lib.errors import InputError
+
+
+def unit_measures(counts, *, unit_ids=None, resamples=1000, seed=0):
+    """Everything that units are judged by, one row each.
+
+    Parameters
+    ----------
+    counts : array (T, I, U)
+        Spike counts, NaN where not shown.
+    unit_ids : sequence of int, optional
+    resamples : int
+        Of the images, for the intervals.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        `reliability.bootstrap_ceilings`, and ``variance``, ``sparseness``, ``entropy``,
+        ``anomaly_score``, ``anomaly`` (inlier, outlier).
+    """
+    means = np.nanmean(counts, axis=0)
+    forest = isolation_forest(means, seed=seed)
+    return reliability.bootstrap_ceilings(
+        counts, unit_ids=unit_ids, resamples=resamples, seed=seed).assign(
+        variance=response_variance(means), sparseness=lifetime_sparseness(means),
+        entropy=response_entropy(counts), anomaly_score=forest.score.to_numpy(),
+        anomaly=np.where(forest.anomaly, "outlier", "inlier"))
 
 
 def signal_correlation(Y):
@@ -26,6 +55,25 @@ def signal_correlation(Y):
     """
     standardised = _standardised(Y)
     return np.clip(standardised.T @ standardised / len(standardised), -1, 1)
+
+
+def clustered_order(correlation):
+    """Order that puts units with like rows next to each other (average linkage).
+
+    Parameters
+    ----------
+    correlation : array (U, U)
+        NaN counts as no correlation.
+
+    Returns
+    -------
+    array (U,) of int
+    """
+    if len(correlation) < 2:
+        return np.arange(len(correlation))
+    rows = np.nan_to_num(correlation)
+    np.fill_diagonal(rows, 1)
+    return leaves_list(linkage(rows, "average"))
 
 
 def correlation_partners(correlation, unit_ids, *, high=0.7, low=-0.55):
@@ -63,6 +111,28 @@ def correlation_partners(correlation, unit_ids, *, high=0.7, low=-0.55):
     table["above_high"] = table["highest_correlation"] > high
     table["below_low"] = table["lowest_correlation"] < low
     return table
+
+
+def extreme_pairs(partners):
+    """The most and the least correlated pair of a population.
+
+    Parameters
+    ----------
+    partners : DataFrame
+        Of `correlation_partners`.
+
+    Returns
+    -------
+    list of (float, int, int)
+        Correlation and the two unit ids: highest pair, lowest pair; empty without a defined pair.
+    """
+    defined = partners.dropna(subset="highest_correlation")
+    if defined.empty:
+        return []
+    rows = (("highest_correlation", "most_correlated", defined.highest_correlation.idxmax()),
+            ("lowest_correlation", "least_correlated", defined.lowest_correlation.idxmin()))
+    return [(float(defined.at[unit, value]), int(unit), int(defined.at[unit, partner]))
+            for value, partner, unit in rows]
 
 
 def isolation_forest(Y, *, seed=0, trees=100, published=False):
@@ -234,6 +304,45 @@ def thresholds(oracle, variance, *, oracle_percentile=60, variance_percentile=50
                                             (_finite(variance), variance_percentile)))
 
 
+def choose_units(measures, units="selected", **percentiles):
+    """Units to study: by the two percentiles, or those named.
+
+    Parameters
+    ----------
+    measures : DataFrame
+        Index unit_id; ``oracle`` and ``variance``.
+    units : "selected" or sequence of int
+        The rule of `select_units`, or unit ids.
+    **percentiles : float
+        As in `select_units`.
+
+    Returns
+    -------
+    array (U,) of bool
+
+    Raises
+    ------
+    InputError
+        A unit that is not there; no unit passes, and why.
+    """
+    if not isinstance(units, str):
+        unknown = [unit for unit in units if unit not in measures.index]
+        if unknown:
+            raise InputError(f"unit {unknown[0]} is not among the {len(measures)} units of this "
+                             "session; see oracle.csv of a run for those there are")
+        return measures.index.isin(units)
+    for name, needs in (("oracle", "two images shown at least twice and two trials with a spike"),
+                        ("variance", "two images")):
+        if not np.isfinite(measures[name]).any():
+            raise InputError(f"none of {len(measures)} units has a value for {name}, which needs "
+                             f"{needs}: name the units to study instead (units: [...])")
+    chosen = select_units(measures.oracle, measures.variance, **percentiles)
+    if not chosen.any():
+        raise InputError(f"none of {len(measures)} units passes both percentiles: lower "
+                         "oracle_percentile or variance_percentile, or name units")
+    return chosen
+
+
 def compare_rankings(corrected, published, unit_ids, *, selected, selected_published):
     """What a published variant changes in the ranking of units and in the selection.
 
@@ -262,6 +371,12 @@ def compare_rankings(corrected, published, unit_ids, *, selected, selected_publi
             "n": int(both.sum()),
             "gained": unit_ids[selected & ~selected_published].tolist(),
             "lost": unit_ids[selected_published & ~selected].tolist()}
+
+
+def median_text(values):
+    """Median of the defined values with three decimals, for a sentence; "undefined" without any."""
+    values = _finite(values)
+    return f"{np.median(values):.3f}" if len(values) else "undefined"
 
 
 def _finite(values):

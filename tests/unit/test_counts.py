@@ -141,6 +141,15 @@ def test_aligned_spikes_and_psth_are_the_plain_loop():
     assert not rates[1].any()
 
 
+def test_extreme_onsets_are_those_of_the_extreme_images():
+    """Fails if image ids are taken for positions, or best and worst overlap in a short session."""
+    table = presentations([7, -1, 2, 9, 4, 7, 2])
+    best, worst = counts.extreme_onsets(table, [1.0, 3.0, 2.0, 0.5], [2, 4, 7, 9], images=1)
+    assert best.tolist() == [11.0] and worst.tolist() == [10.75]
+    best, worst = counts.extreme_onsets(table, [1.0, 3.0, 2.0, 0.5], [2, 4, 7, 9], images=10)
+    assert best.tolist() == [10.0, 11.0, 11.25] and worst.tolist() == [10.5, 10.75, 11.5]
+
+
 def tuned_spikes(rng, onsets, images, *, latency, units=30):
     """A constant population rate of which image i's share depends on i, from `latency` on."""
     tuning = rng.gamma(1.0, 8.0, (images.max() + 1, units))

@@ -79,11 +79,9 @@ def test_map_score_is_rastermaps_weighted_mean_of_the_correlations():
     """Fails if positions are weighed the wrong way round, or a silent unit takes a position."""
     activity, position = waves(20)
     order = np.argsort(position)
-    place = np.arange(20) / 20
-    weight = -np.log(1e-3 + np.abs(place[:, None] - place))
-    np.fill_diagonal(weight, -np.log(1))
-    near = np.exp(-((place[:, None] - place) * 20) ** 2 * 2) * (1 - np.eye(20))
-    weight = 0.85 * weight / weight.mean() + 0.15 * near / near.mean()
+    from rastermap.sort import compute_BBt
+
+    weight = compute_BBt(np.arange(20) / 20, np.arange(20) / 20, locality=0.15)
     expected = np.mean(np.corrcoef(activity[order]) * weight * (1 - np.eye(20)))
     padded = np.vstack([activity, np.zeros(activity.shape[1])])
     assert raster.map_score(padded, np.r_[order[:5], 20, order[5:]]) == pytest.approx(

@@ -50,6 +50,34 @@ def test_a_single_unit_has_no_partner():
     assert table["most_correlated"].isna().all() and not table["above_high"].any()
 
 
+def test_clustering_puts_groups_together_and_takes_odd_units():
+    """Fails if the order is not one of whole groups, or a silent or lone unit stops the page."""
+    rng = np.random.default_rng(3)
+    tuning = rng.normal(size=(200, 2))
+    group = np.array([0, 1, 0, 1, 0, 1])
+    Y = np.column_stack([tuning[:, group] + rng.normal(0, 0.3, (200, 6)), np.zeros(200)])
+    order = selection.clustered_order(selection.signal_correlation(Y))
+    assert sorted(order) == list(range(7))
+    assert (np.diff(group[order[order < 6]]) != 0).sum() == 1
+    assert selection.clustered_order(np.array([[np.nan]])).tolist() == [0]
+    assert sorted(selection.clustered_order(np.full((3, 3), np.nan))) == [0, 1, 2]
+
+
+def test_extreme_pairs():
+    """Fails if the pair is not the one of the largest and smallest correlation."""
+    correlation = np.array([[1, .8, -.6, np.nan], [.8, 1, .2, np.nan], [-.6, .2, 1, np.nan],
+                            [np.nan] * 4])
+    table = selection.correlation_partners(correlation, [40, 30, 20, 10])
+    assert selection.extreme_pairs(table) == [(.8, 40, 30), (-.6, 40, 20)]
+    assert selection.extreme_pairs(table.loc[[10]]) == []
+
+
+def test_median_text():
+    """Fails if nan stands on a page."""
+    assert selection.median_text([0.1, np.nan, 0.3]) == "0.200"
+    assert selection.median_text([np.nan]) == "undefined"
+
+
 def test_isolation_forest_finds_shapes_not_rates():
     """Fails if curves are not standardised: a loud copy of a common curve is then the outlier."""
     rng = np.random.default_rng(1)
