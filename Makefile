@@ -2,7 +2,7 @@ PARAMS ?= params.yml
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY = .venv/bin/python
 
-.PHONY: report sessions test nbval bench refresh notebook unit clean
+.PHONY: report sessions test small nbval refresh bench notebook unit clean
 
 report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html
 	@$(PY) -m lib.report $(PARAMS)
@@ -10,16 +10,18 @@ report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/in
 sessions: .venv/ready     ## the Allen Institute's sessions that `source: allen` can take
 	@$(PY) -m lib.sources.allen
 
-test: .venv/ready         ## every notebook through the pipeline, unit tests, the built site
-	@$(PY) -m lib.report tests/small.yml
+test: nbval               ## the small run, the notebooks' stored outputs, unit tests, the built site
 	@$(PY) -m pytest tests/unit tests/book/test_checks.py -q -n 2
 	@SITE=build/small/site $(PY) -m pytest tests/book/test_site.py -q
 
-nbval: .venv/ready        ## notebooks against their stored outputs, after `make refresh`
-	@OMP_NUM_THREADS=1 $(PY) -m pytest --nbval -p tests.notebooks.tolerance -q notebooks
+small: .venv/ready        ## the run that the tests make: every notebook through the pipeline, the book
+	@$(PY) -m lib.report tests/small.yml
 
-refresh: .venv/ready      ## store the notebooks' outputs anew, and show what changed
-	@OMP_NUM_THREADS=1 $(PY) -m jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+nbval: small              ## execute the notebooks again and compare with their stored outputs
+	@OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(PY) -m pytest --nbval -p tests.notebooks.tolerance -q -n 2 --dist loadfile notebooks
+
+refresh: small            ## store the outputs that the small run gave the notebooks
+	@$(PY) -m tests.notebooks.refresh
 	@git diff --stat -- notebooks
 
 notebook: .venv/ready     ## execute one notebook of a run: NB=05_mei UNIT=id

@@ -6,14 +6,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML
 
+from lib import plotted
+
 STYLE = Path(__file__).with_name("report.mplstyle")
 BLUE, RED, GREEN, PINK, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 GREY, BLACK = "#777777", "#000000"
 
 
 def use_style():
-    """Use the report's style, once a notebook."""
+    """Use the report's style, once a notebook, and store beside each picture what it shows."""
     plt.style.use(STYLE)
+    plotted.print_digests()
 
 
 def panels(columns, rows=1, *, width=7.5, height=2.6):
@@ -148,7 +151,7 @@ def intervals(ax, names, values, low, high, *, xlabel, reference=None):
     ax.hlines(rows, low, high, color=BLUE, lw=2, alpha=0.6)
     ax.plot(values, rows, "o", color=BLUE, ms=5)
     ax.set_yticks(rows, names)
-    ax.invert_yaxis()
+    ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlabel(xlabel)
     return ax
 

@@ -14,6 +14,7 @@ def test_rounding_passes(stored, computed):
 
 @pytest.mark.parametrize("stored, computed", [
     ("r = 0.512", "r = 0.518"), ("12,345 spikes", "12,445 spikes"), ("up", "down"),
-    ("unit 951092050", "unit 951092051"), ("0.5 0.6", "0.5"), ("-0.5", "0.5")])
+    ("unit 951092050", "unit 951092051"), ("0.5 0.6", "0.5"), ("-0.5", "0.5"),
+    ("p = 1.20e-07", "p = 1.30e-07")])  # small is not nothing
 def test_other_results_fail(stored, computed):
     assert not close(stored, computed)

@@ -1,0 +1,37 @@
+"""Store in the notebooks the outputs that the small run gave them.
+
+    python -m tests.notebooks.refresh
+"""
+
+import nbformat
+
+from lib.params import ROOT, load_params, run_folder
+
+PARAMS = ROOT / "tests" / "small.yml"
+
+
+def refresh(notebook, executed):
+    """Give the cells of a notebook the outputs of the executed copy; cells are known by their ids."""
+    done = {cell.id: cell for cell in executed.cells if cell.cell_type == "code"}
+    count = 0
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            count += 1
+            cell.outputs, cell.execution_count = done[cell.id].outputs, count
+            for output in cell.outputs:
+                if "execution_count" in output:
+                    output.execution_count = count
+    return notebook
+
+
+def main():
+    params = load_params(PARAMS)
+    folders = [run_folder(params) / "notebooks", run_folder(params) / "units" / str(params["units"][0])]
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        (executed,) = [folder / path.name for folder in folders if (folder / path.name).exists()]
+        notebook = refresh(nbformat.read(path, 4), nbformat.read(executed, 4))
+        path.write_text(nbformat.writes(notebook, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
