@@ -153,6 +153,26 @@ def long_table(presentation_counts, presentations, unit_ids, *, drop_zeros=False
     return table[table["spike_count"] > 0].reset_index(drop=True) if drop_zeros else table
 
 
+def trial_table(session):
+    """`long_table` of a session; of one that has counts by repeat and image alone, as far as it goes.
+
+    Parameters
+    ----------
+    session : lib.session.Session
+
+    Returns
+    -------
+    DataFrame
+        Without presentations, ``trial_id`` is the repeat of the image, from 0.
+    """
+    if session.presentations is not None:
+        return long_table(session.presentation_counts, session.presentations, session.unit_ids)
+    repeat, image, unit = np.nonzero(np.isfinite(session.counts))
+    return pd.DataFrame({
+        "trial_id": repeat, "neuron_id": session.unit_ids[unit],
+        "spike_count": session.counts[repeat, image, unit], "image_id": session.image_ids[image]})
+
+
 def stimulus_blocks(presentations, stimulus_name="natural_scenes", *, gap=5.0):
     """Start and stop of every uninterrupted run of a stimulus.
 
@@ -180,6 +200,12 @@ def stimulus_blocks(presentations, stimulus_name="natural_scenes", *, gap=5.0):
     return pd.DataFrame({"start_time": grouped["start_time"].min(),
                          "stop_time": grouped["stop_time"].max(),
                          "presentations": grouped.size()}).reset_index(drop=True)
+
+
+def session_blocks(presentations):
+    """`stimulus_blocks` of every stimulus, with its ``stimulus_name``; the grey between left out."""
+    return pd.concat([stimulus_blocks(presentations, name).assign(stimulus_name=name)
+                      for name in presentations["stimulus_name"].unique() if name != "spontaneous"])
 
 
 def bin_spikes(spike_times, starts, stops, *, bin_size=0.1):
@@ -341,6 +367,27 @@ def latency_histogram(spike_times, onsets, images, *, window=(-0.05, 0.35), bin_
         return histogram, np.nan, np.nan
     above = starts[after & (signal > level + threshold * (peak - level))]
     return histogram, above[0], above[-1] + bin_size
+
+
+def signal_share(histogram, start, stop):
+    """Share of the signal after onset that lies in a window.
+
+    Parameters
+    ----------
+    histogram : DataFrame
+        Of `latency_histogram`; its mean signal before onset is taken off first.
+    start, stop : float
+        s after onset.
+
+    Returns
+    -------
+    float
+        NaN without a signal.
+    """
+    before = histogram.time < -1e-9
+    signal = np.clip(histogram.signal - np.nan_to_num(histogram.signal[before].mean()), 0, None)[~before]
+    inside = histogram.time[~before].between(start - 1e-9, stop - 1e-9, inclusive="left")
+    return float(signal[inside].sum() / signal.sum()) if signal.sum() > 0 else np.nan
 
 
 def _signal_power(responses, images):

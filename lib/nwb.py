@@ -221,6 +221,30 @@ class _WithoutSpikes:
         return self._table
 
 
+def allensdk_counts(path, *, unit_ids, presentation_ids, window):
+    """Count spikes by AllenSDK's own reading and counting, to check ours against.
+
+    Parameters
+    ----------
+    path : str or Path
+    unit_ids, presentation_ids : sequence of int
+    window : tuple of float
+        Start and stop after onset, s. AllenSDK counts a spike exactly at the stop, we do not.
+
+    Returns
+    -------
+    ndarray of int, (presentations, units)
+        In the order asked for.
+    """
+    with known_warnings():
+        from allensdk.brain_observatory.ecephys.ecephys_session import EcephysSession
+
+        warnings.filterwarnings("ignore", message="You've specified some overlapping time intervals")
+        session = EcephysSession.from_nwb_path(str(path))
+        found = session.presentationwise_spike_counts(np.array(window), presentation_ids, unit_ids)
+    return found.sel(stimulus_presentation_id=presentation_ids, unit_id=unit_ids).to_numpy()[:, 0]
+
+
 @contextlib.contextmanager
 def _open_session(address):
     """Yield AllenSDK's session, pynwb's file, h5py's file and the count of bytes fetched."""

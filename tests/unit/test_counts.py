@@ -49,6 +49,25 @@ def test_unusable_input_is_named(spikes, starts, stops, message):
         counts.count_spikes([np.array(spikes)], starts, stops)
 
 
+def test_counts_are_allensdks_own_value_by_value(tmp_path):
+    """Fails if a unit, a presentation or an edge of the window is not what AllenSDK makes of the same
+    file, silent units and all stimuli included."""
+    from lib import nwb
+    from lib import session as sessions
+    from lib.sources import simulated
+
+    recording = simulated.load(
+        3, folder=tmp_path, structure="VISam", units=9, images=4, scene_repeats=5, gabor_repeats=1,
+        grating_repeats=1, movie_one_frames=2, movie_one_repeats=2, movie_three_frames=3,
+        movie_three_repeats=1)
+    ours = sessions.from_recording(recording, latency=0.05, duration=0.25, image_height=40)
+    theirs = nwb.allensdk_counts(tmp_path / "simulated.nwb", unit_ids=ours.unit_ids, window=(0.05, 0.3),
+                                 presentation_ids=ours.presentations.index)
+    assert theirs.shape == (len(ours.presentations), 9) and theirs.sum() > 100
+    assert (theirs.sum(axis=0) == 0).any()
+    np.testing.assert_array_equal(ours.presentation_counts, theirs)
+
+
 def test_windows_reach_the_next_stimulus_only_when_they_do():
     """Fails if the last presentation, a grey gap or the shift by the latency is judged wrongly."""
     table = pd.concat([presentations([0, 1]), presentations([0], onset=10.5, name="spontaneous"),
@@ -103,6 +122,34 @@ def test_long_table_keeps_zeros_unless_told():
                                         [501, 11, 1, -1], [501, 12, 0, -1]]
     dropped = counts.long_table(values, table, [11, 12], drop_zeros=True)
     assert dropped.to_numpy().tolist() == [[500, 12, 2, 3], [501, 11, 1, -1]]
+
+
+def test_trial_table_of_counts_alone_has_the_same_values():
+    """Fails if repeats, images and units are transposed, or a repeat that was not shown is a zero."""
+    class Session:
+        presentations = None
+        counts = np.array([[[1, 2], [3, 4]], [[5, 6], [np.nan, np.nan]]])
+        unit_ids, image_ids = np.array([11, 12]), np.array([7, 9])
+    assert counts.trial_table(Session).to_numpy().tolist() == [
+        [0, 11, 1, 7], [0, 12, 2, 7], [0, 11, 3, 9], [0, 12, 4, 9], [1, 11, 5, 7], [1, 12, 6, 7]]
+
+
+def test_session_blocks_name_their_stimulus():
+    """Fails if grey counts as a stimulus or blocks of two stimuli are joined."""
+    table = pd.concat([presentations([0, 1], onset=0.0), presentations([0], onset=0.5, name="gabors"),
+                       presentations([0], onset=0.75, name="spontaneous")])
+    blocks = counts.session_blocks(table)
+    assert blocks[["stimulus_name", "start_time", "stop_time"]].to_numpy().tolist() == [
+        ["natural_scenes", 0.0, 0.5], ["gabors", 0.5, 0.75]]
+
+
+def test_signal_share_is_of_the_signal_above_the_level_before_onset():
+    """Fails if the level before onset, or bins outside the window, count as signal."""
+    histogram = pd.DataFrame({"time": [-0.1, -0.05, 0, 0.05, 0.1, 0.15],
+                              "signal": [1.0, 1.0, 1.0, 5.0, 2.0, 1.0]})
+    assert counts.signal_share(histogram, 0.05, 0.1) == pytest.approx(0.8)
+    assert counts.signal_share(histogram, 0.0, 0.2) == pytest.approx(1)
+    assert np.isnan(counts.signal_share(histogram.assign(signal=1.0), 0.0, 0.2))
 
 
 def test_blocks_end_at_a_pause_and_at_another_stimulus():
