@@ -116,12 +116,20 @@ rule population:
     params: p=given("population")
     shell: notebook("08_population")
 
+rule audit:
+    input:
+        needs("09_audit"), "session.h5", "oracle.csv", "models/scores.csv", "units.csv",
+        "summary.json"
+    output: "notebooks/09_audit.ipynb", "audit.json"
+    params: p=given("audit")
+    shell: notebook("09_audit")
+
 rule book:
     input:
         str(ROOT / "lib/book.py"), str(ROOT / "lib/book_jobs.py"), str(ROOT / "_config.yml"),
         [str(f) for f in sorted((ROOT / "book").rglob("*")) if f.is_file()],
         "notebooks/01_data.ipynb", "notebooks/02_rasterplot.ipynb", "notebooks/03_oracle.ipynb",
-        "notebooks/08_population.ipynb", "units.csv", "summary.json",
+        "notebooks/08_population.ipynb", "notebooks/09_audit.ipynb", "units.csv", "summary.json",
         every("ipynb")
     output: touch("site.done")  # not the page itself: the old site stays until a new one is whole
     shell: f"{sys.executable} -m lib.book ."

@@ -24,7 +24,7 @@ from lib.params import ROOT
 from lib.results import write_json
 
 SOURCE = ROOT / "book"
-CHAPTERS = ("01_data", "02_rasterplot", "03_oracle", "08_population")
+CHAPTERS = ("01_data", "02_rasterplot", "03_oracle", "08_population", "09_audit")
 UNIT_STAGES = ("04_cnn", "05_mei", "06_gabor", "07_metrics")
 HIDDEN_TAGS = {"parameters", "injected-parameters", "papermill-error-cell-tag"}
 KEPT_METADATA = ("kernelspec", "language_info")

@@ -11,7 +11,7 @@ from lib.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = ROOT / "params.yml"
-STAGES = ("data", "rasterplot", "oracle", "cnn", "mei", "gabor", "metrics", "population")
+STAGES = ("data", "rasterplot", "oracle", "cnn", "mei", "gabor", "metrics", "population", "audit")
 UNIT_STAGES = ("cnn", "mei", "gabor", "metrics")
 SOURCES = ("simulated", "allen", "nwb", "arrays")
 MODELS = ("v1", "shared", "gabor_ridge", "ridge", "published")
@@ -39,7 +39,7 @@ RANGES = {
     "cnn.permutations": (20, 100_000), "mei.contrast": (0.01, 1), "mei.random_starts": (1, 50),
     "mei.steps": (1, 100_000), "mei.published_steps": (1, 100_000), "gabor.refine_from": (1, 100),
     "gabor.bootstrap": (20, 100_000), "metrics.highest_frequency": (0.01, 10),
-    "population.alpha": (1e-6, 0.5), "seed": (0, 2**31 - 1),
+    "population.alpha": (1e-6, 0.5), "audit.steps": (1, 100_000), "seed": (0, 2**31 - 1),
 }
 
 

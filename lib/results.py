@@ -19,7 +19,7 @@ from lib.session import file_hash, required
 PACKAGES = ("numpy", "scipy", "pandas", "torch", "scikit-learn", "rastermap", "allensdk")
 NOTEBOOK = {"data": "01_data", "rasterplot": "02_rasterplot", "oracle": "03_oracle",
             "cnn": "04_cnn", "mei": "05_mei", "gabor": "06_gabor", "metrics": "07_metrics",
-            "population": "08_population"}
+            "population": "08_population", "audit": "09_audit"}
 
 
 @dataclasses.dataclass

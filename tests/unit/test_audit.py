@@ -1,0 +1,187 @@
+"""Tests of lib.audit; each says which fault it would catch."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import audit, gabors, metrics
+from lib.session import Session
+
+
+def session(**changes):
+    counts = np.random.default_rng(0).poisson(2.0, (4, 6, 3)).astype(np.float32)
+    return Session(**{
+        "name": "mine", "source": "arrays", "images": np.zeros((6, 12, 15), np.float32),
+        "units": pd.DataFrame({"structure": ["VISp"] * 3}, index=[1, 2, 3]),
+        "image_ids": np.arange(6), "degrees_per_pixel": 2.0, "counts": counts,
+        "window": (0.05, 0.3)} | changes)
+
+
+def test_zeros_by_hand():
+    """Fault: repeats that were not shown counted as silent, or zeros averaged in on both sides."""
+    counts = np.array([[[0.0, 2], [4, 0]], [[2, 2], [np.nan, 0]]])
+    table, means = audit.dropped_zeros(counts)
+    np.testing.assert_allclose(means, [[3, 2], [2, 1]])
+    assert table.loc["rows missing", "original"] == "42.9 %"        # 3 of 7
+
+
+def test_text_order_misplaces_images():
+    """Fault: ids sorted as numbers, where the effect would vanish."""
+    mean_counts = np.random.default_rng(0).normal(size=(12, 5))
+    table = audit.file_order(np.arange(12), mean_counts)
+    # 0 1 10 11 2 3 ... 9: the first two stay, the other ten move
+    assert table.loc["images with another image's responses", "original"] == 10
+    few = audit.file_order(np.arange(9), mean_counts[:9])
+    assert few.loc["images with another image's responses", "original"] == 0
+
+
+def test_stretch_of_the_allen_images():
+    """Fault: height and width exchanged: the stretch becomes a squeeze."""
+    table = audit.stretched((918, 1174))
+    assert table.loc["horizontal stretch", "original"] == "25.1 %"
+    assert table.loc["a line at 45 degrees is shown at (degrees)", "original"] < 45
+
+
+def test_gaps_between_blocks():
+    """Fault: bins of the blocks counted as gaps, or pauses between images as gaps."""
+    start = np.r_[np.arange(40) * 0.25, 30 + np.arange(40) * 0.25]     # 10 s, 20 s pause, 10 s
+    rows = pd.DataFrame({"stimulus_name": "natural_scenes", "start_time": start,
+                         "stop_time": start + 0.25})
+    table = audit.raster_gaps(rows)
+    assert table.loc["bins outside the blocks", "original"] == "50.0 %"
+    assert table.loc["blocks of natural scenes", "here"] == 2
+
+
+@pytest.mark.parametrize("section", [
+    lambda data: audit.window(data), lambda data: audit.raster_gaps(data.presentations),
+    lambda data: audit.drift(data.presentations),
+    lambda data: audit.best_conditions(data.presentation_counts, data.presentations)])
+def test_what_a_source_lacks_is_one_line(section):
+    """Fault: a source of counts and images alone stops the chapter."""
+    said = section(session())
+    assert isinstance(said, str) and "holds no" in said and "\n" not in said
+
+
+def test_smoothness_penalty_fails_without_padding_only():
+    """Fault: another error than the original's, or a penalty of the wrong pixels."""
+    assert audit.smoothness_penalty(4) == audit.smoothness_penalty(5) == "fails"
+    assert audit.smoothness_penalty(5, padding=1) == pytest.approx((16 + 4) / 25 / 2)
+
+
+def test_linear_fit_leaves_each_image_out():
+    """Fault: the image itself in its own prediction, which then follows noise."""
+    rng = np.random.default_rng(0)
+    images, noise = rng.uniform(size=(60, 12, 16)).astype(np.float32), rng.normal(size=(60, 40))
+    left_out = audit.linear_fit(images, noise)
+    r = [np.corrcoef(a, b)[0, 1] for a, b in zip(left_out.T, noise.T)]
+    assert np.mean(r) < 0.05
+    by_hand = audit.linear_fit(images[1:], noise[1:])
+    assert by_hand.shape == (59, 40)
+
+
+def test_luck_grows_as_images_get_fewer():
+    """Fault: images not permuted, so that a true correlation is taken for luck."""
+    rng = np.random.default_rng(0)
+    responses = rng.normal(size=(118, 30))
+    table, best = audit.luck(responses, responses, permutations=60)
+    few, many = table.iloc[1]
+    assert 0.35 < few < 0.65 and many < 0.35 and len(best) == 60
+
+
+def test_round_unit_gets_an_orientation_from_the_original_alone():
+    """Fault: the two images exchanged, or the penalty weight not passed on."""
+    table, images = audit.round_unit((40, 40), steps=60)
+    theirs, ours = table.loc["one-fold symmetry of a round optimum"]
+    assert theirs > 5 * ours and ours < 0.05
+    assert table.loc["largest change of a pixel, penalty weight 0 to 20", "original"] < 0.05
+    assert set(images) == {"original", "here"}
+
+
+def test_blur_of_the_recursion_is_gone_half_way():
+    """Fault: the linear schedule computed instead of the recursion; with two steps by hand."""
+    assert audit.sigma_at_half(2, first=8.0, last=0.0) == pytest.approx(0.5)
+    assert audit.sigma_at_half(4, first=8.0, last=0.0) == pytest.approx(0.75 * 0.5)
+    assert audit.sigma_at_half(1000) < 0.001
+
+
+def test_condition_means_beat_single_presentations():
+    """Fault: the off-by-one applied to both, or truth and draw from different conditions."""
+    rng = np.random.default_rng(0)
+    grid = np.arange(-40.0, 41, 10)
+    table = np.array([(x, y, o) for x in grid for y in grid for o in (0.0, 45.0, 90.0)])
+    rows = pd.DataFrame(rng.permutation(np.repeat(table, 15, axis=0)), columns=gabors.GABOR)
+    rows["stimulus_name"] = "gabors"
+    near = np.exp(-((rows.x_position - 10) ** 2 + rows.y_position**2) / 50)
+    rate = 0.5 + 6 * near * (1 + (rows.orientation == 45))
+    counts = rng.poisson(rate.to_numpy()[:, None].repeat(3, axis=1))
+    result = audit.best_conditions(counts, rows, draws=5)
+    single, here = (float(v.split()[0]) for v in
+                    result.loc["the right one of all conditions is taken"])
+    after = float(result.loc["the same, with the off-by-one", "original"].split()[0])
+    assert here > 90 and here >= single > after and after < 15
+
+
+def test_the_originals_gabor_from_its_formula():
+    """Fault: a formula corrected in the column of the original."""
+    table = audit.published_gabor(scene_height=94.8)
+    values = table.original[:5].to_numpy(float)
+    np.testing.assert_allclose(values, [.03669, .40972, .1323, .99926, .99757], atol=6e-6)
+    assert float(table.original.iloc[5].split()[0]) > 98
+    assert table.here["one-fold symmetry"] == pytest.approx(0.82, abs=0.005)
+    assert table.original.iloc[6] > 2 * table.here.iloc[6]
+
+
+def test_bars_are_swapped():
+    """Fault: both drawn by one convention."""
+    table = audit.swapped_orientation()
+    assert table.to_numpy().tolist() == [["horizontal", "vertical"], ["vertical", "horizontal"]]
+
+
+def test_symmetry_of_noise_and_gabor():
+    """Fault: the columns of the two formulas or of the two folds exchanged."""
+    table = audit.symmetry(draws=5)
+    assert table.loc["white noise", "1-fold, original"] > 0.85 > table.loc["Gabor", "2-fold, here"]
+    assert table.loc["white noise", "1-fold, here"] < 0.06
+    assert table.loc["two crossed Gabors", "1-fold, here"] < 0.05
+    assert table.loc["two crossed Gabors", "2-fold, here"] > 0.5
+
+
+def test_luminance_of_the_stretch():
+    """Fault: the image measured before the stretch, or the disk's area in pixels."""
+    table = audit.luminance()
+    low, high = table.original.iloc[1:]
+    assert low == pytest.approx(high, abs=1e-6) and abs(table.here.iloc[1] - 0.3) < 0.01
+    assert table.original.iloc[0] == pytest.approx(0.5 * 441 / (np.pi * 144))
+
+
+def test_published_values_only_for_their_session():
+    """Fault: published values beside those of another session or area."""
+    assert not audit.is_original(session())
+    visam = pd.DataFrame({"structure": ["VISam"] * 3}, index=[1, 2, 3])
+    assert audit.is_original(session(name="session 798911424", units=visam))
+    assert not audit.is_original(session(name="session 798911424"))
+
+
+def test_published_values_take_the_units_they_name():
+    """Fault: values of another unit, or of a formula exchanged with ours."""
+    units = [951098242, 951093125, 951097947, 951092798]
+    rng = np.random.default_rng(0)
+    responses = pd.DataFrame(rng.normal(size=(118, 4)), columns=units)
+    responses[951093125] = responses[951098242] * 2
+    responses[951097947] = -responses[951098242]
+    oracle = pd.DataFrame({"oracle": [.1, .2, .3, .4], "oracle_published": [.5, .6, .7, .8],
+                           "selected": [True, True, False, False]}, index=units)
+    gabor = metrics.published_gabor()
+    table = audit.published_values(oracle, responses, rng.uniform(size=(5, 6, 8)),
+                                   pd.Series({951097947: 0.33}), {"gabor": gabor})
+    here, corrected = table["published formula here"], table.corrected
+    assert here["oracle of 951097947"] == .7 and corrected["oracle of 951097947"] == .3
+    assert np.isnan(here["oracle of 951093846"])
+    assert corrected["units selected"] == 2 and corrected["951098242 with 951093125"] == pytest.approx(1)
+    assert corrected["951098242 with 951097947"] == pytest.approx(-1)
+    assert corrected["units with a signal correlation above .7"] == 2
+    assert corrected["prediction of 951097947"] == 0.33
+    mine = [f"{n} of the gabor of 951097947" for n in
+            ("luminance", "masked contrast", "symmetry 1", "symmetry 2")]
+    np.testing.assert_allclose(here[mine], table.published[mine], atol=6e-5)
+    assert np.isnan(here["luminance of the mei of 951097947"])
