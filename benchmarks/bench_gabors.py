@@ -10,6 +10,7 @@ of a recorded map.
 import argparse
 import resource
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,7 @@ def measure(name, function, limit=""):
     result = function()
     ROWS.append([name, f"{time.perf_counter() - wall:.1f}", f"{time.process_time() - cpu:.1f}",
                  f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f}", limit])
+    print(f"{name}: {ROWS[-1][1]} s, {ROWS[-1][2]} s CPU", flush=True)
     return result
 
 
@@ -37,7 +39,7 @@ def render_grid(grid):
     table = gabor_search.gabor_grid(SHAPE, degrees_per_pixel=DPP, grid=grid)
     weight = torch.ones(1, 1)
     with torch.no_grad():
-        for rows in torch.tensor(table.to_numpy(), dtype=torch.float32).split(128):
+        for rows in torch.tensor(table.to_numpy(), dtype=torch.float32).split(32):
             patterns = gabor_search.render_gabors(rows, SHAPE, degrees_per_pixel=DPP)
             gabor_search.at_mean_contrast(patterns, weight=weight, value_range=(0.0, 1.0), **LEVEL)
     return len(table)
@@ -56,19 +58,29 @@ def fitted(units, members=5):
                              for _ in range(members)])
 
 
-def own_masks(model, units, grid):
-    """The pipeline's way: one search of the grid for all units, then each under its own mask."""
+def own_masks(model, units, grid, threads):
+    """The pipeline's way: one search of the grid for all units, then each under its own mask.
+
+    As there, units are refined side by side, one thread each.
+    """
     how = dict(degrees_per_pixel=DPP, **LEVEL)
     starts = measure(f"  {grid} grid, {len(units)} units at once, 5 models",
                      lambda: gabor_search.search_grid(model, SHAPE, grid=grid, **how))
-    found = []
-    for k, unit in enumerate(units.itertuples()):
+
+    def refine(k):
+        unit = units.iloc[k]
         mask = stimuli.circular_mask(SHAPE, degrees_per_pixel=DPP, x=unit.x, y=unit.y,
                                      radius=2.5 * unit.sigma, edge=unit.sigma)
         own = models.MeanModel([member.subset([k]) for member in model.members])
         start = gabor_search.GridSearch(starts.parameters[[k]], starts.responses[[k]],
                                         starts.n_grid)
-        found.append(gabor_search.best_gabor(own, SHAPE, starts=start, mask=mask, **how).parameters)
+        return gabor_search.best_gabor(own, SHAPE, starts=start, mask=mask, **how).parameters
+
+    torch.set_num_threads(1)
+    with ThreadPoolExecutor(threads) as pool:
+        found = measure(f"  refinement of {len(units)} units under their masks",
+                        lambda: list(pool.map(refine, range(len(units)))))
+    torch.set_num_threads(threads)
     return pd.concat(found)
 
 
@@ -107,7 +119,7 @@ def main():
         TrueUnits(units), SHAPE, degrees_per_pixel=DPP, grid=arguments.grid, **LEVEL), "180 s")
     model = fitted(units)
     in_model = measure(f"best of {n} Gabors, v1 models of 40 units, own masks",
-                       lambda: own_masks(model, units, arguments.grid), "180 s")
+                       lambda: own_masks(model, units, arguments.grid, arguments.threads), "180 s")
     simple = (units.truth_kind == "simple").to_numpy()
     true = units[simple]
     for name, table in (("true units", found.parameters), ("v1 models", in_model)):

@@ -60,6 +60,17 @@ def stimulus(ax, pixels, *, degrees_per_pixel, title="", mask=None, center=None)
     return ax
 
 
+def outline(ax, mask, *, degrees_per_pixel, color=SKY, center=None):
+    """Draw the outline of a mask on a stimulus, and lines through a point (x, y)."""
+    half = np.array(mask.shape[::-1]) * degrees_per_pixel / 2
+    ax.contour(mask, [0.5], colors=[color], linewidths=1, linestyles="--", origin="upper",
+               extent=(-half[0], half[0], -half[1], half[1]))
+    if center is not None:
+        ax.axvline(center[0], color=color, lw=0.6, ls=":")
+        ax.axhline(center[1], color=color, lw=0.6, ls=":")
+    return ax
+
+
 def matrix(ax, values, *, xlabel, ylabel, label, cmap="viridis", value_range=(None, None),
            extent=None):
     """Show a matrix with a colour bar."""

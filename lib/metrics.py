@@ -502,6 +502,13 @@ def published_symmetry(image, n):
                  / power.sum())
 
 
+def published_metrics(image):
+    """The original's measures of a stimulus, by the names of `stimulus_metrics`; and `dc_share`."""
+    return {"luminance": published_luminance(image), "contrast": published_contrast(image),
+            "symmetry_1": published_symmetry(image, 1), "symmetry_2": published_symmetry(image, 2),
+            "dc_share": published_dc_share(image)}
+
+
 def published_dc_share(image):
     """Share of the zero frequency in the sum that the original's symmetry index divides by."""
     power, dc = published_orientation_power(image)

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib.statistics import holm, paired_comparison
+from lib.gabors import distance_test
+from lib.results import load_result
+from lib.statistics import FEWEST_PAIRS, compare, holm, sentence
 
 COLUMNS = [
     "unit_id", "structure", "selected", "oracle_correlation", "reliability", "cc_max", "variance",
@@ -16,7 +18,14 @@ COLUMNS = [
     "mei_true_response", "gabor_true_response", "image_true_response", "optimum_true_response",
     "position_error_deg", "orientation_error_deg", "frequency_error_octaves"]
 EXTRA = ["verdict", "fitted_gabor_response", "image_full_response", "permutation_p",
-         "single_trial_correlation", "correlation_low", "correlation_high"]
+         "single_trial_correlation", "correlation_low", "correlation_high",
+         "fitted_gabor_true_response", "linear_rf_true_response", "mei_x", "mei_y", "mei_radius",
+         "mei_orientation", "gabor_orientation", "mei_spatial_frequency", "gabor_spatial_frequency",
+         "gabor_sigma", "map_p", "map_x", "map_y", "map_error_deg", "gabor_prediction",
+         "gabor_prediction_p", "gabor_prediction_ceiling", "gabor_position_error_deg",
+         "gabor_orientation_error_deg", "gabor_frequency_error_octaves"]
+STIMULI = {"gabor": "the best Gabor", "fitted_gabor": "the Gabor fitted to the MEI",
+           "image": "the best natural image", "linear_rf": "the linear receptive field"}
 STAGES = ("cnn", "mei", "gabor", "metrics")
 
 
@@ -67,58 +76,167 @@ def units_table(run_folder, *, oracle, scores, structure, model, truth_kinds=Non
     return table.reset_index().reindex(columns=COLUMNS + EXTRA), failed
 
 
-def compare(table, pairs, *, seed=0):
-    """Paired tests across units, corrected for their number.
+def response_tests(table, *, true=False, seed=0):
+    """The response to the MEI against that to each other stimulus, paired over units.
 
     Parameters
     ----------
     table : DataFrame
         Of `units_table`, the selected units.
-    pairs : dict of str to (str, str)
-        Name of a comparison: two columns.
+    true : bool
+        The true responses of simulated units, not the predicted ones.
+    seed : int
 
     Returns
     -------
     DataFrame
-        Index: the name. Of `lib.statistics.paired_comparison`, and `p_holm`; the interval and the
-        medians are of the columns' values.
+        Of `lib.statistics.compare`; index: names of `STIMULI`.
     """
-    rows = {}
-    for name, (first, second) in pairs.items():
-        a, b = (pd.to_numeric(table[c]).to_numpy(float) for c in (first, second))
-        rows[name] = paired_comparison(a, b, seed=seed) | {
-            "first": first, "second": second, "median_ratio": _median_ratio(a, b)}
-    result = pd.DataFrame.from_dict(rows, orient="index")
-    result["p_holm"] = holm(result.p.to_numpy(float))
-    return result
+    kind = "_true_response" if true else "_response"
+    return compare(table, {name: (f"mei{kind}", f"{name}{kind}") for name in STIMULI}, seed=seed)
 
 
-def sentence(row, first, second, *, alpha=0.05, unit=""):
-    """Say what one comparison shows; 'no difference' is one of the answers.
+def response_sentences(tests, *, true=False, alpha=0.05):
+    """One sentence for every row of `response_tests`."""
+    first = "the true response to the MEI" if true else "the predicted response to the MEI"
+    return [sentence(tests.loc[name], first, f"that to {words}", alpha=alpha, unit=" spikes")
+            for name, words in STIMULI.items()]
+
+
+def gain_agreement(table):
+    """How far the predicted gains of the MEI over other stimuli agree with the true ones.
 
     Parameters
     ----------
-    row : Series
-        A row of `compare`.
-    first, second : str
-        What was compared, as it stands in the sentence.
-    alpha : float
-        Of the corrected test.
-    unit : str
-        Of the values.
+    table : DataFrame
+        Of `units_table`, simulated units.
+
+    Returns
+    -------
+    DataFrame
+        Index: names of `STIMULI`. n units; predicted and true: median ratios MEI / stimulus;
+        same_direction: units in which both say which is better; rank_correlation (Spearman) and
+        factor: the median of how many times the one ratio is the other (1: they agree).
     """
-    first = first[0].upper() + first[1:]
+    rows = {}
+    for name in STIMULI:
+        columns = [f"{who}{kind}" for kind in ("_response", "_true_response") for who in ("mei", name)]
+        values = table[columns].dropna()
+        values = values[(values > 0).all(axis=1)].to_numpy(float)
+        predicted, true = values[:, 0] / values[:, 1], values[:, 2] / values[:, 3]
+        off = np.exp(np.abs(np.log(predicted / true)))
+        rank = pd.Series(predicted).corr(pd.Series(true), method="spearman") if len(true) > 2 else np.nan
+        rows[name] = [len(true), *(np.median(v) if len(v) else np.nan for v in (predicted, true)),
+                      int(((predicted > 1) == (true > 1)).sum()), rank,
+                      np.median(off) if len(off) else np.nan]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=[
+        "n", "predicted", "true", "same_direction", "rank_correlation", "factor"])
+
+
+def agreement_sentence(row, words, *, weak=0.5):
+    """Say how far predicted and true gains over one stimulus agree."""
     if row.n == 0:
-        return f"{first} and {second} could not be compared: no unit has both."
-    size = (f"median difference {row.median_difference:+.3f}{unit}, 95 % interval "
-            f"{row.low:+.3f} to {row.high:+.3f}, n = {row.n}")
-    if not np.isfinite(row.p_holm):
-        return f"{first} and {second}: {size}; too few units for a test."
-    test = f"Wilcoxon p = {row.p_holm:.2g} after Holm's correction, effect size {row.effect_size:+.2f}"
-    if row.p_holm >= alpha:
-        return f"No difference between {first[0].lower() + first[1:]} and {second} was found ({size}; {test})."
-    direction = "exceeds" if row.effect_size > 0 else "falls below"
-    return f"{first} {direction} {second} ({size}; {test})."
+        return f"Predicted and true gains over {words} could not be compared: no unit has both."
+    text = (f"Over {words} the MEI gains a factor of {row.predicted:.2f} as predicted and {row.true:.2f} "
+            f"in truth (medians of {row.n:.0f} neurons); prediction and truth name the same stimulus as "
+            f"the better one in {row.same_direction:.0f} of them")
+    if not np.isfinite(row.rank_correlation):
+        return text + "; too few neurons to correlate the gains."
+    relation = ("are unrelated" if abs(row.rank_correlation) < 0.2 else "run against each other"
+                if row.rank_correlation < 0 else "are weakly related"
+                if row.rank_correlation < weak else "rise together")
+    return text + f", and the gains {relation} (rank correlation {row.rank_correlation:.2f})."
+
+
+def by_kind(table):
+    """How well the truth of simulated units is met, a row a kind of unit.
+
+    MEI and best Gabor against the true optimum; the recorded map against the true place, where the
+    map is significant. Medians.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `units_table`, simulated units with a true response to the MEI.
+    """
+    table = table.assign(of_optimum=table.mei_true_response / table.optimum_true_response,
+                         map_error_deg=table.map_error_deg.where(table.map_p < 0.05))
+    errors = ["position_error_deg", "orientation_error_deg", "frequency_error_octaves"]
+    columns = ["of_optimum", "mei_truth_correlation", *errors, *(f"gabor_{name}" for name in errors),
+               "map_error_deg"]
+    groups = table.groupby("truth_kind")
+    return groups[columns].median().assign(units=groups.size())[["units", *columns]]
+
+
+def tuning_sentence(table):
+    """Say what neurons prefer and how far MEI and best Gabor agree on it."""
+    known = table.dropna(subset=["mei_orientation", "gabor_orientation"])
+    if known.empty:
+        return "No selected neuron has both an MEI and a best Gabor."
+    turn = np.abs((known.mei_orientation - known.gabor_orientation + 90) % 180 - 90)
+    octaves = np.abs(np.log2(known.mei_spatial_frequency / known.gabor_spatial_frequency))
+    low, middle, high = known.mei_spatial_frequency.quantile([0.1, 0.5, 0.9])
+    return (f"The MEIs of {len(known)} neurons prefer {middle:.3f} cycles per degree in the median (10th "
+            f"to 90th percentile {low:.3f} to {high:.3f}) and fill a disk of {known.mei_radius.median():.1f} "
+            f"degrees radius. Best Gabor and MEI lie {turn.median():.1f} degrees of orientation and "
+            f"{octaves.median():.2f} octaves apart (medians).")
+
+
+def pictures(run_folder, table, failed):
+    """MEI, best Gabor and best natural image of every unit that has them, most reliable unit first.
+
+    Returns
+    -------
+    dict of int to list of three (h, w) arrays
+    """
+    found = {}
+    for unit in table.sort_values("oracle_correlation", ascending=False).index:
+        if unit not in failed:
+            info, arrays = load_result(Path(run_folder) / "units" / str(unit), "gabor")
+            named = dict(zip(info["names"], arrays["stimuli"]))
+            found[unit] = [named[name] for name in ("mei", "gabor", "image")]
+    return found
+
+
+def receptive_field_sentence(table, *, alpha=0.05, seed=0):
+    """Say whether MEIs lie where the recorded Gabors found the receptive fields.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `units_table`, the selected units.
+
+    Returns
+    -------
+    text : str
+    test : dict of `lib.gabors.distance_test`, or None
+        distances in the order of the units with a significant map.
+    units : Index
+    """
+    known = table[(table.map_p < alpha) & table.mei_x.notna()]
+    if len(known) < FEWEST_PAIRS:
+        return (f"{len(known)} selected neurons have a significant map of recorded Gabors and an MEI: "
+                f"too few to test where MEIs lie ({FEWEST_PAIRS} needed)."), None, known.index
+    test = distance_test(known[["map_x", "map_y"]], known[["mei_x", "mei_y"]], seed=seed)
+    size = (f"median distance {test['median']:.1f} degrees, {test['shuffled']:.1f} between shuffled "
+            f"neurons, permutation p = {test['p']:.2g}, n = {test['n']}")
+    if test["p"] < alpha:
+        return f"MEIs lie where the recorded Gabors found the receptive field ({size}).", test, known.index
+    return (f"MEIs are no closer to their own neuron's recorded receptive field than to others' ({size}).",
+            test, known.index)
+
+
+def prediction_sentence(table, *, alpha=0.05):
+    """Say for how many units the model predicts the recorded Gabors better than chance."""
+    p = holm(table.gabor_prediction_p.to_numpy(float))
+    tested = int(np.isfinite(p).sum())
+    if tested == 0:
+        return "No selected neuron has recorded Gabors to predict."
+    known = table[np.isfinite(p)]
+    return (f"The responses to recorded Gabors are predicted better than chance in "
+            f"{int((p < alpha).sum())} of {tested} selected neurons (conditions permuted, Holm's "
+            f"correction): median correlation {known.gabor_prediction.median():.2f}, where a perfect "
+            f"model would reach {known.gabor_prediction_ceiling.median():.2f}.")
 
 
 def _unit_results(folder):
@@ -129,10 +247,5 @@ def _unit_results(folder):
         if "failed" in content:
             error = error or content["failed"]
         else:
-            merged |= content["scalars"]
+            merged |= {k: np.nan if v is None else v for k, v in content["scalars"].items()}
     return merged, error
-
-
-def _median_ratio(a, b):
-    defined = np.isfinite(a) & np.isfinite(b) & (b > 0)
-    return float(np.median(a[defined] / b[defined])) if defined.any() else float("nan")

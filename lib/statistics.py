@@ -1,5 +1,6 @@
 """Intervals and tests across units, in one place so that every page states the same ones."""
 import numpy as np
+import pandas as pd
 import scipy.stats
 
 from lib.errors import InputError
@@ -129,3 +130,64 @@ def permutation_p(observed, null):
     observed, null = np.asarray(observed, dtype=float), np.asarray(null, dtype=float)
     p = (1 + (null >= observed).sum(axis=0)) / (1 + len(null))
     return np.where(np.isfinite(observed), p, np.nan)
+
+
+def compare(table, pairs, *, seed=0):
+    """Paired tests across units, corrected for their number.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row a unit (or a model).
+    pairs : dict of str to (str, str)
+        Name of a comparison: two columns.
+
+    Returns
+    -------
+    DataFrame
+        Index: the name. Of `paired_comparison`, and `p_holm`; the interval and the
+        medians are of the columns' values.
+    """
+    rows = {}
+    for name, (first, second) in pairs.items():
+        a, b = (pd.to_numeric(table[c]).to_numpy(float) for c in (first, second))
+        rows[name] = paired_comparison(a, b, seed=seed) | {
+            "first": first, "second": second, "median_ratio": _median_ratio(a, b)}
+    result = pd.DataFrame.from_dict(rows, orient="index")
+    result["p_holm"] = holm(result.p.to_numpy(float))
+    return result
+
+
+def sentence(row, first, second, *, alpha=0.05, unit=""):
+    """Say what one comparison shows; 'no difference' is one of the answers.
+
+    Parameters
+    ----------
+    row : Series
+        A row of `compare`.
+    first, second : str
+        What was compared, as it stands in the sentence.
+    alpha : float
+        Of the corrected test.
+    unit : str
+        Of the values.
+    """
+    first = first[0].upper() + first[1:]
+    if row.n == 0:
+        return f"{first} and {second} could not be compared: no unit has both."
+    size = (f"median difference {row.median_difference:+.3f}{unit}, 95 % interval "
+            f"{row.low:+.3f} to {row.high:+.3f}, n = {row.n}")
+    if not np.isfinite(row.p_holm):
+        return f"{first} and {second}: {size}; too few units for a test."
+    test = (f"Wilcoxon p = {row.p_holm:.2g} after Holm's correction, effect size "
+            f"{row.effect_size:+.2f}")
+    if row.p_holm >= alpha:
+        return (f"No difference between {first[0].lower() + first[1:]} and {second} was found "
+                f"({size}; {test}).")
+    direction = "exceeds" if row.effect_size > 0 else "falls below"
+    return f"{first} {direction} {second} ({size}; {test})."
+
+
+def _median_ratio(a, b):
+    defined = np.isfinite(a) & np.isfinite(b) & (b > 0)
+    return float(np.median(a[defined] / b[defined])) if defined.any() else float("nan")

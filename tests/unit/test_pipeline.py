@@ -20,6 +20,7 @@ from pathlib import Path
 
 ALSO = {"01_data": ["session.h5"], "02_rasterplot": ["rasterplot.json"],
         "03_oracle": ["oracle.csv", "selected.json"], "08_population": ["units.csv", "summary.json"],
+        "09_audit": ["audit.json"],
         "models": ["models/scores.csv", "models/models.json"], "book": [],
         "gabor_grid": ["gabor_grid.json", "gabor_grid.npz"]}
 MODULES = {"lib.fitting": "models", "lib.gabor_search": "gabor_grid", "lib.book": "book"}
@@ -41,7 +42,8 @@ def main(module):
         log.write(label + "\\n")
     sys.exit()
 '''
-ALL = ["01_data", "02_rasterplot", "03_oracle", "models", "gabor_grid", "08_population", "book"]
+END = ["08_population", "09_audit", "book"]
+ALL = ["01_data", "02_rasterplot", "03_oracle", "models", "gabor_grid", *END]
 
 
 def of_unit(unit, first=4):
@@ -111,7 +113,7 @@ def project(finished):
 def test_each_job_is_done_once_and_counted(finished):
     jobs, printed, *_ = finished
     assert sorted(jobs) == sorted(ALL + of_unit(1) + of_unit(2) + of_unit(3))
-    assert "20 of 20 steps done, 0 left" in printed  # with the report itself
+    assert "21 of 21 steps done, 0 left" in printed  # with the report itself
 
 
 def test_files_that_were_touched_redo_nothing(project):
@@ -126,20 +128,20 @@ def test_files_that_were_touched_redo_nothing(project):
 
 def test_a_unit_s_parameter_redoes_that_unit_and_what_is_said_of_all(project):
     project.declare(per_unit={2: {"mei": {"steps": 7}}})
-    assert sorted(project.report()[0]) == sorted([*of_unit(2, first=5), "08_population", "book"])
+    assert sorted(project.report()[0]) == sorted([*of_unit(2, first=5), *END])
 
 
 def test_a_change_of_gabor_code_fits_no_model_and_makes_no_mei(project):
     with open(project.root / "lib" / "gabors.py", "a") as file:
         file.write("\nCHANGED = True\n")
     assert sorted(project.report()[0]) == sorted(
-        [name for unit in (1, 2, 3) for name in of_unit(unit, first=6)] + ["08_population", "book"])
+        [name for unit in (1, 2, 3) for name in of_unit(unit, first=6)] + END)
 
 
 def test_another_choice_of_units_makes_only_the_new_one(project):
     """Fails if the models or the other units are made again because the list of units was."""
     project.declare(units=[1, 3, 4])
-    assert sorted(project.report()[0]) == sorted(["03_oracle", *of_unit(4), "08_population", "book"])
+    assert sorted(project.report()[0]) == sorted(["03_oracle", *of_unit(4), *END])
 
 
 def test_the_published_network_follows_the_selection(project):
@@ -152,7 +154,7 @@ def test_the_published_network_follows_the_selection(project):
 
 def test_a_result_that_is_gone_is_made_again(project):
     (project.run / "units" / "2" / "gabor.json").unlink()
-    assert sorted(project.report()[0]) == sorted([*of_unit(2, first=6), "08_population", "book"])
+    assert sorted(project.report()[0]) == sorted([*of_unit(2, first=6), *END])
 
 
 def test_a_killed_run_goes_on_with_what_is_left(project):

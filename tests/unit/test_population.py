@@ -2,8 +2,9 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from lib import population
+from lib import population, statistics
 from lib.results import write_json
 
 
@@ -11,21 +12,21 @@ def compare(difference, n=20):
     b = np.random.default_rng(0).uniform(1, 2, n)
     noise = np.random.default_rng(1).normal(0, 0.1, n)
     table = pd.DataFrame({"a": b + difference + noise, "b": b})
-    return population.compare(table, {"x": ("a", "b")}).loc["x"]
+    return statistics.compare(table, {"x": ("a", "b")}).loc["x"]
 
 
 def test_the_sentence_follows_the_result():
     """Fails if the direction is fixed in the text, or 'no difference' cannot be said."""
-    assert population.sentence(compare(+1), "MEI", "Gabor").startswith("MEI exceeds Gabor")
-    assert population.sentence(compare(-1), "MEI", "Gabor").startswith("MEI falls below Gabor")
-    assert population.sentence(compare(0), "the MEI", "Gabor").startswith("No difference between the MEI")
-    assert "too few units" in population.sentence(compare(1, n=3), "MEI", "Gabor")
+    assert statistics.sentence(compare(+1), "MEI", "Gabor").startswith("MEI exceeds Gabor")
+    assert statistics.sentence(compare(-1), "MEI", "Gabor").startswith("MEI falls below Gabor")
+    assert statistics.sentence(compare(0), "the MEI", "Gabor").startswith("No difference between the MEI")
+    assert "too few units" in statistics.sentence(compare(1, n=3), "MEI", "Gabor")
 
 
 def test_no_pairs_is_said():
     table = pd.DataFrame({"a": [np.nan], "b": [1.0]})
-    row = population.compare(table, {"x": ("a", "b")}).loc["x"]
-    assert "no unit has both" in population.sentence(row, "A", "b")
+    row = statistics.compare(table, {"x": ("a", "b")}).loc["x"]
+    assert "no unit has both" in statistics.sentence(row, "A", "b")
 
 
 def test_every_unit_has_a_row_and_failures_are_named(tmp_path):
@@ -48,3 +49,84 @@ def test_every_unit_has_a_row_and_failures_are_named(tmp_path):
     assert table.correlation_to_average_ridge.tolist() == [0.3, 0.1, 0.2]
     assert table.mei_response[0] == 4.0 and np.isnan(table.mei_response[2])
     assert failed == {3: "it broke"}
+
+
+def units(n=12, seed=0, **columns):
+    """A table of selected units in which every stimulus draws the same, but for what is given."""
+    rng = np.random.default_rng(seed)
+    names = [f"{s}{kind}" for s in ("mei", *population.STIMULI) for kind in
+             ("_response", "_true_response")]
+    table = pd.DataFrame({name: rng.uniform(2, 4, n) for name in names})
+    return table.assign(**columns)
+
+
+def test_responses_are_compared_with_the_right_column_and_kind():
+    """Fault: true and predicted responses exchanged, or the sign of the difference."""
+    table = units()
+    table["gabor_response"], table["gabor_true_response"] = (table.mei_response - 1,
+                                                             table.mei_true_response + 1)
+    said = population.response_sentences(population.response_tests(table))
+    assert said[0].startswith("The predicted response to the MEI exceeds that to the best Gabor")
+    said = population.response_sentences(population.response_tests(table, true=True), true=True)
+    assert said[0].startswith("The true response to the MEI falls below that to the best Gabor")
+
+
+def test_gains_agree_or_do_not():
+    """Fault: stimulus over MEI, agreement counted where both are below 1, factor below 1."""
+    gain = np.linspace(0.8, 2, 12)
+    table = units(mei_response=3 * gain, gabor_response=3.0, mei_true_response=2 * gain**2,
+                  gabor_true_response=2.0, image_response=3.0, image_true_response=2 * gain**4)
+    row = population.gain_agreement(table).loc["gabor"]
+    assert row.n == 12 and row.same_direction == 12 and row.rank_correlation == 1
+    assert (row.predicted, row.true) == pytest.approx((np.median(gain), np.median(gain**2)))
+    assert row.factor == pytest.approx(np.median(np.maximum(gain, 1 / gain)))
+    assert "rise together" in population.agreement_sentence(row, "the best Gabor")
+    against = population.gain_agreement(table).loc["image"]        # truth: 1 / gain ** 2
+    assert against.same_direction == 0 and against.rank_correlation == -1
+    assert "run against each other" in population.agreement_sentence(against, "the image")
+    none = population.gain_agreement(units(gabor_true_response=np.nan)).loc["gabor"]
+    assert "no unit has both" in population.agreement_sentence(none, "the best Gabor")
+
+
+def test_where_meis_lie_is_told_by_their_own_fields():
+    """Fault: units without a significant map counted, or own fields not told from others'."""
+    rng = np.random.default_rng(1)
+    place = rng.uniform(-30, 30, (20, 2))
+    table = units(20, map_p=np.r_[np.full(15, 0.001), np.full(5, 0.5)], map_x=place[:, 0],
+                  map_y=place[:, 1], mei_x=place[:, 0] + 2, mei_y=place[:, 1])
+    text, test, known = population.receptive_field_sentence(table)
+    assert text.startswith("MEIs lie where") and test["median"] == pytest.approx(2) and len(known) == 15
+    shuffled = table.assign(mei_x=rng.permutation(place[:, 0]), mei_y=rng.permutation(place[:, 1]))
+    assert "no closer" in population.receptive_field_sentence(shuffled)[0]
+    text, test, _ = population.receptive_field_sentence(table.iloc[:4])
+    assert "too few" in text and test is None
+
+
+def test_errors_of_maps_count_where_there_is_a_map():
+    """Fault: the error of a map that is noise in the median of the kinds."""
+    columns = {name: 1.0 for name in (
+        "mei_truth_correlation", "optimum_true_response", "position_error_deg",
+        "orientation_error_deg", "frequency_error_octaves", "gabor_position_error_deg",
+        "gabor_orientation_error_deg", "gabor_frequency_error_octaves")}
+    table = units(3, truth_kind=["simple"] * 2 + ["spot"], map_p=[0.01, 0.9, 0.9],
+                  map_error_deg=[1.5, 80, 80], **columns)
+    kinds = population.by_kind(table)
+    assert kinds.map_error_deg["simple"] == 1.5 and np.isnan(kinds.map_error_deg["spot"])
+    assert kinds.units.tolist() == [2, 1]
+
+
+def test_tuning_is_compared_round_the_circle():
+    """Fault: 178 and 2 degrees taken for 176 degrees apart."""
+    table = units(4, mei_orientation=178.0, gabor_orientation=2.0, mei_spatial_frequency=0.04,
+                  gabor_spatial_frequency=0.08, mei_radius=12.0)
+    assert "4.0 degrees of orientation and 1.00 octaves apart" in population.tuning_sentence(table)
+
+
+def test_predictions_of_gabors_are_corrected_for_the_number_of_units():
+    """Fault: 20 units at p = .04 called predicted."""
+    table = units(20, gabor_prediction_p=0.04, gabor_prediction=0.2, gabor_prediction_ceiling=0.6)
+    assert "in 0 of 20" in population.prediction_sentence(table)
+    table["gabor_prediction_p"] = 0.001
+    assert "in 20 of 20" in population.prediction_sentence(table)
+    assert "No selected neuron" in population.prediction_sentence(
+        table.assign(gabor_prediction_p=np.nan))
