@@ -1,5 +1,5 @@
 PARAMS ?= params.yml
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 PY = .venv/bin/python
 
 .PHONY: report sessions test small nbval refresh bench notebook unit clean
