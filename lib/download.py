@@ -134,21 +134,19 @@ def remote_file(address, *, stall=STALL, attempts=ATTEMPTS, back_off=BACK_OFF):
         def attempt():
             try:
                 return action(*arguments)
-            except aiohttp.ClientResponseError as error:
-                if error.status < 500 and error.status not in PASSING:
-                    raise InputError(f"{address}: the server answered {error.status}") from None
-                raise _Failed(f"the server answered {error.status}") from None
-            except ValueError:               # fsspec's word for it
+            except ValueError:                       # fsspec's words for it
                 raise InputError(no_parts) from None
-            except passing as error:
-                raise _Failed(str(error) or f"nothing came for {stall:g} s") from None
+            except (FileNotFoundError, *passing) as error:
+                cause = error.__cause__ if isinstance(error, FileNotFoundError) else error
+                status = getattr(cause, "status", 404 if cause is None else 500)
+                if status < 500 and status not in PASSING:
+                    raise InputError(f"{address}: the server answered {status}; check the address"
+                                     ) from None
+                raise _Failed(str(cause) or f"nothing came for {stall:g} s") from None
         return _again_and_again(attempt, name, **patience)
 
-    try:
-        file = patiently(lambda: system.open(address, block_size=BLOCK, cache_type="blockcache",
-                                             cache_options={"maxblocks": BLOCKS_KEPT}))
-    except FileNotFoundError:
-        raise InputError(f"{address}: no such file on the server") from None
+    file = patiently(lambda: system.open(address, block_size=BLOCK, cache_type="blockcache",
+                                         cache_options={"maxblocks": BLOCKS_KEPT}))
     if not isinstance(file, HTTPFile):
         file.close()
         raise InputError(no_parts)
@@ -201,7 +199,8 @@ def _attempts(address, file, check, **patience):
         size = _size(file)
         kept = f"; {size:,} bytes are kept, the next run goes on from there" if size else ""
         _forget_empty(file)
-        raise InputError(f"{error} ({address}){kept}") from None
+        where = "" if address in str(error) else f" ({address})"
+        raise InputError(f"{error}{where}{kept}") from None
 
 
 def _transfer(address, file, name, *, stall):

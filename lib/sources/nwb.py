@@ -61,5 +61,5 @@ def check_frames(shown, given, file):
     missing = np.setdiff1d(shown, given)
     if len(missing):
         raise InputError(f"{Path(str(file)).name}: {len(shown)} frames were shown, {len(given)} images are "
-                         f"given and {len(missing)} are missing, the first of frame {missing[0]}; "
-                         "give one image for every frame")
+                         f"given; {len(missing)} missing, the first that of frame {missing[0]}; give one "
+                         "image for every frame")

@@ -175,6 +175,20 @@ def test_kill_at_any_moment_and_start_again(served, tmp_path):
     assert path.read_bytes() == served.whole and left(tmp_path) == ["a.h5"]
 
 
+@pytest.mark.parametrize("fault", ["500", "silent"])
+def test_remote_file_is_opened_despite_a_fault(served, fault):
+    """Fails if a fault that passes is taken for a file that is not there."""
+    served.faults = [fault]
+    with download.remote_file(served.url, **QUICK) as (file, _):
+        assert file.read(8) == served.whole[:8]
+
+
+def test_remote_file_without_a_server(served):
+    with pytest.raises(InputError, match="2 times; try again later"):
+        with download.remote_file("http://127.0.0.1:9/a.h5", **QUICK):
+            pass
+
+
 @pytest.mark.parametrize("fault", [None, "500", "cut", "stall"])
 def test_remote_file_reads_parts(served, fault):
     """Fails if the whole file is fetched, if its bytes are wrong or if a fault that passes stops it."""
@@ -194,7 +208,7 @@ def test_remote_file_needs_a_server_that_sends_parts(served):
 
 
 def test_remote_file_that_is_not_there(served):
-    with pytest.raises(InputError, match="no such file on the server"):
+    with pytest.raises(InputError, match="b.h5: the server answered 404"):
         with download.remote_file(f"{served.address}/b.h5", **QUICK):
             pass
 

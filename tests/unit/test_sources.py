@@ -132,7 +132,7 @@ def cut_image(folder):
     (no_hdf5, {}, "s.nwb cannot be read as NWB: it is no HDF5 file"),
     (another_hdf5, {}, "no Allen ecephys session file: it lacks units/spike_times"),
     (no_scenes, {}, "no natural scenes were shown"),
-    (too_few_images, {}, "1 are missing, the first of frame 1"),
+    (too_few_images, {}, "1 missing, the first that of frame 1"),
     (no_images, {}, "no natural_scene_<frame>.tiff"),
     (None, {"structure": "VISl"}, "'VISl' has no units in s.nwb; it holds VISam (2 units), VISp (1 units)"),
     (None, {"units": [950000003]}, "nearest ids: 950000002, 950000000"),    # fails the quality filter

@@ -1,0 +1,339 @@
+"""Sources: what a person sees of every fault, kills at random moments, reading by range, a large file.
+
+    python benchmarks/bench_sources.py [--quick] [--only faults kills http large] [--folder FOLDER]
+
+Servers on 127.0.0.1 only. `--quick` makes 6 kills of a download in place of 20 and leaves out the kills
+of a run and the large file (100 million spikes: 1.7 GB in FOLDER, a temporary one if not given).
+"""
+import argparse
+import contextlib
+import io
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))                    # for tests.warehouse
+
+from lib import download, nwb, simulation
+from lib.errors import InputError
+from lib.report import make_report
+from lib.sources import allen
+from tests.warehouse import SESSIONS, Warehouse, make_served
+
+SESSION, WITHOUT_SCENES = SESSIONS
+FETCH = ("import sys; from lib.sources.allen import Cache; "
+         "Cache(dict(cache=sys.argv[1], warehouse=sys.argv[2], stall=5)).session_file(int(sys.argv[3]))")
+
+
+def files_of(folder):
+    """Names and sizes of what is in a folder."""
+    found = sorted(p for p in Path(folder).rglob("*") if p.is_file() and p.suffix not in (".csv", ".json"))
+    return ", ".join(f"{p.name} ({p.stat().st_size:,})" for p in found) or "nothing"
+
+
+def seen(action):
+    """Everything that a person sees of an action: warnings of the downloader and the error."""
+    shown = io.StringIO()
+    with contextlib.redirect_stderr(shown), contextlib.redirect_stdout(shown):
+        try:
+            code = action()
+        except InputError as error:
+            print(error)
+            code = 2
+    lines = [line.split("\r")[-1].strip() for line in shown.getvalue().splitlines()]
+    lines = [line for line in lines if line and not re.search(r"B/s\]", line)]
+    return " / ".join(lines) or "progress only", code
+
+
+def server_faults(work):
+    """Faults of the warehouse: once (passes) and for ever."""
+    rows = []
+    served = make_served(work / "served")
+    name = f"session_{SESSION}.nwb"
+    whole = (served / f"session_{SESSION}" / name).read_bytes()
+    for fault in ("none", "cut", "cut, no length", "stall", "silent", "trickle", "longer than said",
+                  "shorter than said", "web page", "500", "404", "garbage"):
+        for times in (1, 99):
+            if fault in ("none", "trickle") and times > 1:
+                continue
+            with Warehouse(served) as server:
+                server.faults = [] if fault == "none" else [fault] * times
+                cache = work / f"cache{len(rows)}"
+                session = dict(cache=cache, warehouse=server.address, stall=0.3)
+                text, _ = seen(lambda: allen.Cache(session, attempts=3, back_off=0.01).session_file(SESSION))
+                path = cache / f"session_{SESSION}" / name
+                same = "the same bytes" if path.exists() and path.read_bytes() == whole else "no session file"
+                rows.append((f"server: {fault}" + (", always" if times > 1 else ""),
+                             text.replace(str(work), "").replace(server.address, "http://..."),
+                             f"{same}; {files_of(cache)}"))
+    return rows
+
+
+def input_faults(work):
+    """Faults of what a person gives: `make report`, its exit code and what is left."""
+    given = make_served(work / "given")
+    file = given / f"session_{SESSION}" / f"session_{SESSION}.nwb"
+    images = given / "natural_scene_templates"
+    rng = np.random.default_rng(0)
+    good = dict(counts=rng.poisson(2, (4, 3, 2)), unit_ids=np.array([7, 9]))
+    stack = dict(images=rng.integers(0, 256, (3, 20, 30), np.uint8))
+    (work / "short.nwb").write_bytes(file.read_bytes()[:20_000])
+    (work / "page.nwb").write_text("<html>")
+
+    def arrays(name, counts=(), images=()):
+        np.savez(work / f"{name}_c.npz", **good | dict(counts))
+        np.savez(work / f"{name}_i.npz", **stack | dict(images))
+        return dict(source="arrays", session=dict(counts=f"{name}_c.npz", images=f"{name}_i.npz"))
+
+    def session(**changes):
+        return dict(source="nwb", session=dict(file=str(file), images=str(images)) | changes)
+
+    cache = dict(cache=str(given), warehouse="http://127.0.0.1:9", id=SESSION)
+    shutil.copytree(given / "served", given / "x")
+    pd.DataFrame({"session_type": SESSIONS.values()}, index=pd.Index(SESSIONS, name="id")).to_csv(
+        given / "sessions.csv")
+    shutil.rmtree(given / f"session_{WITHOUT_SCENES}")
+    negative, nan = good["counts"] - 9, np.where(np.arange(2) == 1, np.nan, good["counts"])
+    cases = {
+        "unknown session": dict(source="allen", session=cache | {"id": 715093700}),
+        "session without natural scenes": dict(source="allen", session=cache | {"id": WITHOUT_SCENES}),
+        "unknown structure": session() | dict(structure="VISl"),
+        "unknown unit": session() | dict(units=[950000004]),
+        "truncated NWB": session(file="short.nwb"),
+        "NWB is a web page": session(file="page.nwb"),
+        "NWB is not there": session(file="none.nwb"),
+        "NWB address is not there": session(file="http://127.0.0.1:9/a.nwb"),
+        "images missing for a frame": session(images="two"),
+        "images and responses differ in number": arrays("number", images={"images": stack["images"][:2]}),
+        "duplicate unit ids": arrays("twice", {"unit_ids": np.array([7, 7])}),
+        "NaN for some units": arrays("nan", {"counts": nan}),
+        "negative counts": arrays("negative", {"counts": negative}),
+        "counts are text": arrays("text", {"counts": good["counts"].astype(str)}),
+        "images from 0 to 300": arrays("range", images={"images": np.linspace(0, 300, 1800).reshape(3, 20, 30)}),
+        "no such key": dict(sesion=3), "unknown source": dict(source="alen", session=3),
+    }
+    shutil.copytree(images, work / "two")
+    (work / "two" / "natural_scene_1.tiff").unlink()
+    rows = []
+    for name, changes in cases.items():
+        declaration = work / "run.yml"
+        declaration.write_text(yaml.safe_dump({"name": "bench_fault", "structure": "VISam", **changes}))
+        before = file.read_bytes()
+        text, code = seen(lambda: make_report(declaration, cores=1))
+        assert file.read_bytes() == before
+        run = ROOT / "build" / "bench_fault"
+        rows.append((f"given: {name}", text.replace(str(work), "").replace(str(ROOT), ""),
+                     f"exit code {code}; run folder: {files_of(run) if run.exists() else 'not made'}"))
+    return rows
+
+
+def permission_faults(work):
+    """No space and no permission."""
+    served = make_served(work / "for_space")
+    free = download.shutil.disk_usage
+    rows = []
+    with Warehouse(served) as server:
+        session = dict(cache=work / "full", warehouse=server.address, stall=0.3)
+        download.shutil.disk_usage = lambda _: argparse.Namespace(free=1000)
+        text, _ = seen(lambda: allen.Cache(session, attempts=2, back_off=0.01).session_file(SESSION))
+        download.shutil.disk_usage = free
+        rows.append(("disk: 1,000 bytes free", text.replace(str(work), "").replace(server.address, "http://..."),
+                     files_of(work / "full")))
+        text, _ = seen(lambda: allen.Cache(session | {"cache": "/sys/kernel/cache"}))
+        rows.append(("disk: no permission", text, files_of("/sys/kernel/cache")))
+    return rows
+
+
+def faults_table(options, work):
+    """Every fault, injected: what is said, what is left on disk."""
+    rows = server_faults(work) + input_faults(work) + permission_faults(work)
+    for fault, text, left in rows:
+        print(f"\n{fault}\n    says: {text}\n    left: {left}")
+    return pd.DataFrame({"faults injected": [len(rows)]})
+
+
+def kill_after(command, delay, started=lambda: True):
+    """Start a command, kill -9 it and its children `delay` s after it has `started`."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT,
+                               start_new_session=True)
+    while not started() and process.poll() is None:
+        time.sleep(0.005)
+    time.sleep(delay)
+    finished = process.poll() is not None
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return finished
+
+
+def kills_table(options, work):
+    """kill -9 at random moments of a download, and the next start."""
+    served = make_served(work / "killed")
+    name = f"session_{SESSION}.nwb"
+    whole = (served / f"session_{SESSION}" / name).read_bytes()
+    rng, rows = np.random.default_rng(0), []
+    with Warehouse(served) as server:
+        for n in range(6 if options.quick else 20):
+            cache = work / f"kill{n}"
+            command = [sys.executable, "-c", FETCH, str(cache), server.address, str(SESSION)]
+            server.faults, asked, delay = ["trickle"], len(server.log), rng.uniform(0, 0.4)
+            finished = kill_after(command, delay, lambda: len(server.log) > asked)
+            left, server.faults = files_of(cache), []
+            subprocess.run(command, check=True, cwd=ROOT, stderr=subprocess.DEVNULL)
+            path = cache / f"session_{SESSION}" / name
+            rows.append((round(delay, 3), "finished" if finished else left, server.log[-1][1] or "from 0",
+                         path.read_bytes() == whole, files_of(cache)))
+    return pd.DataFrame(rows, columns=["killed after (s)", "left by the kill", "next start asks for",
+                                       "same bytes", "left at the end"])
+
+
+def run_kills_table(options, work):
+    """kill -9 at random moments of a run's 01_data, and the next start against an undisturbed run."""
+    given = make_served(work / "run_given")
+    command = {}
+    for name in ("bench_whole", "bench_killed"):
+        (work / f"{name}.yml").write_text(yaml.safe_dump(dict(
+            name=name, source="nwb", structure="VISam", session=dict(
+                file=str(given / f"session_{SESSION}" / f"session_{SESSION}.nwb"),
+                images=str(given / "natural_scene_templates")))))
+        command[name] = [sys.executable, "-m", "lib.report", str(work / f"{name}.yml"), "--notebook", "01_data"]
+        shutil.rmtree(ROOT / "build" / name, ignore_errors=True)
+
+    def results(name):
+        folder = ROOT / "build" / name
+        with h5py.File(folder / "session.h5") as file:
+            arrays = {key: file[key][()] for key in ("counts", "images", "presentation_counts", "spike_times")}
+        return arrays, (folder / "trials.csv").read_bytes()
+
+    started = time.time()
+    subprocess.run(command["bench_whole"], check=True, cwd=ROOT, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    length, rng, rows = time.time() - started, np.random.default_rng(1), []
+    for _ in range(20):
+        shutil.rmtree(ROOT / "build" / "bench_killed", ignore_errors=True)
+        delay = rng.uniform(0, length)
+        finished = kill_after(command["bench_killed"], delay)
+        code = subprocess.run(command["bench_killed"], cwd=ROOT, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL).returncode
+        mine, whole = results("bench_killed"), results("bench_whole")
+        same = mine[1] == whole[1] and all(np.array_equal(mine[0][k], whole[0][k], equal_nan=True)
+                                           for k in whole[0])
+        rows.append((round(delay, 1), "finished" if finished else "killed", code, same))
+    for name in command:
+        shutil.rmtree(ROOT / "build" / name, ignore_errors=True)
+    return pd.DataFrame(rows, columns=["killed after (s)", "state", "next start's exit code", "same results"])
+
+
+def http_table(options, work):
+    """Reading one area of a session over http by byte ranges, and whole."""
+    rng, rows = np.random.default_rng(0), []
+    path = work / "far" / "session.nwb"
+    path.parent.mkdir()
+    write_large(path, rng, units=200, spikes=4_000_000)
+    with Warehouse(path.parent) as server:
+        for structure, n in (("VISam", 20), ("VISp", 180)):
+            started = time.perf_counter()
+            read = nwb.read_session(f"{server.address}/session.nwb", structure=structure)
+            taken = time.perf_counter() - started
+            local = nwb.read_session(path, structure=structure)
+            assert sum(map(len, local["spike_times"])) == n * 20_000
+            same = all(map(np.array_equal, read["spike_times"], local["spike_times"]))
+            rows.append((f"{n} of 200 units", len(read["units"]), read["notes"][-1], round(taken, 2), same))
+    return pd.DataFrame(rows, columns=["area of", "units read", "note on the page", "seconds", "equal to local"])
+
+
+def write_large(path, rng, *, units, spikes):
+    """Write a session of many spikes: a small one of the project's, its spikes replaced."""
+    shown = simulation.timeline(rng=rng)
+    table = pd.DataFrame({
+        "structure": np.where(np.arange(units) < units // 10, "VISam", "VISp"), "firing_rate": 5.0, "snr": 2.0,
+        "isi_violations": 0.1, "presence_ratio": 0.99, "amplitude_cutoff": 0.01},
+        index=pd.Index(951000000 + np.arange(units), name="unit_id"))
+    nwb.write_session(path, units=table, spike_times=[np.array([1.0])] * units, presentations=shown,
+                      session_id=1)
+    lengths = np.full(units, spikes // units)
+    with h5py.File(path, "r+") as file:
+        for name in ("spike_times", "spike_amplitudes"):
+            attributes = dict(file[f"units/{name}"].attrs)
+            del file[f"units/{name}"]
+            data = file.create_dataset(f"units/{name}", (lengths.sum(),), float)
+            data.attrs.update(attributes)
+            for unit, stop in enumerate(np.cumsum(lengths)):
+                values = rng.uniform(0, shown.stop_time.max(), lengths[unit])
+                data[stop - lengths[unit]:stop] = np.sort(values) if name == "spike_times" else 1e-4
+            attributes = dict(file[f"units/{name}_index"].attrs) | {"target": data.ref}
+            del file[f"units/{name}_index"]                # of bytes, too small for the new ends
+            file[f"units/{name}_index"] = np.cumsum(lengths)
+            file[f"units/{name}_index"].attrs.update(attributes)
+
+
+OURS = ("import sys; from lib import nwb; read = nwb.read_session(sys.argv[1], structure=['VISam', 'VISp']); "
+        "print(sum(map(len, read['spike_times'])))")
+THEIRS = ("import sys, warnings; warnings.simplefilter('ignore'); "
+          "from allensdk.brain_observatory.ecephys.ecephys_session import EcephysSession; "
+          "session = EcephysSession.from_nwb_path(sys.argv[1]); session.units; "
+          "session.get_stimulus_table(); print(sum(map(len, session.spike_times.values())))")
+
+
+def large_table(options, work):
+    """2,000 units and 100 million spikes: reading, and the whole of 01_data."""
+    path = work / "large.nwb"
+    write_large(path, np.random.default_rng(0), units=2000, spikes=100_000_000)
+    rows = [("file", path.stat().st_size / 2**20, np.nan, "")]
+    for name, code in (("units, stimuli and spikes, ours", OURS), ("the same, AllenSDK", THEIRS)):
+        rows.append((name, *measured([sys.executable, "-c", code, str(path)])))
+    np.savez(work / "images.npz", images=simulation.dead_leaves(118, rng=np.random.default_rng(1)))
+    (work / "large.yml").write_text(yaml.safe_dump(dict(
+        name="bench_large", source="nwb", structure=["VISam", "VISp"],
+        session=dict(file=str(path), images=str(work / "images.npz")))))
+    shutil.rmtree(ROOT / "build" / "bench_large", ignore_errors=True)
+    rows.append(("01_data, whole notebook through `make notebook` (limit 4,096 MiB)", *measured(
+        [sys.executable, "-m", "lib.report", str(work / "large.yml"), "--notebook", "01_data"])))
+    shutil.rmtree(ROOT / "build" / "bench_large")
+    return pd.DataFrame(rows, columns=["what", "MiB", "seconds", "printed"])
+
+
+def measured(command):
+    """Peak memory (MiB) of the largest process that a command starts, seconds, and its last line."""
+    code = ("import resource, subprocess, sys; done = subprocess.run(sys.argv[1:], capture_output=True, text=True); "
+            "print((done.stdout + done.stderr if done.returncode else done.stdout).strip().splitlines()[-1]); "
+            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+    started = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, cwd=ROOT)
+    taken = time.perf_counter() - started
+    *_, line, memory = done.stdout.strip().splitlines()
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return int(memory) / unit, taken, line.strip()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    tables = {"faults": faults_table, "kills": kills_table, "run_kills": run_kills_table,
+              "http": http_table, "large": large_table}
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=tables)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--real", help="not used")
+    options = parser.parse_args()
+    slow = ("run_kills", "large") if options.quick else ()
+    with tempfile.TemporaryDirectory(dir=options.folder) as work:
+        for name, make in tables.items():
+            if name in options.only if options.only else name not in slow:
+                print(f"\n{make.__doc__.splitlines()[0]}")
+                print(make(options, Path(work)).round(2).to_string(index=False), flush=True)
+
+
+if __name__ == "__main__":
+    main()
