@@ -163,13 +163,17 @@ def resize(images, height):
     ndarray of float32, (n, height, round(w * height / h))
         Luminance in [0, 1].
     """
-    n, h, w = images.shape
-    size = (round(w * height / h), height)
+    _, h, w = images.shape
+    return resize_to(images, (height, round(w * height / h)))
+
+
+def resize_to(images, shape):
+    """Resize images to (height, width) by averaging over areas; see `resize`, which keeps the aspect."""
     white = np.float32(255 if images.dtype == np.uint8 else 1)
-    if size == (w, h):
+    if images.shape[1:] == tuple(shape):
         return images.astype(np.float32) / white
-    return np.stack([np.asarray(Image.fromarray(np.asarray(image / white, np.float32)).resize(size, Image.BOX))
-                     for image in images])
+    return np.stack([np.asarray(Image.fromarray(np.asarray(image / white, np.float32)).resize(
+        shape[::-1], Image.BOX)) for image in images])
 
 
 def from_recording(recording, *, latency, duration, image_height):
