@@ -96,22 +96,22 @@ def zeros_bias(populations, *, explained=0.15, repeats=50, images=118, units=20)
     Returns
     -------
     DataFrame
-        One row for each mean count, means over units: ``rate`` (spikes/s), ``dropped`` (fraction of
+        One row for each mean count, means over units: ``rate`` (spikes/s), ``silent`` (fraction of
         the trials that have no spike), the ``true`` oracle, the exact ``jackknife``, and the published
-        oracle with zeros ``kept`` and ``without_zeros``.
+        oracle with zeros ``kept`` and ``dropped``, and the ``bias`` of the last.
     """
     mean = np.repeat(MEAN_COUNTS, units)
     rows = []
     for seed in range(populations):
         trials, truth = population(np.random.default_rng(seed), mean=mean, explained=explained,
                                    repeats=repeats, images=images)
-        kept, without = (
+        kept, dropped = (
             reliability.oracle_correlation_published(trials, seed=seed, drop_zeros=drop)["oracle"]
             for drop in (False, True))
         rows.append(pd.DataFrame({
-            "rate": mean / DURATION, "dropped": (trials == 0).mean(axis=(0, 1)),
+            "rate": mean / DURATION, "silent": (trials == 0).mean(axis=(0, 1)),
             "true": truth["oracle"], "jackknife": reliability.oracle_correlation(trials),
-            "kept": kept, "without_zeros": without}))
+            "kept": kept, "dropped": dropped, "bias": dropped - truth["oracle"]}))
     return pd.concat(rows).groupby("rate").mean().reset_index()
 
 

@@ -131,7 +131,7 @@ def scatter(ax, x, y, *, xlabel, ylabel, groups=None, diagonal=False, log=False)
         mine = groups == group
         ax.plot(np.asarray(x)[mine], np.asarray(y)[mine], "os^Dv<>P*X"[k % 10], color=f"C{k % 7}", ms=5,
                 alpha=0.8, mew=0, label=str(group))
-    if diagonal:
+    if diagonal and np.isfinite(np.array([x, y], float)).any():
         low, high = np.nanmin([x, y]), np.nanmax([x, y])
         ax.plot([low, high], [low, high], color=GREY, ls=":", lw=1, zorder=0)
     if log:

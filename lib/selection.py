@@ -13,7 +13,7 @@ from lib import reliability
 from lib.errors import InputError
 
 
-def unit_measures(counts, *, unit_ids=None, resamples=1000, seed=0):
+def unit_measures(counts, *, unit_ids=None, resamples=1000, draws=50, seed=0):
     """Everything that units are judged by, one row each.
 
     Parameters
@@ -23,19 +23,24 @@ def unit_measures(counts, *, unit_ids=None, resamples=1000, seed=0):
     unit_ids : sequence of int, optional
     resamples : int
         Of the images, for the intervals.
+    draws : int
+        Of the published oracle.
     seed : int
 
     Returns
     -------
     DataFrame
-        `reliability.bootstrap_ceilings`, and ``variance``, ``sparseness``, ``entropy``,
-        ``anomaly_score``, ``anomaly`` (inlier, outlier).
+        `reliability.bootstrap_ceilings`, and ``oracle_draws`` and ``oracle_published`` (the published
+        oracle with trials without a spike kept, and as it was, dropped), ``variance``,
+        ``sparseness``, ``entropy``, ``anomaly_score``, ``anomaly`` (inlier, outlier).
     """
     means = np.nanmean(counts, axis=0)
     forest = isolation_forest(means, seed=seed)
+    kept, dropped = (reliability.oracle_correlation_published(
+        counts, draws=draws, seed=seed, drop_zeros=drop).oracle.to_numpy() for drop in (False, True))
     return reliability.bootstrap_ceilings(
         counts, unit_ids=unit_ids, resamples=resamples, seed=seed).assign(
-        variance=response_variance(means), sparseness=lifetime_sparseness(means),
+        oracle_draws=kept, oracle_published=dropped, variance=response_variance(means), sparseness=lifetime_sparseness(means),
         entropy=response_entropy(counts), anomaly_score=forest.score.to_numpy(),
         anomaly=np.where(forest.anomaly, "outlier", "inlier"))
 

@@ -37,9 +37,9 @@ def test_dropping_zeros_hurts_the_units_that_fire_little():
     """Fails if rates and rows are mixed up, or the zeros are dropped in both columns."""
     table = calibration.zeros_bias(1, repeats=20, images=100, units=20)
     assert table.rate.tolist() == [count / 0.25 for count in calibration.MEAN_COUNTS]
-    assert table.dropped.is_monotonic_decreasing and table.dropped.iloc[-1] < 0.2
-    error = table[["jackknife", "kept", "without_zeros"]].sub(table.true, axis=0).abs()[1:]
-    assert error.without_zeros.iloc[0] > 0.1
+    assert table.silent.is_monotonic_decreasing and table.silent.iloc[-1] < 0.2
+    error = table[["jackknife", "kept", "dropped"]].sub(table.true, axis=0).abs()[1:]
+    assert error.dropped.iloc[0] > 0.1 and (table.bias < 0).all()
     assert error.jackknife.max() < 0.05 and error.kept.max() < 0.05
 
 
