@@ -96,6 +96,12 @@ def response_tests(table, *, true=False, seed=0):
     return compare(table, {name: (f"mei{kind}", f"{name}{kind}") for name in STIMULI}, seed=seed)
 
 
+def shown_tests(tests):
+    """The columns of `response_tests` that a page shows."""
+    columns = ["n", "median_difference", "low", "high", "median_ratio", "effect_size", "p_holm"]
+    return tests[columns].rename(index=STIMULI).style.format(precision=4, na_rep="–")
+
+
 def response_sentences(tests, *, true=False, alpha=0.05):
     """One sentence for every row of `response_tests`."""
     first = "the true response to the MEI" if true else "the predicted response to the MEI"
@@ -166,6 +172,44 @@ def by_kind(table):
                "map_error_deg"]
     groups = table.groupby("truth_kind")
     return groups[columns].median().assign(units=groups.size())[["units", *columns]]
+
+
+def truth_sentences(table, *, alpha=0.05):
+    """Say how near MEIs, best Gabors and recorded maps come to the truth of simulated units.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `units_table`, simulated units with a true response to the MEI.
+    """
+    share = 100 * table.mei_true_response / table.optimum_true_response
+    said = [f"The MEI really draws {share.median():.0f} % of what the best possible image draws (median "
+            f"of {len(share)} simulated neurons; lowest {share.min():.0f} %)."]
+    simple = table[(table.truth_kind == "simple") & table.gabor_position_error_deg.notna()]
+    if len(simple):
+        said.append(
+            "For simple cells, whose optimum is a Gabor, the best Gabor misses it by "
+            f"{simple.gabor_orientation_error_deg.median():.1f} degrees of orientation, "
+            f"{simple.gabor_frequency_error_octaves.median():.2f} octaves and "
+            f"{simple.gabor_position_error_deg.median():.1f} degrees of position "
+            f"(medians of {len(simple)}).")
+    mapped = table[(table.map_p < alpha) & table.map_error_deg.notna()]
+    if len(mapped):
+        said.append(f"The centre of the recorded map misses the true place by "
+                    f"{mapped.map_error_deg.median():.1f} degrees (median of {len(mapped)} neurons with "
+                    "a significant map).")
+    return said
+
+
+def bullets(sentences):
+    """Sentences as a Markdown list."""
+    return "\n".join(f"- {text}" for text in sentences)
+
+
+def conclusions(sections):
+    """The conclusions as a page: {heading: sentences}, those without a sentence left out."""
+    return "\n\n".join(f"## {title}\n\n{bullets(said)}"
+                       for title, said in sections.items() if said) + "\n"
 
 
 def tuning_sentence(table):

@@ -130,3 +130,23 @@ def test_predictions_of_gabors_are_corrected_for_the_number_of_units():
     assert "in 20 of 20" in population.prediction_sentence(table)
     assert "No selected neuron" in population.prediction_sentence(
         table.assign(gabor_prediction_p=np.nan))
+
+
+def test_the_truth_is_told_of_the_units_that_have_one():
+    """Fault: errors of complex cells among those of simple ones, or of maps that are noise."""
+    table = units(4, mei_true_response=3.0, optimum_true_response=[4.0, 4, 4, 6],
+                  truth_kind=["simple", "simple", "spot", "complex"],
+                  gabor_position_error_deg=[1.0, 2, 50, 50], gabor_orientation_error_deg=4.0,
+                  gabor_frequency_error_octaves=0.2, map_p=[0.01, 0.5, 0.01, 0.5],
+                  map_error_deg=[1.0, 70, 2, 70])
+    best, simple, mapped = population.truth_sentences(table)
+    assert "75 %" in best and "lowest 50 %" in best
+    assert "1.5 degrees of position (medians of 2)" in simple
+    assert "1.5 degrees (median of 2" in mapped
+    assert len(population.truth_sentences(table.assign(truth_kind="spot", map_p=0.5))) == 1
+
+
+def test_conclusions_leave_out_what_was_not_asked():
+    """Fault: an empty heading on the page of a recorded session."""
+    page = population.conclusions({"In truth": [], "Shape": ["One.", "Two."]})
+    assert page == "## Shape\n\n- One.\n- Two.\n"
