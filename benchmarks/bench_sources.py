@@ -1,9 +1,9 @@
 """Sources: what a person sees of every fault, kills at random moments, reading by range, a large file.
 
-    python benchmarks/bench_sources.py [--quick] [--only faults kills http large] [--folder FOLDER]
+    python benchmarks/bench_sources.py [--quick] [--only faults kills run_kills http large books] [--folder FOLDER]
 
 Servers on 127.0.0.1 only. `--quick` makes 6 kills of a download in place of 20 and leaves out the kills
-of a run and the large file (100 million spikes: 1.7 GB in FOLDER, a temporary one if not given).
+of a run, the large file (100 million spikes: 1.7 GB in FOLDER, a temporary one if not given) and the books.
 """
 import argparse
 import contextlib
@@ -236,6 +236,73 @@ def run_kills_table(options, work):
     return pd.DataFrame(rows, columns=["killed after (s)", "state", "next start's exit code", "same results"])
 
 
+def books_table(options, work):
+    """From file to book by every source: one simulated recording, given in each form."""
+    from lib.session import from_recording
+    from lib.sources import simulated
+
+    recording = simulated.load(1, folder=work / "book", structure="VISam", units=12, scene_repeats=8,
+                               gabor_repeats=2, grating_repeats=1, movie_one_frames=2, movie_one_repeats=1,
+                               movie_three_frames=2, movie_three_repeats=1)
+    sessions = write_every_form(recording, from_recording(
+        recording, latency=0.05, duration=0.25, image_height=60), work)
+    rows = []
+    with Warehouse(work / "warehouse") as server:
+        for name, (source, session) in sessions.items():
+            if source == "allen":
+                session["warehouse"] = server.address
+            if name == "nwb over http":
+                session["file"] = f"{server.address}/session_{SESSION}/session_{SESSION}.nwb"
+            run = f"bench_{name.replace(' ', '_')}"
+            declaration = work / f"{run}.yml"
+            declaration.write_text(yaml.safe_dump(dict(
+                name=run, source=source, session=session, structure="VISam", units=[951000000],
+                oracle=dict(bootstrap=40), cnn=dict(folds=3, permutations=100),
+                mei=dict(steps=20, published_steps=10, random_starts=1), gabor=dict(bootstrap=40))))
+            shutil.rmtree(ROOT / "build" / run, ignore_errors=True)
+            started = time.perf_counter()
+            done = subprocess.run([sys.executable, "-m", "lib.report", str(declaration)], cwd=ROOT,
+                                  capture_output=True, text=True)
+            site = ROOT / "build" / run / "site"
+            rows.append((name, done.returncode, len(list(site.rglob("*.html"))) if site.exists() else 0,
+                         time.perf_counter() - started))
+            if done.returncode:
+                print(done.stdout[-3000:], done.stderr[-3000:])
+            else:
+                shutil.rmtree(ROOT / "build" / run)
+    return pd.DataFrame(rows, columns=["source", "exit code", "pages", "seconds"])
+
+
+def write_every_form(recording, session, work):
+    """Write a recording as cache and session file, arrays and folder; return the sessions to declare."""
+    from PIL import Image
+
+    make_served(work / "warehouse")
+    file = work / "warehouse" / f"session_{SESSION}" / f"session_{SESSION}.nwb"
+    shutil.copy(work / "book" / "simulated.nwb", file)
+    for frame, image in enumerate(recording.images):
+        Image.fromarray(np.round(255 * image).astype(np.uint8)).save(
+            work / "warehouse" / "natural_scene_templates" / f"natural_scene_{frame}.tiff")
+    images = np.round(255 * session.images).astype(np.uint8)
+    np.savez(work / "a_images.npz", images=images)
+    np.savez(work / "a_counts.npz", counts=session.counts, unit_ids=session.unit_ids)
+    for part in ("data/images", "data/responses", "meta/neurons"):
+        (work / "scan" / part).mkdir(parents=True)
+    np.save(work / "scan/meta/neurons/unit_ids.npy", session.unit_ids)
+    trial = 0
+    for repeat in range(len(session.counts)):
+        for image in range(0, len(images), 1 + repeat % 3):      # unequal repeats
+            np.save(work / f"scan/data/images/{trial}.npy", images[image][None])
+            np.save(work / f"scan/data/responses/{trial}.npy", session.counts[repeat, image] * 0.37)  # a trace
+            trial += 1
+    pictures = str(work / "warehouse" / "natural_scene_templates")
+    return {"allen": ("allen", dict(id=SESSION, cache=str(work / "new_cache"))),
+            "nwb": ("nwb", dict(file=str(file), images=pictures)),
+            "nwb over http": ("nwb", dict(file="", images=str(work / "book" / "simulated_images.npz"))),
+            "arrays": ("arrays", dict(counts="a_counts.npz", images="a_images.npz")),
+            "folder": ("arrays", dict(folder="scan"))}
+
+
 def http_table(options, work):
     """Reading one area of a session over http by byte ranges, and whole."""
     rng, rows = np.random.default_rng(0), []
@@ -321,13 +388,13 @@ def measured(command):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     tables = {"faults": faults_table, "kills": kills_table, "run_kills": run_kills_table,
-              "http": http_table, "large": large_table}
+              "http": http_table, "large": large_table, "books": books_table}
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="+", choices=tables)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--real", help="not used")
     options = parser.parse_args()
-    slow = ("run_kills", "large") if options.quick else ()
+    slow = ("run_kills", "large", "books") if options.quick else ()
     with tempfile.TemporaryDirectory(dir=options.folder) as work:
         for name, make in tables.items():
             if name in options.only if options.only else name not in slow:

@@ -5,6 +5,7 @@
         server.address                       # http://127.0.0.1:PORT
 """
 
+import functools
 import hashlib
 import http.server
 import json
@@ -110,12 +111,11 @@ class Warehouse:
             return _answer(request, 503, b"<html>backend</html>", {"Content-Type": "text/html"})
         if fault == "web page":
             return _answer(request, 200, b"<html>maintenance</html>", {"Content-Type": "text/html"})
-        data = file.read_bytes()
+        data, tag = _content(file, file.stat().st_mtime_ns)
         if fault == "garbage":
             data = bytes(len(data))
         headers = {"Content-Type": "application/octet-stream"}
         headers |= {"Accept-Ranges": "bytes"} if self.ranges else {}
-        tag = f'"{hashlib.md5(data).hexdigest()}"'
         headers |= {"ETag": tag} if self.tags else {}
         wanted = re.match(r"bytes=(\d+)-(\d*)$", request.headers.get("Range", ""))
         status = 200
@@ -127,6 +127,13 @@ class Warehouse:
             data = data[start:stop]
             headers["Content-Range"] = f"bytes {start}-{start + len(data) - 1}/{total}"
         _answer(request, status, data, headers, fault, self.stopped)
+
+
+@functools.lru_cache(4)
+def _content(file, changed):
+    """The bytes of a file and the tag of this version of it."""
+    data = file.read_bytes()
+    return data, f'"{hashlib.md5(data).hexdigest()}"'
 
 
 def _link(name, path=""):
