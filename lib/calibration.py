@@ -69,7 +69,8 @@ def interval_coverage(populations, *, explained, mean, resamples=500, splits=20)
     rows = []
     for seed in range(populations):
         trials, truth = population(np.random.default_rng(seed), mean=mean, explained=explained)
-        table = reliability.bootstrap_ceilings(trials, resamples=resamples, splits=splits, seed=seed)
+        table = reliability.bootstrap_ceilings(trials, resamples=resamples, splits=splits,
+                                               seed=seed)
         for name in MEASURES:
             covered = table[f"{name}_low"].le(truth[name]) & table[f"{name}_high"].ge(truth[name])
             rows.append(pd.DataFrame({"measure": name, "explained": explained, "truth": truth[name],
@@ -97,7 +98,7 @@ def zeros_bias(populations, *, explained=0.15, repeats=50, images=118, units=20)
     -------
     DataFrame
         One row for each mean count, means over units: ``rate`` (spikes/s), ``silent`` (fraction of
-        the trials that have no spike), the ``true`` oracle, the exact ``jackknife``, and the published
+        the trials that have no spike), the ``true`` oracle, the exact ``jackknife``, the published
         oracle with zeros ``kept`` and ``dropped``, and the ``bias`` of the last.
     """
     mean = np.repeat(MEAN_COUNTS, units)

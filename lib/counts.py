@@ -154,7 +154,7 @@ def long_table(presentation_counts, presentations, unit_ids, *, drop_zeros=False
 
 
 def trial_table(session):
-    """`long_table` of a session; of one that has counts by repeat and image alone, as far as it goes.
+    """`long_table` of a session, also of one that has counts by repeat and image alone.
 
     Parameters
     ----------
@@ -385,7 +385,8 @@ def signal_share(histogram, start, stop):
         NaN without a signal.
     """
     before = histogram.time < -1e-9
-    signal = np.clip(histogram.signal - np.nan_to_num(histogram.signal[before].mean()), 0, None)[~before]
+    level = np.nan_to_num(histogram.signal[before].mean())
+    signal = np.clip(histogram.signal - level, 0, None)[~before]
     inside = histogram.time[~before].between(start - 1e-9, stop - 1e-9, inclusive="left")
     return float(signal[inside].sum() / signal.sum()) if signal.sum() > 0 else np.nan
 

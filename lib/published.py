@@ -14,7 +14,7 @@ def compare(session, measures, *, oracle_percentile=60, variance_percentile=50, 
     ----------
     session : lib.session.Session
     measures : DataFrame
-        One row per unit, as corrected: ``oracle``, ``variance``, ``entropy``, ``anomaly_score``.
+        Index unit_id; as corrected: ``oracle``, ``variance``, ``entropy``, ``anomaly_score``.
     oracle_percentile, variance_percentile : float
         Of the rule that selects units.
     draws : int
@@ -30,48 +30,26 @@ def compare(session, measures, *, oracle_percentile=60, variance_percentile=50, 
         ``lost``: lists of the unit ids that only the corrected, only the published way selects (for
         the isolation forest: calls outliers); None where no rule selects.
     """
-    rule = dict(oracle_percentile=oracle_percentile, variance_percentile=variance_percentile)
-    chosen = selection.select_units(measures.oracle, measures.variance, **rule)
-    rows = []
+    def picked(oracle, variance):
+        return selection.select_units(oracle, variance, oracle_percentile=oracle_percentile,
+                                      variance_percentile=variance_percentile)
 
-    def row(choice, measure, value, *, picked=chosen, picked_published=None):
-        value, corrected = np.asarray(value, float), measures[measure].to_numpy(float)
-        none = np.zeros(len(value), bool)
-        change = selection.compare_rankings(
-            corrected, value, session.unit_ids, selected=none if picked_published is None else picked,
-            selected_published=none if picked_published is None else picked_published)
-        rows.append({
-            "choice": choice, "measure": measure, "corrected": _median(corrected),
-            "published": _median(value), "rank_correlation": change["rank_correlation"],
-            "undefined": int((np.isnan(value) & ~np.isnan(corrected)).sum()),
-            **{side: None if picked_published is None else change[side]
-               for side in ("gained", "lost")}})
-
-    def oracle_row(choice, oracle, variance=measures.variance):
-        row(choice, "oracle", oracle,
-            picked_published=selection.select_units(oracle, variance, **rule))
-
-    options = dict(draws=draws, seed=seed)
-    oracle_row("one random repeat, not all", _published_oracle(session.counts, **options))
-    oracle_row("trials without a spike dropped",
-               _published_oracle(session.counts, drop_zeros=True, **options))
-    if session.blank_counts is not None:
-        oracle_row("the blank is one of the images",
-                   reliability.oracle_correlation(with_blank(session.counts, session.blank_counts)))
+    chosen = picked(measures.oracle, measures.variance)
+    means = np.nanmean(session.counts, axis=0)
+    rows = [_row(choice, "oracle", oracle, measures, chosen, picked(oracle, measures.variance))
+            for choice, oracle in _oracles(session, draws=draws, seed=seed).items()]
+    forest, variance = _forest_and_variance(means, seed=seed)
+    rows += [_row("variance over images and two anomaly columns", "variance", variance, measures,
+                  chosen, picked(measures.oracle, variance)),
+             _row("isolation forest on raw responses", "anomaly_score", forest.score, measures,
+                  measures.anomaly_score < 0, forest.anomaly),
+             _row("entropy of distinct mean responses", "entropy",
+                  selection.response_entropy_published(means), measures)]
     shown = published_counts(session)
-    if session.spike_times is not None:
-        oracle_row("counted from onset, not after the latency",
-                   reliability.oracle_correlation(shown[:, :session.counts.shape[1]]))
-    means, means_published = np.nanmean(session.counts, axis=0), np.nanmean(shown, axis=0)
-    variance = _published_variance(means, seed=seed)
-    row("variance over images and two anomaly columns", "variance", variance,
-        picked_published=selection.select_units(measures.oracle, variance, **rule))
-    forest = selection.isolation_forest(means, seed=seed, published=True)
-    row("isolation forest on raw responses", "anomaly_score", forest.score,
-        picked=measures.anomaly_score.to_numpy() < 0, picked_published=forest.anomaly.to_numpy())
-    row("entropy of distinct mean responses", "entropy", selection.response_entropy_published(means))
-    oracle_row("all of these at once", _published_oracle(shown, drop_zeros=True, **options),
-               _published_variance(means_published, seed=seed))
+    oracle = _oracle(shown, draws=draws, seed=seed, drop_zeros=True)
+    _, variance = _forest_and_variance(np.nanmean(shown, axis=0), seed=seed)
+    rows.append(_row("all of these at once", "oracle", oracle, measures, chosen,
+                     picked(oracle, variance)))
     return pd.DataFrame(rows)
 
 
@@ -104,13 +82,40 @@ def with_blank(scenes, blanks):
     return counts
 
 
-def _published_oracle(counts, **options):
+def _oracles(session, **options):
+    """The oracle (U,) under each published choice that this session can be subjected to."""
+    counts, blanks = session.counts, session.blank_counts
+    oracles = {"one random repeat, not all": _oracle(counts, **options),
+               "trials without a spike dropped": _oracle(counts, drop_zeros=True, **options)}
+    if blanks is not None:
+        oracles["the blank is one of the images"] = reliability.oracle_correlation(
+            with_blank(counts, blanks))
+    if session.spike_times is not None:
+        oracles["counted from onset, not after the latency"] = reliability.oracle_correlation(
+            published_counts(session)[:, :counts.shape[1]])
+    return oracles
+
+
+def _oracle(counts, **options):
     return reliability.oracle_correlation_published(counts, **options).oracle.to_numpy()
 
 
-def _published_variance(means, *, seed):
+def _forest_and_variance(means, *, seed):
     forest = selection.isolation_forest(means, seed=seed, published=True)
-    return selection.response_variance_published(means, forest.score, forest.anomaly)
+    return forest, selection.response_variance_published(means, forest.score, forest.anomaly)
+
+
+def _row(choice, measure, value, measures, chosen=None, chosen_published=None):
+    """One row of the table; without the units chosen either way, nothing is gained or lost."""
+    value, corrected = np.asarray(value, float), measures[measure].to_numpy(float)
+    none = np.zeros(len(value), bool)
+    change = selection.compare_rankings(
+        corrected, value, measures.index, selected=none if chosen is None else chosen,
+        selected_published=none if chosen is None else chosen_published)
+    sides = {side: None if chosen is None else change[side] for side in ("gained", "lost")}
+    return {"choice": choice, "measure": measure, "corrected": _median(corrected),
+            "published": _median(value), "rank_correlation": change["rank_correlation"],
+            "undefined": int((np.isnan(value) & ~np.isnan(corrected)).sum()), **sides}
 
 
 def _median(values):

@@ -36,13 +36,14 @@ def unit_measures(counts, *, unit_ids=None, resamples=1000, draws=50, seed=0):
     """
     means = np.nanmean(counts, axis=0)
     forest = isolation_forest(means, seed=seed)
-    kept, dropped = (reliability.oracle_correlation_published(
-        counts, draws=draws, seed=seed, drop_zeros=drop).oracle.to_numpy() for drop in (False, True))
+    kept, dropped = (
+        reliability.oracle_correlation_published(counts, draws=draws, seed=seed, drop_zeros=drop)
+        .oracle.to_numpy() for drop in (False, True))
     return reliability.bootstrap_ceilings(
         counts, unit_ids=unit_ids, resamples=resamples, seed=seed).assign(
-        oracle_draws=kept, oracle_published=dropped, variance=response_variance(means), sparseness=lifetime_sparseness(means),
-        entropy=response_entropy(counts), anomaly_score=forest.score.to_numpy(),
-        anomaly=np.where(forest.anomaly, "outlier", "inlier"))
+        oracle_draws=kept, oracle_published=dropped, variance=response_variance(means),
+        sparseness=lifetime_sparseness(means), entropy=response_entropy(counts),
+        anomaly_score=forest.score.to_numpy(), anomaly=np.where(forest.anomaly, "outlier", "inlier"))
 
 
 def signal_correlation(Y):
