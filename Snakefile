@@ -10,15 +10,14 @@ from lib.params import ROOT, input_files, load_params, notebook_parameters, run_
 P = load_params(config["params"])
 # Only the published network, fitted to a few of the selected units, follows a change of the selection.
 CHOICE = "selected.json" if P["cnn"]["published_units"] else ancient("selected.json")
-UNIT_STAGES = {name: f"{n:02d}_{name}" for n, name in enumerate(("cnn", "mei", "gabor", "metrics"), 4)}
+UNIT_STAGES = {  # and what each needs beside the session
+    "cnn": ["models/scores.csv"], "mei": ["units/{unit}/cnn.json"],
+    "gabor": ["gabor_grid.json", "units/{unit}/mei.json"], "metrics": ["units/{unit}/gabor.json"]}
+NOTEBOOK = {stage: f"{n:02d}_{stage}" for n, stage in enumerate(UNIT_STAGES, 4)}
+# The name of the output says which notebook. A unit that fails does not stop the others: result says so.
+EXECUTE = f"{sys.executable} -m lib.execute {{output[0]}} {{params.p}}"
 GRID = quote(json.dumps({"run_folder": str(run_folder(P)), "model": P["cnn"]["model"],
                          "grid": P["gabor"]["grid"], "contrast": P["mei"]["contrast"]}))
-
-
-def notebook(name, *, unit=False):
-    """The command that executes one notebook; a unit that fails does not stop the others."""
-    result = " --result units/{wildcards.unit}/" + name[3:] + ".json" if unit else ""
-    return f"{sys.executable} -m lib.execute {name} {{output[0]}} {{params.p}}{result}"
 
 
 def given(stage):
@@ -42,7 +41,7 @@ def selected(wildcards):
 
 def every(ending):
     """The notebooks (ipynb) or the results (json) of every stage of every selected unit."""
-    names = {"ipynb": UNIT_STAGES.values(), "json": UNIT_STAGES}[ending]
+    names = {"ipynb": NOTEBOOK.values(), "json": NOTEBOOK}[ending]
     return lambda wildcards: [f"units/{unit}/{name}.{ending}"
                               for unit in selected(wildcards) for name in names]
 
@@ -56,19 +55,19 @@ rule data:
         input_files(P)
     output: "notebooks/01_data.ipynb", "session.h5"
     params: p=given("data")
-    shell: notebook("01_data")
+    shell: EXECUTE
 
 rule rasterplot:
     input: needs("02_rasterplot"), "session.h5"
     output: "notebooks/02_rasterplot.ipynb", "rasterplot.json"
     params: p=given("rasterplot")
-    shell: notebook("02_rasterplot")
+    shell: EXECUTE
 
 checkpoint oracle:
     input: needs("03_oracle"), "session.h5"
     output: "notebooks/03_oracle.ipynb", "oracle.csv", selected="selected.json"
     params: p=given("oracle")
-    shell: notebook("03_oracle")
+    shell: EXECUTE
 
 rule models:  # of all units at once; 04_cnn loads them
     input: used_files("lib/fitting.py"), "session.h5", CHOICE
@@ -77,18 +76,6 @@ rule models:  # of all units at once; 04_cnn loads them
     threads: workflow.cores
     shell: f"{sys.executable} -m lib.fitting {{params.p}}"
 
-rule cnn:
-    input: needs("04_cnn"), "session.h5", "models/scores.csv"
-    output: "units/{unit}/04_cnn.ipynb", "units/{unit}/cnn.json"
-    params: p=given("cnn")
-    shell: notebook("04_cnn", unit=True)
-
-rule mei:
-    input: needs("05_mei"), "session.h5", "units/{unit}/cnn.json"
-    output: "units/{unit}/05_mei.ipynb", "units/{unit}/mei.json"
-    params: p=given("mei")
-    shell: notebook("05_mei", unit=True)
-
 rule gabor_grid:  # of all units at once; 06_gabor goes on from it
     input: used_files("lib/gabor_search.py"), "session.h5", "models/scores.csv"
     output: "gabor_grid.json", "gabor_grid.npz"
@@ -96,17 +83,13 @@ rule gabor_grid:  # of all units at once; 06_gabor goes on from it
     threads: workflow.cores
     shell: f"{sys.executable} -m lib.gabor_search {{params.p}}"
 
-rule gabor:
-    input: needs("06_gabor"), "session.h5", "gabor_grid.json", "units/{unit}/mei.json"
-    output: "units/{unit}/06_gabor.ipynb", "units/{unit}/gabor.json"
-    params: p=given("gabor")
-    shell: notebook("06_gabor", unit=True)
-
-rule metrics:
-    input: needs("07_metrics"), "session.h5", "units/{unit}/gabor.json"
-    output: "units/{unit}/07_metrics.ipynb", "units/{unit}/metrics.json"
-    params: p=given("metrics")
-    shell: notebook("07_metrics", unit=True)
+for stage, files in UNIT_STAGES.items():
+    rule:
+        name: stage
+        input: needs(NOTEBOOK[stage]), "session.h5", files
+        output: f"units/{{unit}}/{NOTEBOOK[stage]}.ipynb", f"units/{{unit}}/{stage}.json"
+        params: p=given(stage)
+        shell: EXECUTE + " --result {output[1]}"
 
 rule population:
     input:
@@ -114,7 +97,7 @@ rule population:
         "oracle.csv", "models/scores.csv", every("json")
     output: "notebooks/08_population.ipynb", "units.csv", "summary.json"
     params: p=given("population")
-    shell: notebook("08_population")
+    shell: EXECUTE
 
 rule audit:
     input:
@@ -122,7 +105,7 @@ rule audit:
         "summary.json"
     output: "notebooks/09_audit.ipynb", "audit.json"
     params: p=given("audit")
-    shell: notebook("09_audit")
+    shell: EXECUTE
 
 rule book:
     input:

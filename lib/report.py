@@ -24,7 +24,7 @@ STEPS = re.compile(r"(\d+) of (\d+) steps .* done")
 ROUTINE = re.compile(  # what Snakemake says of itself
     r"(Using |Assuming |Building DAG|Provided cores|Rules claiming|Job stats|job +count|-+  |\w+ +\d+$|"
     r"Select jobs|Execute \d|\[\w{3} |Finished jobid|DAG of jobs|Updating checkpoint|Complete log|"
-    r"Nothing to be done|\s*$)")
+    r"Nothing to be done|Touching output|Elapsed time|\s*$)")
 
 
 def make_report(params_file, *, cores, notebook=None, unit=None, profile=None):

@@ -27,10 +27,10 @@ MODULES = {"lib.fitting": "models", "lib.gabor_search": "gabor_grid", "lib.book"
 
 def main(module):
     parameters = {}
-    job, files = MODULES.get(module, sys.argv[1]), []
+    job, files = MODULES.get(module, Path(sys.argv[1]).stem), []
     if module == "lib.execute":
-        parameters = json.loads(sys.argv[3])
-        files = [sys.argv[2], *sys.argv[5:]]
+        parameters = json.loads(sys.argv[2])
+        files = [sys.argv[1], *sys.argv[4:]]
     label = f"{job} {parameters.get('unit_id', '')}".strip()
     if Path("hang").exists() and Path("hang").read_text() == label:
         time.sleep(60)
@@ -73,17 +73,18 @@ class Project:
         params = {"name": "stub", "units": list(units)} | changes
         (self.root / "my.yml").write_text(yaml.safe_dump(params))
 
-    def start(self):
+    def start(self, *options):
         return subprocess.Popen(
-            [sys.executable, "-m", "lib.report", "my.yml", "--cores", "2"], cwd=self.root, text=True,
+            [sys.executable, "-m", "lib.report", "my.yml", "--cores", "2", *options],
+            cwd=self.root, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
             env=os.environ | {"PYTHONPATH": str(self.root)})
 
-    def report(self):
+    def report(self, *options):
         """Make the report; returns the jobs that were executed, in order, and what was printed."""
         log = self.run / "jobs.log"
         log.unlink(missing_ok=True)
-        process = self.start()
+        process = self.start(*options)
         printed, _ = process.communicate(timeout=100)
         assert process.returncode == 0, printed
         return (log.read_text().splitlines() if log.exists() else []), printed
@@ -142,6 +143,12 @@ def test_another_choice_of_units_makes_only_the_new_one(project):
     """Fails if the models or the other units are made again because the list of units was."""
     project.declare(units=[1, 3, 4])
     assert sorted(project.report()[0]) == sorted(["03_oracle", *of_unit(4), *END])
+
+
+def test_one_notebook_or_one_unit_is_made_alone(project):
+    """As `make notebook` does, again, and `make unit`, also of a unit that is not selected."""
+    assert project.report("--notebook", "05_mei", "--unit", "2")[0] == ["05_mei 2"]
+    assert project.report("--unit", "4")[0] == of_unit(4)
 
 
 def test_the_published_network_follows_the_selection(project):
