@@ -36,6 +36,7 @@ PUBLISHED_SHAPE, PUBLISHED_STEPS, CHANNELS, LEVELS = (60, 96), 1000, 64, 3
 PYRAMID = [[0.003765, 0.015019, 0.023792, 0.015019, 0.003765],
            [0.015019, 0.059912, 0.094907, 0.059912, 0.015019],
            [0.023792, 0.094907, 0.150342, 0.094907, 0.023792]]
+FINEST_DETAIL = 0.1     # cycles per degree, as in params.yml
 NOT_GABOR = ("corner", "two_subunit", "spot")
 GFLOP = 0.45        # arithmetic of one update of one image: forward, and backward to the image
 
@@ -300,7 +301,8 @@ def ensemble_speed(folder, units=40, starts=4, size=5):
     members = [m.subset([u % len(m.bias) for u in range(units)]) for m in members[::2][:size]]
     start = time.perf_counter()
     found = mei.most_exciting_input(models.MeanModel(members).eval(), session.images.shape[1:],
-                                    starts=("noise",) * (starts - 1) + ("grey",), **level)
+                                    starts=("noise",) * (starts - 1) + ("grey",), **level,
+                                    highest_frequency=FINEST_DETAIL * session.degrees_per_pixel)
     took = time.perf_counter() - start
     print(f"\nDefault model, {torch.get_num_threads()} threads: MEIs of {units} units, {starts} starts "
           f"each, {len(members)} fold models, {session.images.shape[1:]} pixels: {took:.0f} s, "
@@ -316,14 +318,21 @@ def truth_table(folder):
     makers = models.MeanModel(ensemble.split_members(members)[0]).eval()
     gabors = gabor_search.best_gabor(makers, shape, degrees_per_pixel=degrees, grid="coarse",
                                      refine_from=5, **level).images
-    made = {"one model": members[0], "makers": makers, "all models": models.MeanModel(members).eval()}
+    everything = models.MeanModel(members).eval()
+    limit = FINEST_DETAIL * degrees
+    made = {"MEI": (makers, limit), "without limit": (makers, None), "one model": (members[0], limit),
+            "all models": (everything, limit)}
     meis = {name: mei.most_exciting_input(
         model, shape, starts=("noise", "noise", "grey", "natural"), images=session.images,
-        **level).best_images for name, model in made.items()}
+        highest_frequency=limit, **level).best_images for name, (model, limit) in made.items()}
+    masks = [mei.mei_mask(makers, image, unit=u).mask for u, image in enumerate(meis["MEI"])]
     grey, optimum = ground_truth.reference_responses(truth, shape, **level)
     natural = set_mean_contrast(session.images, **level)
     chosen = mei.predicted_responses(makers, natural).argmax(0)
     stimuli = meis | {"Gabor": gabors, "natural image": natural[chosen]}
+    stimuli |= {f"{name} in mask": np.stack([
+        set_mean_contrast(image, mask=mask, **level) for image, mask in zip(stimuli[name], masks)])
+        for name in ("MEI", "Gabor")}
     return pd.DataFrame({"kind": truth.table.truth_kind, "grey": grey / optimum} | {
         name: mei.predicted_responses(truth, images).diagonal() / optimum
         for name, images in stimuli.items()})
@@ -340,9 +349,9 @@ def report_truth(table):
     medians.insert(0, "units", [counts.get(name, len(table)) for name in medians.index])
     print(medians[~medians.index.duplicated()].round(3).to_string())
     odd = table[table.kind.isin(NOT_GABOR)]
-    print(f"MEI at least as good in truth as the best Gabor: {100 * np.mean(odd.makers >= odd.Gabor):.0f} "
+    print(f"MEI at least as good in truth as the best Gabor: {100 * np.mean(odd.MEI >= odd.Gabor):.0f} "
           f"% of {len(odd)} units whose optimum is not a Gabor (limit 95 %), "
-          f"{100 * np.mean(table.makers >= table.Gabor):.0f} % of all {len(table)}")
+          f"{100 * np.mean(table.MEI >= table.Gabor):.0f} % of all {len(table)}")
 
 
 def main():

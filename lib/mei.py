@@ -45,6 +45,8 @@ class MEIResult:
     starts : tuple of str
         Name of every start; "given" for an explicit image.
     value_range : (float, float)
+    highest_frequency : float or None
+        Cycles per pixel.
     response_trace, contrast_trace : (steps + 1, units, starts) float32
         Response itself and RMS contrast of the iterate after every step.
     iterations : (units, starts) int
@@ -61,6 +63,7 @@ class MEIResult:
     units: np.ndarray
     starts: tuple
     value_range: tuple
+    highest_frequency: float | None
     response_trace: np.ndarray
     contrast_trace: np.ndarray
     iterations: np.ndarray
@@ -93,6 +96,7 @@ def most_exciting_input(
     step_size=0.5,
     blur=2.0,
     frequency_exponent=0.25,
+    highest_frequency=None,
     tolerance=1e-4,
     patience=10,
     batch_size=32,
@@ -126,6 +130,9 @@ def most_exciting_input(
         Columns of the model's output; all by default.
     steps, step_size, blur, frequency_exponent
         Number of steps; first step in units of the contrast; first blur (pixels); exponent a.
+    highest_frequency : float, optional
+        Cycles per pixel of the finest detail that is looked for: starts and steps hold none above.
+        A model that was fitted to few images answers finer patterns that its neuron does not.
     tolerance, patience
         A run has converged when `patience` steps raise it by less than `tolerance`, relative.
     batch_size : int
@@ -139,7 +146,8 @@ def most_exciting_input(
     return _optimise(
         model, shape, mean=mean, contrast=contrast, starts=starts, images=images, units=units,
         value_range=value_range, batch_size=batch_size, seed=seed, sign=1.0,
-        settings=_Settings(steps, step_size, blur, frequency_exponent, tolerance, patience),
+        settings=_Settings(steps, step_size, blur, frequency_exponent, highest_frequency, tolerance,
+                           patience),
         progress=progress,
     )
 
@@ -155,6 +163,7 @@ def most_inhibiting_input(
     units=None,
     value_range=(0.0, 1.0),
     steps=200,
+    highest_frequency=None,
     batch_size=32,
     seed=0,
     progress=False,
@@ -167,7 +176,7 @@ def most_inhibiting_input(
     return _optimise(
         model, shape, mean=mean, contrast=contrast, starts=starts, images=images, units=units,
         value_range=value_range, batch_size=batch_size, seed=seed, sign=-1.0,
-        settings=_Settings(steps=steps), progress=progress,
+        settings=_Settings(steps=steps, highest_frequency=highest_frequency), progress=progress,
     )
 
 
@@ -187,7 +196,7 @@ def diverse_exciting_inputs(
     ----------
     model : torch module or list of them
     mei : MEIResult
-        Of the same model; gives units, mean, contrast and the first image.
+        Of the same model; gives units, mean, contrast, finest detail and the first image.
     number : int
         Images in a set, the MEI included.
     fraction : float
@@ -215,12 +224,12 @@ def diverse_exciting_inputs(
     goal = fraction * torch.as_tensor(mei.best_responses)
     drive = _Response(model, torch.as_tensor(mei.units)[rows], 1.0, batch_size)
     # relative to the penalty at the start, which is far larger than a correlation
-    settings = _Settings(steps=steps, tolerance=1e-6)
+    settings = _Settings(steps=steps, tolerance=1e-6, highest_frequency=mei.highest_frequency)
     correlation = [torch.ones(len(best))]
     for k in range(1, number):
         x = _noise(starts, shape, seed=seed + k).repeat(len(best), 1, 1, 1)
         x[::starts] = -known[:, -1:]
-        x, _ = project(x, **constraint)
+        x, _ = project(settings.in_band(x), **constraint)
         objective = _Diversity(drive, known[rows], goal[rows], constraint)
         run = _ascend(objective, x, constraint, settings, progress)
         won = torch.arange(0, len(rows), starts) + run.values.reshape(-1, starts).argmax(1)
@@ -467,6 +476,7 @@ class _Settings:
     step_size: float = 0.5
     blur: float = 2.0
     frequency_exponent: float = 0.25
+    highest_frequency: float | None = None
     tolerance: float = 1e-4
     patience: int = 10
 
@@ -474,7 +484,18 @@ class _Settings:
         """(weights on rfft2's grid, whether the blur is over) of one step, 1..steps."""
         sigma = self.blur * max(0.0, 1 - 10 * (step - 1) / self.steps)
         blur = torch.exp(-2 * (torch.pi * sigma * frequency) ** 2)
-        return blur * frequency**-self.frequency_exponent, sigma == 0
+        weights = blur * frequency**-self.frequency_exponent
+        if self.highest_frequency is not None:
+            weights = weights * (frequency <= self.highest_frequency)
+        return weights, sigma == 0
+
+    def in_band(self, images):
+        """Images without detail above the highest frequency."""
+        if self.highest_frequency is None:
+            return images
+        shape = images.shape[-2:]
+        band = _frequency(shape) <= self.highest_frequency
+        return torch.fft.irfft2(torch.fft.rfft2(images) * band, s=shape)
 
 
 class _Run:
@@ -553,20 +574,20 @@ def _optimise(
         raise ValueError("start 'natural' has no images: pass images=(n, h, w)")
     response = _Response(model, torch.as_tensor(units), sign, batch_size)
     x = [
-        _start_image(start, response, shape, constraint, seed + i)
+        _start_image(start, response, shape, constraint, settings, seed + i)
         if names[i] != "natural"
-        else _best_natural(model, images, units, sign, constraint, batch_size)
+        else _best_natural(model, images, units, sign, constraint, settings, batch_size)
         for i, start in enumerate(starts)
     ]
     x = torch.cat([_check_start(*xi, name, constraint).expand(len(units), -1, -1, -1)
                    for xi, name in zip(x, names, strict=True)], 1)
     response.units = response.units.repeat_interleave(len(names))
-    x = _revive(response, x.reshape(-1, 1, *shape), len(names), constraint, seed)
+    x = _revive(response, x.reshape(-1, 1, *shape), len(names), constraint, settings, seed)
     run = _ascend(response, x, constraint, settings, progress)
-    return _result(run, model, units, names, sign, value_range, batch_size)
+    return _result(run, model, units, names, sign, value_range, settings, batch_size)
 
 
-def _start_image(start, response, shape, constraint, seed):
+def _start_image(start, response, shape, constraint, settings, seed):
     """(1 or units, 1, h, w) start and (n,) whether it has the mean and contrast."""
     noise = _noise(1, shape, seed=seed)
     if not isinstance(start, str):
@@ -586,7 +607,7 @@ def _start_image(start, response, shape, constraint, seed):
     else:
         raise ValueError(f"start '{start}' is unknown, expected noise, natural, an image or one "
                          f"of {', '.join(FLAT_STARTS)}")
-    return project(x, **constraint)
+    return project(settings.in_band(x), **constraint)
 
 
 def _check_start(images, ok, name, constraint):
@@ -598,7 +619,7 @@ def _check_start(images, ok, name, constraint):
     return images
 
 
-def _revive(response, images, n_starts, constraint, seed):
+def _revive(response, images, n_starts, constraint, settings, seed):
     """Replace starts at which a unit has no gradient, as a rectified unit that is silent has.
 
     By their contrast-reversed image, else by smooth noise, which drives a receptive field more.
@@ -608,7 +629,7 @@ def _revive(response, images, n_starts, constraint, seed):
 
     was, others = dead(images), [-images]
     for k in range(REVIVALS if was.any() else 0):
-        other, ok = project(others[k], **constraint)
+        other, ok = project(settings.in_band(others[k]), **constraint)
         images = torch.where((was & ok)[:, None, None, None], other, images)
         was = dead(images)
         noise = _noise(1, images.shape[-2:], seed=seed + 1000 + k).numpy()
@@ -622,10 +643,10 @@ def _revive(response, images, n_starts, constraint, seed):
     return images
 
 
-def _best_natural(model, images, units, sign, constraint, batch_size):
+def _best_natural(model, images, units, sign, constraint, settings, batch_size):
     """(units, 1, h, w) natural image of the largest sign * response per unit, and (units,) ok."""
     x = torch.as_tensor(np.ascontiguousarray(images), dtype=torch.float32)[:, None]
-    x, ok = project(x, **constraint)
+    x, ok = project(settings.in_band(x), **constraint)
     responses = sign * predicted_responses(model, x[:, 0], units=units, batch_size=batch_size)
     responses[~ok.numpy()] = -np.inf
     best = torch.as_tensor(responses.argmax(0))
@@ -641,7 +662,7 @@ def _own_responses(model, images, units, batch_size):
     return flat.reshape(*n, n[0])[np.arange(n[0]), :, np.arange(n[0])]
 
 
-def _result(run, model, units, names, sign, value_range, batch_size) -> MEIResult:
+def _result(run, model, units, names, sign, value_range, settings, batch_size) -> MEIResult:
     n, shape = (len(units), len(names)), run.images.shape[-2:]
     images = run.images.reshape(*n, *shape).numpy()
     responses = _own_responses(model, images, units, batch_size)
@@ -653,6 +674,7 @@ def _result(run, model, units, names, sign, value_range, batch_size) -> MEIResul
         units=units,
         starts=names,
         value_range=tuple(value_range),
+        highest_frequency=settings.highest_frequency,
         response_trace=sign * torch.stack(run.value_trace).reshape(-1, *n).numpy(),
         contrast_trace=torch.stack(run.contrast_trace).reshape(-1, *n).numpy(),
         iterations=run.iterations.reshape(n).numpy(),

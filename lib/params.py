@@ -36,7 +36,7 @@ RANGES = {
     "rasterplot.low_correlation": (-1, 1), "oracle.oracle_percentile": (0, 100),
     "oracle.variance_percentile": (0, 100), "oracle.published_draws": (1, 10_000),
     "oracle.bootstrap": (20, 100_000), "cnn.folds": (2, 118), "cnn.published_units": (0, 2000),
-    "cnn.permutations": (20, 100_000), "mei.contrast": (0.01, 1), "mei.random_starts": (1, 50),
+    "cnn.permutations": (20, 100_000), "mei.contrast": (0.01, 1), "mei.finest_detail": (0.01, 10), "mei.random_starts": (1, 50),
     "mei.steps": (1, 100_000), "mei.published_steps": (1, 100_000), "gabor.refine_from": (1, 100),
     "gabor.bootstrap": (20, 100_000), "metrics.highest_frequency": (0.01, 10),
     "population.alpha": (1e-6, 0.5), "audit.steps": (1, 100_000), "seed": (0, 2**31 - 1),

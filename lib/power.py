@@ -23,7 +23,8 @@ from lib.truth import KINDS, SCENE_HEIGHT, TrueUnits, make_units
 
 DESIGNS = [(n, t, 1.0) for n in (30, 60, 118) for t in (5, 15, 50)] + [
     (118, t, rate) for rate in (0.25, 4.0) for t in (5, 15, 50)]
-NATURAL = 0.2     # RMS contrast of the MEIs over that of the images, as in params.yml
+CONTRAST = 0.2     # RMS contrast of the MEIs over that of the images, and
+FINEST_DETAIL = 0.1  # cycles per degree, as in params.yml
 STIMULUS = 0.25   # s
 IMAGE_HEIGHT = 30
 
@@ -65,7 +66,7 @@ def simulate_recovery(designs=DESIGNS, *, units=18, image_height=IMAGE_HEIGHT, s
     images = session.resize(shown, image_height)
     shape, degrees = images.shape[1:], SCENE_HEIGHT / image_height
     target = {"mean": float(images.mean()),
-              "contrast": NATURAL * float(images.std(axis=(1, 2)).mean())}
+              "contrast": CONTRAST * float(images.std(axis=(1, 2)).mean())}
     core = models.V1Core(shape, degrees_per_pixel=degrees).eval()
     with torch.no_grad():
         features = core(torch.from_numpy(images)[:, None])
@@ -77,6 +78,7 @@ def simulate_recovery(designs=DESIGNS, *, units=18, image_height=IMAGE_HEIGHT, s
         counts = _record(expected[:n] * rate, repeats, rng=np.random.default_rng([seed, 7]))
         model = models.fit_windowed(features[:n], counts.mean(0), core).eval()
         found = mei.most_exciting_input(model, shape, starts=("grey",), steps=steps, seed=seed,
+                                        highest_frequency=FINEST_DETAIL * degrees,
                                         **target).best_images
         true = mei.predicted_responses(truth, found).diagonal()
         rows.append(pd.DataFrame({

@@ -64,6 +64,24 @@ def test_linear_unit_gets_its_own_filter():
         assert correlation(images[1], filter_) > 0.999
 
 
+def test_nothing_finer_than_the_highest_frequency():
+    """Fault: the limit in the wrong unit, on one axis, or not on starts, diverse or inhibiting ones."""
+    low = LIMITS | {"contrast": 0.03}     # so that nothing is clipped
+    limit, fine, coarse = 0.16, patch(30, spatial_frequency=0.15), patch(30)
+    model = Filters([coarse + fine])     # 0.15 cycles/degree are 0.24 a pixel, 0.07 are 0.11
+    found = mei.most_exciting_input(model, SHAPE, starts=("noise", "black", -fine),
+                                    highest_frequency=limit, **low)
+    least = mei.most_inhibiting_input(model, SHAPE, highest_frequency=limit, **low)
+    others = mei.diverse_exciting_inputs(model, found, number=2)[0]
+    above = np.hypot(np.fft.fftfreq(SHAPE[0])[:, None], np.fft.rfftfreq(SHAPE[1])) > limit
+    for images in (found.path, found.images, least.images, others):
+        power = np.abs(np.fft.rfft2(images)) ** 2
+        power[..., 0, 0] = 0
+        assert power[..., above].sum() < 1e-3 * power.sum()
+    kept = np.fft.irfft2(np.where(above, 0, np.fft.rfft2(coarse + fine)), s=SHAPE)
+    assert correlation(found.best_images[0], kept) > 0.999
+
+
 def test_clipped_filter_where_the_range_is_short():
     """Fault: projection ends in range without the contrast, or with it out of range.
 
