@@ -65,7 +65,8 @@ def own_masks(model, units, grid, threads):
     """
     how = dict(degrees_per_pixel=DPP, **LEVEL)
     starts = measure(f"  {grid} grid, {len(units)} units at once, 5 models",
-                     lambda: gabor_search.search_grid(model, SHAPE, grid=grid, **how))
+                     lambda: gabor_search.search_grid(model, SHAPE, grid=grid, workers=threads,
+                                                      **how))
 
     def refine(k):
         unit = units.iloc[k]
@@ -76,11 +77,9 @@ def own_masks(model, units, grid, threads):
                                         starts.n_grid)
         return gabor_search.best_gabor(own, SHAPE, starts=start, mask=mask, **how).parameters
 
-    torch.set_num_threads(1)
     with ThreadPoolExecutor(threads) as pool:
         found = measure(f"  refinement of {len(units)} units under their masks",
                         lambda: list(pool.map(refine, range(len(units)))))
-    torch.set_num_threads(threads)
     return pd.concat(found)
 
 
@@ -110,13 +109,13 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--grid", choices=gabor_search.GRIDS, default="full")
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(1)
 
     accuracy = []
     n = measure("drawing the grid, no model", lambda: render_grid(arguments.grid))
     units = make_units({"simple": 30, "complex": 10}, seed=0)
     found = measure(f"best of {n} Gabors, 40 true units", lambda: gabor_search.best_gabor(
-        TrueUnits(units), SHAPE, degrees_per_pixel=DPP, grid=arguments.grid, **LEVEL), "180 s")
+        TrueUnits(units), SHAPE, degrees_per_pixel=DPP, grid=arguments.grid, **LEVEL))
     model = fitted(units)
     in_model = measure(f"best of {n} Gabors, v1 models of 40 units, own masks",
                        lambda: own_masks(model, units, arguments.grid, arguments.threads), "180 s")

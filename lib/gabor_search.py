@@ -16,6 +16,7 @@ import json
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -251,7 +252,8 @@ def _set_eval(model):
 # ---- the best Gabor -----------------------------------------------------------------------------
 
 def search_grid(model, shape, *, degrees_per_pixel, mean, contrast, mask=None,
-                value_range=(0.0, 1.0), grid="full", keep=KEPT, batch_size=32, progress=False):
+                value_range=(0.0, 1.0), grid="full", keep=KEPT, batch_size=32, workers=1,
+                progress=False):
     """Show every Gabor of a grid to all units of a model at once.
 
     Parameters
@@ -268,6 +270,9 @@ def search_grid(model, shape, *, degrees_per_pixel, mean, contrast, mask=None,
     keep : int
         Gabors kept for each unit.
     batch_size : int
+    workers : int
+        Batches at once, each in a thread. Faster than several threads within torch, which wait for
+        each other after every operation.
     progress : bool
 
     Returns
@@ -279,7 +284,7 @@ def search_grid(model, shape, *, degrees_per_pixel, mean, contrast, mask=None,
     parameters = torch.tensor(table.to_numpy(), dtype=torch.float32)
     images = _images_of(shape, degrees_per_pixel=degrees_per_pixel, mean=mean, contrast=contrast,
                         mask=mask, value_range=value_range)
-    top, index = _search(model, parameters, images, keep, batch_size, progress)
+    top, index = _search(model, parameters, images, keep, batch_size, workers, progress)
     return GridSearch(parameters[index].numpy(), top.numpy(), len(table))
 
 
@@ -348,13 +353,18 @@ def _rank(model, parameters, images, keep, batch_size):
     return top, parameters.gather(1, order[..., None].expand(-1, -1, parameters.shape[2]))
 
 
-def _search(model, parameters, images, keep, batch_size, progress):
+def _search(model, parameters, images, keep, batch_size, workers, progress):
     """Highest responses (units, keep) over the grid, and where they are."""
+
+    def respond(rows):
+        with torch.no_grad():       # which holds for one thread alone
+            return _predict(model, images(parameters[rows])).T
+
     top, index = None, None
-    with torch.no_grad():
-        batches = torch.arange(len(parameters)).split(batch_size)
-        for rows in tqdm(batches, desc="Gabor grid", disable=not progress):
-            values = _predict(model, images(parameters[rows])).T
+    batches = torch.arange(len(parameters)).split(batch_size)
+    with ThreadPoolExecutor(workers) as pool:
+        shown = zip(batches, pool.map(respond, batches))
+        for rows, values in tqdm(shown, "Gabor grid", len(batches), disable=not progress):
             places = rows.expand(values.shape)
             if top is not None:
                 values, places = torch.cat([top, values], 1), torch.cat([index, places], 1)
@@ -641,6 +651,7 @@ def search_run(run_folder, *, model, grid, contrast, progress=True):
     folder = required(Path(run_folder) / "models" / model, "04_cnn")
     makers, _ = ensemble.split_members(crossvalidation.load_ensemble(folder).models)
     return search_grid(MeanModel(makers), session.images.shape[1:], grid=grid, progress=progress,
+                       workers=os.cpu_count(),
                        degrees_per_pixel=session.degrees_per_pixel, mean=session.mean_luminance,
                        contrast=contrast * session.target_contrast)
 
@@ -683,7 +694,7 @@ def main():
     run_folder = Path(parameters.pop("run_folder"))
     stage = Stage("gabor_grid", run_folder, None, parameters, time.time())
     stage.use(run_folder / "session.h5")
-    torch.set_num_threads(os.cpu_count())  # the only job while it runs
+    torch.set_num_threads(1)    # the cores work side by side on batches
     try:
         found = search_run(run_folder, progress=sys.stderr.isatty(), **parameters)
     except InputError as error:

@@ -275,3 +275,13 @@ def test_comparison_is_at_equal_mean_contrast_and_mask():
     assert table.loc["faint", 0] == pytest.approx(table.loc["strong", 0], rel=1e-4)
     assert table.loc["faint", 0] > table.loc["other", 0] + 0.5
     np.testing.assert_array_equal(table[0], table[1])
+
+
+def test_batches_side_by_side_find_the_same_gabors():
+    """Fault: responses joined to the Gabors of another batch, or gradients kept in the threads."""
+    model = Units(stimuli.gabor(SHAPE, **truth(3, seed=8), **GEOMETRY)[:, None])
+    one, three = (gabor_search.search_grid(model, SHAPE, grid="coarse", keep=5, batch_size=batch,
+                                           workers=workers, **GEOMETRY, **LEVEL)
+                  for batch, workers in ((2000, 1), (37, 3)))
+    np.testing.assert_array_equal(one.parameters, three.parameters)
+    np.testing.assert_allclose(one.responses, three.responses, rtol=1e-5)
