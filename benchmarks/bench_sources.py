@@ -256,7 +256,8 @@ def books_table(options, work):
             run = f"bench_{name.replace(' ', '_')}"
             declaration = work / f"{run}.yml"
             declaration.write_text(yaml.safe_dump(dict(
-                name=run, source=source, session=session, structure="VISam", units=[951000000],
+                name=run, source=source, session=session, units=[951000000],
+                structure=["VISam", "VISp"] if name == "nwb" else "VISam",
                 oracle=dict(bootstrap=40), cnn=dict(folds=3, permutations=100),
                 mei=dict(steps=20, published_steps=10, random_starts=1), gabor=dict(bootstrap=40))))
             shutil.rmtree(ROOT / "build" / run, ignore_errors=True)

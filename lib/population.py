@@ -5,11 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import kruskal
 
 from lib.gabors import distance_test
 from lib.results import load_result
 from lib.statistics import FEWEST_PAIRS, compare, holm, sentence
 
+AREA_MEASURES = {"the oracle correlation": "oracle_correlation", "CCmax": "cc_max",
+                 "the correlation to the average": "correlation_to_average", "CCnorm": "cc_norm",
+                 "the lifetime sparseness": "sparseness"}
 COLUMNS = [
     "unit_id", "structure", "selected", "oracle_correlation", "reliability", "cc_max", "variance",
     "sparseness", "correlation_to_average", "correlation_to_average_ridge",
@@ -40,8 +44,10 @@ def units_table(run_folder, *, oracle, scores, structure, model, truth_kinds=Non
         Index unit_id, of 03_oracle.
     scores : DataFrame
         A row a unit and model, of `lib.fitting.fit_models`.
-    structure, model : str
-        The area; the kind of model that MEIs were made on.
+    structure : str or Series
+        The area of all units, or of each (index unit_id).
+    model : str
+        The kind of model that MEIs were made on.
     truth_kinds : Series, optional
         Index unit_id, for simulated sessions.
 
@@ -281,6 +287,61 @@ def prediction_sentence(table, *, alpha=0.05):
             f"{int((p < alpha).sum())} of {tested} selected neurons (conditions permuted, Holm's "
             f"correction): median correlation {known.gabor_prediction.median():.2f}, where a perfect "
             f"model would reach {known.gabor_prediction_ceiling.median():.2f}.")
+
+
+def by_area(table, measures=AREA_MEASURES):
+    """Units and medians of every area.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `units_table`.
+    measures : dict of str to str
+        Words for a measure: its column.
+
+    Returns
+    -------
+    DataFrame
+        Index: structure; units, selected and the medians of the measures.
+    """
+    areas = table.groupby("structure")
+    return areas.agg(units=("unit_id", "size"), selected=("selected", "sum")).join(
+        areas[list(measures.values())].median())
+
+
+def area_sentences(table, measures=AREA_MEASURES, *, alpha=0.05):
+    """Say in which measures the areas of a run differ: Kruskal-Wallis tests after Holm's correction.
+
+    Parameters
+    ----------
+    table, measures
+        As in `by_area`; units without a value are left out.
+    alpha : float
+
+    Returns
+    -------
+    list of str
+        Empty for a run on one area. A measure that fewer than two areas have for five units is said
+        to be untested.
+    """
+    if table.structure.nunique() < 2:
+        return []
+    groups = {words: {area: rows.dropna() for area, rows in table.groupby("structure")[column]
+                      if rows.notna().sum() >= 5} for words, column in measures.items()}
+    tested = {words: kruskal(*given.values()).pvalue for words, given in groups.items()
+              if len(given) > 1 and pd.concat(given).nunique() > 1}
+    corrected = dict(zip(tested, holm(np.array(list(tested.values())))))
+    said = []
+    for words, given in groups.items():
+        medians = ", ".join(f"{area} {rows.median():.3f} (n = {len(rows)})" for area, rows in given.items())
+        if words not in corrected:
+            said.append(f"The areas are not compared in {words}: too few units have it.")
+            continue
+        p = f"medians {medians}; Kruskal-Wallis p = {corrected[words]:.2g} after Holm's correction"
+        highest = max(given, key=lambda area: given[area].median())
+        said.append(f"The areas differ in {words}, highest in {highest} ({p})." if corrected[words] < alpha
+                    else f"No difference between the areas in {words} was found ({p}).")
+    return said
 
 
 def _unit_results(folder):

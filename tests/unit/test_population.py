@@ -150,3 +150,31 @@ def test_conclusions_leave_out_what_was_not_asked():
     """Fault: an empty heading on the page of a recorded session."""
     page = population.conclusions({"In truth": [], "Shape": ["One.", "Two."]})
     assert page == "## Shape\n\n- One.\n- Two.\n"
+
+
+def areas(shift, n=12):
+    """Units of two areas; those of VISp lie higher by `shift` in one measure."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"unit_id": np.arange(2 * n), "structure": ["VISl"] * n + ["VISp"] * n,
+                          "selected": [True, False] * n, "a": rng.normal(0, 1, 2 * n),
+                          "b": rng.normal(0, 1, 2 * n)})
+    table.loc[table.structure == "VISp", "a"] += shift
+    return table
+
+
+def test_areas_are_compared_by_what_the_run_found():
+    """Fails if a difference is said where there is none, missed, or put in the wrong area."""
+    measures = {"the oracle": "a", "CCmax": "b"}
+    first, second = population.area_sentences(areas(3), measures)
+    assert first.startswith("The areas differ in the oracle, highest in VISp")
+    assert second.startswith("No difference between the areas in CCmax") and "n = 12" in second
+    assert all("No difference" in said for said in population.area_sentences(areas(0), measures))
+    assert population.area_sentences(areas(3).query("structure == 'VISp'"), measures) == []
+    few = areas(3).assign(a=np.r_[np.full(20, np.nan), np.ones(4)])
+    assert "not compared in the oracle" in population.area_sentences(few, measures)[0]
+
+
+def test_table_of_areas():
+    table = population.by_area(areas(3), {"the oracle": "a"})
+    assert table.units.tolist() == [12, 12] and table.selected.tolist() == [6, 6]
+    assert table.a["VISp"] > table.a["VISl"] + 1
