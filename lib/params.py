@@ -197,12 +197,27 @@ def _check_session(params, path):
         raise InputError(f"{path.name}: session: source {source} expects "
                          f"{' or '.join(form[2] for form in forms)}, got {session!r}")
     session = fitting[0][1] | session
+    if source == "allen":
+        _check_allen(session, path.name)
     for key, given in session.items():
         if key in (*PATHS, "cache") and not is_address(given):
             session[key] = str((path.parent / Path(str(given)).expanduser()).resolve())
             if key != "cache" and not Path(session[key]).exists():
                 raise InputError(f"{path.name}: session.{key}: no such file {given}")
     return session
+
+
+def _check_allen(session, file):
+    """Check the values of a session of source allen."""
+    if type(session["id"]) is not int:
+        raise InputError(f"{file}: session.id: expected int such as 798911424, got {session['id']!r}")
+    if type(session["stall"]) not in (int, float) or not 1 <= session["stall"] <= 3600:
+        raise InputError(f"{file}: session.stall: expected 1 to 3600 seconds, got {session['stall']!r}")
+    if not isinstance(session["movies"], list) or not set(session["movies"]) <= {1, 3}:
+        raise InputError(f"{file}: session.movies: expected a list of 1 and 3, got {session['movies']!r}")
+    if not is_address(session["warehouse"]):
+        raise InputError(f"{file}: session.warehouse: expected an address http://..., got "
+                         f"{session['warehouse']!r}")
 
 
 def _check_per_unit(params, file):

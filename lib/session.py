@@ -42,6 +42,8 @@ class Recording:
         Number of units of every structure in the recording.
     notes : list of str
         One line for each thing that the source lacks.
+    files : list of str or Path
+        Local files that were read, for the provenance.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Recording:
     movies: dict = dataclasses.field(default_factory=dict)
     structures: dict = dataclasses.field(default_factory=dict)
     notes: list = dataclasses.field(default_factory=list)
+    files: list = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass

@@ -65,9 +65,6 @@ def load(session, *, folder, structure):
 
 def check(session, *, structure, units):
     """Fetch what is missing; raise `InputError` for whatever would stop `load` or an unknown unit."""
-    if type(session["id"]) is not int or not set(session["movies"]) <= set(MOVIES):
-        raise InputError(f"source allen expects a whole number as id and movies of {list(MOVIES)}, got "
-                         f"{session['id']!r} and {session['movies']}")
     cache = Cache(session)
     file = cache.session_file(session["id"])
     frames = nwb.check_file(file)

@@ -53,7 +53,7 @@ def load(session, *, folder, structure):
     units = pd.DataFrame({"structure": np.asarray(areas, object)}, index=pd.Index(unit_ids, name="unit_id"))
     wanted = select_units(units, structure, "selected", read["name"])
     return Recording(
-        source="arrays", units=wanted, counts=counts[:, :, units.index.isin(wanted.index)],
+        source="arrays", files=[f for f in session.values() if Path(str(f)).is_file()], units=wanted, counts=counts[:, :, units.index.isin(wanted.index)],
         structures=units.structure.value_counts().to_dict(),
         notes=["This source holds responses only: no spike times, no blanks, no recorded Gabors, no "
                "gratings and no movies."], **read)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from lib import nwb
+from lib.download import is_address
 from lib.errors import InputError
 from lib.session import Recording, select_units
 from lib.sources.templates import read_templates, scene_frames
@@ -31,8 +32,10 @@ def load(session, *, folder, structure):
     InputError
         One line for what is missing or does not fit.
     """
-    return recording(session["file"], read_templates(session["images"]), structure=structure,
+    read = recording(session["file"], read_templates(session["images"]), structure=structure,
                      source="nwb")
+    read.files += [session["images"]] if Path(session["images"]).is_file() else []
+    return read
 
 
 def check(session, *, structure, units):
@@ -53,7 +56,7 @@ def recording(file, templates, *, structure, source):
     return Recording(
         name=Path(str(file)).stem, source=source, images=templates["images"][kept],
         image_ids=templates["image_ids"][kept], degrees_per_pixel=templates["degrees_per_pixel"],
-        movies=templates["movies"], **read)
+        movies=templates["movies"], files=[] if is_address(file) else [file], **read)
 
 
 def check_frames(shown, given, file):

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from lib.errors import InputError
-from lib.params import DEFAULTS, RANGES, load_params, notebook_parameters
+from lib.params import DEFAULTS, RANGES, input_files, load_params, notebook_parameters
 
 
 def declare(tmp_path, **changes):
@@ -36,6 +36,16 @@ def test_a_file_names_only_what_it_changes(tmp_path):
     ({"session": "x"}, "expects its seed"),
     ({"source": "arrays"}, "needs its own `session:`"),
     ({"source": "arrays", "session": {"counts": "no.npz", "images": "no.npz"}}, "no such file no.npz"),
+    ({"source": "arrays", "session": {"counts": "no.npz"}}, "or {folder: FOLDER}"),
+    ({"source": "nwb", "session": 3}, "expects {file: FILE.nwb or address, images: FILE.npz or folder}"),
+    ({"source": "nwb", "session": {"file": "no.nwb", "images": "no.npz"}}, "no such file no.nwb"),
+    ({"source": "allen", "session": {"id": 3, "stal": 2}}, "a session id, see `make sessions`"),
+    ({"source": "allen", "session": "798911424"}, "a session id, see `make sessions`"),
+    ({"source": "allen", "session": {"id": "three"}}, "session.id: expected int"),
+    ({"source": "allen", "session": {"id": 3, "stall": 0}}, "session.stall: expected"),
+    ({"source": "allen", "session": {"id": 3, "movies": [2]}}, "session.movies: expected"),
+    ({"structure": []}, "structure: expected an acronym"),
+    ({"structure": ["VISp", "VISp"]}, "structure: expected an acronym"),
     ({"per_unit": {5: {"mei": {"stps": 3}}}}, "did you mean steps?"),
     ({"per_unit": {5: {"cnn": {"folds": 3}}}}, "unknown key per_unit.5.cnn"),
 ])
@@ -56,6 +66,23 @@ def test_paths_are_relative_to_the_file(tmp_path):
     params = load_params(declare(tmp_path, source="arrays",
                                  session={"counts": "c.npz", "images": "c.npz"}))
     assert params["session"]["counts"] == str(tmp_path / "c.npz")
+
+
+def test_an_address_is_no_path(tmp_path):
+    """Fails if an address is taken for a file that is not there."""
+    (tmp_path / "i.npz").touch()
+    params = load_params(declare(tmp_path, source="nwb", session={
+        "file": "https://example.org/a.nwb", "images": "i.npz"}))
+    assert params["session"]["file"] == "https://example.org/a.nwb"
+    assert input_files(params) == [str(tmp_path / "i.npz")]
+
+
+def test_an_allen_session_is_an_id_or_an_id_and_a_cache(tmp_path):
+    """Fails if the defaults or the cache's place are lost."""
+    short = load_params(declare(tmp_path, source="allen", session=5))["session"]
+    assert short["id"] == 5 and short["cache"].endswith("allen_cache") and short["stall"] == 60
+    long = load_params(declare(tmp_path, source="allen", session={"id": 5, "cache": "c"}))["session"]
+    assert long == short | {"cache": str(tmp_path / "c")}
 
 
 def test_a_units_own_values_reach_only_its_notebook(tmp_path):

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lib import download, nwb, sources
+from lib import nwb, report, sources
 from lib.errors import InputError
+from lib.params import ROOT
 from lib.sources import allen, templates
 from lib.sources import nwb as nwb_source
 from tests.warehouse import SESSIONS, Warehouse, make_served
@@ -147,6 +148,19 @@ def test_nwb_is_checked_before_work(here, damage, changes, message):
         sources.prepare(params | changes)
     assert message in str(error.value) and "\n" not in str(error.value)
     assert files(here) == before
+
+
+def test_a_wrong_recording_ends_the_report_before_it_begins(here, monkeypatch, capsys):
+    """Fails if the exit code is not 2, a traceback is shown or a run folder is made."""
+    cut_short(here)
+    (here / "my.yml").write_text(
+        "name: never_made\nsource: nwb\nsession: {file: s.nwb, images: images}\n")
+    monkeypatch.setattr("sys.argv", ["report", str(here / "my.yml")])
+    with pytest.raises(SystemExit) as stop:
+        report.main()
+    assert stop.value.code == 2 and not (ROOT / "build" / "never_made").exists()
+    assert capsys.readouterr().err == (
+        "s.nwb cannot be read as NWB: it is cut short; fetch or copy it again\n")
 
 
 def test_damaged_image_is_named(here):
