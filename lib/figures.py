@@ -221,6 +221,22 @@ def response_map(ax, values, x, y, *, title="", label="spikes", ellipse=None, ma
     return ax
 
 
+def receptive_field(axes, values, x, y, *, field, by_angle, marks):
+    """Draw a response map with its fitted field (a row of `fit_gaussians`), and orientation tuning."""
+    response_map(axes[0], values, x, y, marks=marks,
+                 ellipse=(field.x, field.y, field.sigma_x, field.sigma_y, 0))
+    curves(axes[1], by_angle.index, {"": by_angle.to_numpy()}, xlabel="orientation (deg)",
+           ylabel="mean count")
+    return axes
+
+
+def tuning_curves(axes, tuning, *, ylabel="mean count"):
+    """Draw one tuning curve an axis; `tuning`: {label: Series against the stimulus's parameter}."""
+    for ax, (label, values) in zip(axes, tuning.items()):
+        curves(ax, values.index, {"": values.to_numpy()}, xlabel=label, ylabel=ylabel)
+    return axes
+
+
 def bars(ax, names, values, *, ylabel, low=None, high=None):
     """Draw bars with optional intervals."""
     ax.bar(range(len(values)), values, color=[f"C{k % 7}" for k in range(len(values))], alpha=0.85)

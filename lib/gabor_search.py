@@ -605,6 +605,34 @@ def equalise(stimuli, *, mean, contrast, mask=None, value_range=(0.0, 1.0)):
             for name, image in stimuli.items() if np.ptp(np.asarray(image) * (weight > 0)) > 0}
 
 
+def competitors(making, found, images, *, mean, contrast, mask):
+    """All stimuli that are compared, at one mean and contrast: the given ones and the models' own.
+
+    Parameters
+    ----------
+    making : torch module
+        The models that make stimuli, of one unit.
+    found : dict of str to (h, w) array
+        Stimuli made on them.
+    images : (n, h, w) array
+        Natural images.
+    mean, contrast : float
+    mask : (h, w) array in [0, 1]
+
+    Returns
+    -------
+    dict of str to (h, w) float32 array
+        Those of `found`; image (the natural one that the models prefer under the mask), linear_rf
+        (not where it is flat), and image_full (preferred, and shown, without the mask), last.
+    """
+    level = dict(mean=mean, contrast=contrast)
+    masked, full = (set_mean_contrast(images, mask=m, **level) for m in (mask, None))
+    best, best_full = (_evaluate(making, shown)[:, 0].argmax() for shown in (masked, full))
+    field = linear_receptive_field(making, images.shape[1:], mean=mean)[0]
+    return equalise(found | {"image": images[best], "linear_rf": field}, mask=mask, **level) | {
+        "image_full": full[best_full]}
+
+
 def compare_stimuli(stimuli, models, *, unit=0):
     """Predicted responses of one unit to several stimuli.
 

@@ -392,10 +392,11 @@ def grating_curves(counts, presentations):
     Returns
     -------
     dict of str to Series
-        Keys of `GRATING`; each averaged over the other two parameters.
+        Name and unit of each of `GRATING`; averaged over the other two parameters.
     """
     means = condition_means(counts, presentations, stimulus="static_gratings", columns=GRATING)[0]
-    return {name: means.groupby(name).mean() for name in GRATING}
+    return {f"{name.replace('_', ' ')} ({unit})": means.groupby(name).mean()
+            for name, unit in zip(GRATING, ("deg", "cycles/deg", "cycles"))}
 
 
 def grating_tuning(counts, presentations, *, resamples=200, level=0.95, seed=0):
@@ -489,8 +490,25 @@ def recorded_unit(counts, presentations, *, resamples=200, seed=0):
         p=float(position_test(counts, presentations, seed=seed)[0]))
 
 
-def describe_field(recorded, *, alpha=0.05):
-    """Say what the map and the orientations show; that they show nothing is one of the answers."""
+def describe_responses(recorded):
+    """Say how much the unit fires, and at which condition most."""
+    best = recorded.best
+    return (f"Single presentations drew {recorded.counts.min()} to {recorded.counts.max()} spikes. The "
+            f"best condition is at azimuth {best.x_position:g} and elevation {best.y_position:g} with "
+            f"orientation {best.orientation:g} (0: vertical bars): {best.response:.2f} spikes.")
+
+
+def describe_field(recorded, *, mei, alpha=0.05):
+    """Say what the map and the orientations show; that they show nothing is one of the answers.
+
+    Parameters
+    ----------
+    recorded : Recorded
+    mei : (x, y)
+        Centre of the MEI, degrees.
+    alpha : float
+        Of the test of the map.
+    """
     f, o = recorded.field, recorded.preference
     if not recorded.p < alpha:
         return (f"The response does not depend measurably on the position (permutation p = "
@@ -500,7 +518,8 @@ def describe_field(recorded, *, alpha=0.05):
             f"is at azimuth {f.x:.1f} ({f.x_low:.1f} to {f.x_high:.1f}) and elevation {f.y:.1f} "
             f"({f.y_low:.1f} to {f.y_high:.1f}) degrees, one sigma is {f.sigma_x:.1f} "
             f"({f.sigma_x_low:.1f} to {f.sigma_x_high:.1f}) by {f.sigma_y:.1f} "
-            f"({f.sigma_y_low:.1f} to {f.sigma_y_high:.1f}) degrees, field and patch together.")
+            f"({f.sigma_y_low:.1f} to {f.sigma_y_high:.1f}) degrees, field and patch together. The MEI "
+            f"lies {np.hypot(f.x - mei[0], f.y - mei[1]):.1f} degrees from the centre.")
     if not o.orientation_high - o.orientation_low < 90:
         return text + " The orientations that were shown do not tell a preference."
     return text + (f" Preferred orientation {o.orientation:.0f} degrees (95 % interval "
@@ -533,6 +552,14 @@ def prediction_score(predicted, repeats, *, permutations=1000, seed=0):
     rng = np.random.default_rng(seed)
     null = np.array([a[rng.permutation(len(a))] @ b for _ in range(permutations)])
     return {"r": float(a @ b), "ceiling": ceiling, "p": float(permutation_p(a @ b, null))}
+
+
+def describe_prediction(score, n):
+    """Say how well the responses to `n` Gabors are predicted: of `prediction_score`."""
+    if not np.isfinite(score["r"]):
+        return "Prediction or recording does not vary over the Gabors; they cannot be correlated."
+    return (f"Over the {n} Gabors prediction and recording correlate {score['r']:.3f} (conditions "
+            f"permuted: p = {score['p']:.4f}); a perfect model would reach {score['ceiling']:.3f}.")
 
 
 # ---- what was shown, as images; distances -------------------------------------------------------

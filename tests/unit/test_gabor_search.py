@@ -285,3 +285,21 @@ def test_batches_side_by_side_find_the_same_gabors():
                   for batch, workers in ((2000, 1), (37, 3)))
     np.testing.assert_array_equal(one.parameters, three.parameters)
     np.testing.assert_allclose(one.responses, three.responses, rtol=1e-5)
+
+
+def test_competitors_are_the_preferred_images_under_their_own_masks():
+    """Fault: the image preferred without the mask shown under it, or the contrast outside it."""
+    true = {name: values[0] for name, values in truth(1, seed=2).items()}
+    best = stimuli.gabor(SHAPE, **true, **GEOMETRY)
+    far = np.roll(best, SHAPE[1] // 2, axis=1)              # outside the mask
+    model = Units((best + 3 * far)[None, None])
+    mask = stimuli.circular_mask(SHAPE, x=true["x"], y=true["y"], radius=16, edge=6, **GEOMETRY)
+    noise = np.random.default_rng(0).normal(scale=0.05, size=(2, *SHAPE))
+    shown = gabor_search.competitors(model, {"mei": best}, noise + np.stack([best, far]), mask=mask,
+                                     **LEVEL)
+    assert list(shown) == ["mei", "image", "image_full"]         # the linear field is flat at grey
+    inside = mask > 0.99
+    assert np.corrcoef(shown["image"][inside], best[inside])[0, 1] > 0.9
+    assert np.corrcoef(shown["image_full"].ravel(), far.ravel())[0, 1] > 0.6
+    np.testing.assert_allclose([image.std() for image in shown.values()], 0.05, rtol=1e-3)
+    assert (shown["image"][mask == 0] == np.float32(0.45)).all()

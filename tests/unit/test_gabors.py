@@ -270,10 +270,12 @@ def test_one_unit_summed_up_says_what_it_found_and_what_not():
     rows, counts = simulated(np.array([10.0]), np.array([-10.0]), np.array([0.0]), repeats=6)
     found = gabors.recorded_unit(counts[:, 0], rows, resamples=20)
     assert len(found.counts) == 243 * 6 and found.repeats.shape == (243, 6)
-    text = gabors.describe_field(found)
+    text = gabors.describe_field(found, mei=(found.field.x + 3, found.field.y - 4))
+    assert "lies 5.0 degrees from the centre" in text
+    assert f"to {counts[rows.stimulus_name == 'gabors'].max()} spikes" in gabors.describe_responses(found)
     assert "the centre is at azimuth" in text and np.hypot(found.field.x - 10, found.field.y + 10) < 4
     flat = np.random.default_rng(0).poisson(1.0, len(rows))
-    text = gabors.describe_field(gabors.recorded_unit(flat, rows, resamples=20))
+    text = gabors.describe_field(gabors.recorded_unit(flat, rows, resamples=20), mei=(0, 0))
     assert "does not depend measurably" in text and "Preferred" not in text
 
 
@@ -285,7 +287,8 @@ def test_prediction_score_of_the_true_rates_reaches_the_ceiling():
     right = gabors.prediction_score(rates, repeats)
     assert right["r"] == pytest.approx(right["ceiling"], abs=0.03) and right["ceiling"] < 0.98
     assert right["p"] < 0.002 and gabors.prediction_score(-rates, repeats)["p"] > 0.99
-    assert np.isnan(gabors.prediction_score(np.ones(243), repeats)["r"])
+    flat = gabors.prediction_score(np.ones(243), repeats)
+    assert "cannot be correlated" in gabors.describe_prediction(flat, 243)
 
 
 def test_screen_shows_every_orientation_where_gabors_were():
