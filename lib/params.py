@@ -176,13 +176,15 @@ def _check_values(params, file):
 
 def input_files(params):
     """Return the local files and folders that a run's session names."""
-    session = params["session"]
-    named = [] if isinstance(session, int) else [session.get(key) for key in PATHS]
+    sessions = params["session"] if isinstance(params["session"], list) else [params["session"]]
+    named = [session.get(key) for session in sessions if isinstance(session, dict) for key in PATHS]
     return [path for path in named if path and not is_address(path)]
 
 
 def _check_session(params, path):
     session, source = params["session"], params["source"]
+    if isinstance(session, list) and session and source != "simulated":
+        return [_check_session(params | {"session": part}, path) for part in session]
     if source == "allen" and type(session) is int:
         session = {"id": session}
     if source == "simulated":

@@ -44,6 +44,8 @@ class Recording:
         One line for each thing that the source lacks.
     files : list of str or Path
         Local files that were read, for the provenance.
+    parts : list of Recording
+        The recordings of which this is the sum, where a run names several sessions.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Recording:
     structures: dict = dataclasses.field(default_factory=dict)
     notes: list = dataclasses.field(default_factory=list)
     files: list = dataclasses.field(default_factory=list)
+    parts: list = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -199,6 +202,9 @@ def from_recording(recording, *, latency, duration, image_height):
     InputError
         If images and responses do not name the same frames.
     """
+    if recording.parts:
+        return merge([from_recording(part, latency=latency, duration=duration,
+                                     image_height=image_height) for part in recording.parts])
     r = recording
     scale = image_height / r.images.shape[1]
     shared = dict(
@@ -221,6 +227,48 @@ def from_recording(recording, *, latency, duration, image_height):
     return Session(counts=scenes, blank_counts=blanks, presentations=r.presentations,
                    presentation_counts=per_presentation, spike_times=r.spike_times,
                    window=(latency, latency + duration), **shared)
+
+
+def merge(sessions):
+    """Put the units of several sessions that saw the same images into one session of counts.
+
+    Spike times and presentations, which belong to one session each, are left out.
+
+    Parameters
+    ----------
+    sessions : list of Session
+
+    Returns
+    -------
+    Session
+        Counts NaN for the repeats that a unit's own session did not have; `units` say their session.
+
+    Raises
+    ------
+    InputError
+        Other images, or a unit id in two of them.
+    """
+    first = sessions[0]
+    for other in sessions[1:]:
+        if not (np.array_equal(other.image_ids, first.image_ids)
+                and np.array_equal(other.images, first.images) and other.window == first.window):
+            raise InputError(f"sessions {first.name} and {other.name} differ in their images or count "
+                             "windows; only sessions with the same images make one run")
+    units = pd.concat([s.units.assign(session=s.name) for s in sessions])
+    if units.index.has_duplicates:
+        raise InputError(f"unit {units.index[units.index.duplicated()][0]} stands in two sessions of this "
+                         "run; name each session once")
+    most = max(len(s.counts) for s in sessions)
+    counts = [np.pad(s.counts, ((0, most - len(s.counts)), (0, 0), (0, 0)), constant_values=np.nan)
+              for s in sessions]
+    structures = pd.concat([pd.Series(s.structures) for s in sessions]).groupby(level=0).sum()
+    return dataclasses.replace(
+        first, name=", ".join(s.name for s in sessions), units=units,
+        counts=np.concatenate(counts, axis=2), blank_counts=None, presentations=None,
+        presentation_counts=None, spike_times=None, structures=structures.to_dict(),
+        notes=["Several sessions in one run: their counts are used, without rasters and recorded Gabors, "
+               "which belong to one session each.",
+               *(f"{s.name}: {note}" for s in sessions for note in s.notes)])
 
 
 def save_session(session, path):

@@ -1,6 +1,12 @@
 """Where recordings come from: one small module a source, with `load` and mostly `check`."""
 
+import dataclasses
 import importlib
+from collections import Counter
+
+import pandas as pd
+
+from lib.session import select_units
 
 
 def load_recording(source, session, *, folder, structure, simulation=None):
@@ -10,8 +16,8 @@ def load_recording(source, session, *, folder, structure, simulation=None):
     ----------
     source : str
         Name of a module of this package: simulated, allen, nwb or arrays.
-    session : int or dict
-        What the source calls a session (see params.yml).
+    session : int, dict or list
+        What the source calls a session (see params.yml), or several of them.
     folder : Path
         `build/<name>`, for files that the source makes.
     structure : str or list of str
@@ -20,7 +26,14 @@ def load_recording(source, session, *, folder, structure, simulation=None):
         The size of a simulated session; empty for the other sources.
     """
     module = importlib.import_module(f"lib.sources.{source}")
-    return module.load(session, folder=folder, structure=structure, **(simulation or {}))
+    if not isinstance(session, list):
+        return module.load(session, folder=folder, structure=structure, **(simulation or {}))
+    parts = [module.load(part, folder=folder, structure=structure) for part in session]
+    held = Counter()
+    for part in parts:
+        held.update(part.structures)
+    return dataclasses.replace(parts[0], parts=parts, structures=dict(held),
+                               files=[file for part in parts for file in part.files])
 
 
 def prepare(params):
@@ -37,5 +50,10 @@ def prepare(params):
         One line: what was given, what was expected, what to do.
     """
     module = importlib.import_module(f"lib.sources.{params['source']}")
-    if hasattr(module, "check"):
-        module.check(params["session"], structure=params["structure"], units=params["units"])
+    session, structure = params["session"], params["structure"]
+    if params["source"] == "simulated":
+        tables = [module.check(session, structure=structure, **params["simulation"])]
+    else:
+        tables = [module.check(part, structure=structure)
+                  for part in (session if isinstance(session, list) else [session])]
+    select_units(pd.concat(tables), structure, params["units"], "this recording")

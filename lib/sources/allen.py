@@ -63,15 +63,15 @@ def load(session, *, folder, structure):
     return recording(file, images, structure=structure, source="allen")
 
 
-def check(session, *, structure, units):
-    """Fetch what is missing; raise `InputError` for whatever would stop `load` or an unknown unit."""
+def check(session, *, structure):
+    """Fetch what is missing; return the units; raise `InputError` for whatever would stop `load`."""
     cache = Cache(session)
     file = cache.session_file(session["id"])
     frames = nwb.check_file(file)
     check_frames(frames, templates.scene_frames(cache.scenes(frames)), file)
     for number in session["movies"]:
         cache.movie(number)
-    select_units(nwb.read_units(file), structure, units, file.name)
+    return select_units(nwb.read_units(file), structure, "selected", file.name)
 
 
 class Cache:

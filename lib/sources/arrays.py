@@ -59,10 +59,9 @@ def load(session, *, folder, structure):
                "gratings and no movies."], **read)
 
 
-def check(session, *, structure, units):
-    """Raise `InputError` for whatever would stop `load`, or a unit that is not there."""
-    recording = load(session, folder=None, structure=structure)
-    select_units(recording.units, structure, units, recording.name)
+def check(session, *, structure):
+    """Return the units (DataFrame with `structure`); raise `InputError` for whatever would stop `load`."""
+    return load(session, folder=None, structure=structure).units
 
 
 def _read_pair(counts, images):

@@ -38,12 +38,12 @@ def load(session, *, folder, structure):
     return read
 
 
-def check(session, *, structure, units):
-    """Raise `InputError` for whatever would stop `load`, or a unit that the file does not have."""
+def check(session, *, structure):
+    """Return the units (DataFrame with `structure`); raise `InputError` for whatever would stop `load`."""
     shown = nwb.check_file(session["file"])
     check_frames(shown, scene_frames(session["images"]), session["file"])
-    select_units(nwb.read_units(session["file"]), structure, units,
-                 Path(str(session["file"])).name)
+    return select_units(nwb.read_units(session["file"]), structure, "selected",
+                        Path(str(session["file"])).name)
 
 
 def recording(file, templates, *, structure, source):

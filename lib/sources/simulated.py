@@ -14,7 +14,7 @@ import pandas as pd
 
 from lib import nwb, simulation, stimuli, truth
 from lib.errors import InputError
-from lib.session import Recording
+from lib.session import Recording, select_units
 
 STRUCTURE = "VISam"                       # of the `units` units; two more fail the quality filter
 ELSEWHERE = "VISp"                        # where six more units lie
@@ -71,6 +71,13 @@ def load(session, *, folder, structure, units=48, images=118, **repeats):
         image_ids=np.arange(len(scenes)), degrees_per_pixel=truth.SCENE_HEIGHT / scenes.shape[1],
         movies={name: movie for name, movie in frames.items() if len(movie)},
         **nwb.read_session(file, structure=structure))
+
+
+def check(session, *, structure, units, **_):
+    """Return the units that will pass the quality filter; raise `InputError` for an unknown structure."""
+    _, table = draw_units(units, seed=session)
+    passing = table[table.isi_violations < 0.5]          # AllenSDK's limit, which `draw_units` plays to
+    return select_units(passing, structure, "selected", f"simulated {session}")
 
 
 def draw_units(units, *, seed):

@@ -85,6 +85,14 @@ def test_an_allen_session_is_an_id_or_an_id_and_a_cache(tmp_path):
     assert long == short | {"cache": str(tmp_path / "c")}
 
 
+def test_several_sessions_are_checked_one_by_one(tmp_path):
+    """Fails if only the first is completed, or a fault in the second is not seen."""
+    both = load_params(declare(tmp_path, source="allen", session=[5, {"id": 6, "movies": [1]}]))["session"]
+    assert [s["id"] for s in both] == [5, 6] and both[0]["stall"] == both[1]["stall"]
+    with pytest.raises(InputError, match="session id"):
+        load_params(declare(tmp_path, source="allen", session=[5, "six"]))
+
+
 def test_a_units_own_values_reach_only_its_notebook(tmp_path):
     params = load_params(declare(tmp_path, per_unit={5: {"mei": {"steps": 9}}}))
     assert notebook_parameters(params, "mei", 5)["steps"] == 9

@@ -48,6 +48,22 @@ def test_missing_images_are_refused():
         counted(images=np.zeros((2, 40, 50), np.float32), image_ids=np.arange(2))
 
 
+def test_sessions_of_other_images_are_not_merged():
+    with pytest.raises(InputError, match="differ in their images"):
+        sessions.merge([counted(), counted(images=np.zeros((3, 40, 50), np.float32))])
+
+
+def test_merged_sessions_keep_unequal_repeats():
+    """Fails if the repeats that a session did not have become zeros."""
+    images = RNG.random((3, 40, 50)).astype(np.float32)
+    second = counted(units=pd.DataFrame({"structure": ["V1", "V1"]}, index=[21, 22]), name="t",
+                     images=images)
+    second.counts = second.counts[:1]
+    merged = sessions.merge([counted(images=images), second])
+    assert merged.counts.shape == (2, 3, 4) and np.isnan(merged.counts[1, :, 2:]).all()
+    assert np.isfinite(merged.counts[:, :, :2]).all() and merged.name == "s, t"
+
+
 def test_resize_takes_bytes_for_the_displayable_range():
     """Fails if uint8 images stay between 0 and 255."""
     white = np.full((1, 40, 60), 255, np.uint8)

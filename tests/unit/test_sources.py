@@ -12,6 +12,7 @@ from PIL import Image
 from lib import nwb, report, sources
 from lib.errors import InputError
 from lib.params import ROOT
+from lib.session import from_recording, load_session, save_session
 from lib.sources import allen, templates
 from lib.sources import nwb as nwb_source
 from tests.warehouse import SESSIONS, Warehouse, make_served
@@ -94,6 +95,34 @@ def test_images_from_npz(here):
     recording = nwb_source.load(named(here, images=str(here / "i.npz")), folder=None, structure="VISp")
     np.testing.assert_allclose(recording.images, stack / 255, atol=1e-6)
     assert recording.degrees_per_pixel == 2.0 and recording.movies["natural_movie_one"].shape == (2, 20, 30)
+
+
+def test_several_sessions_in_one_run(here, tmp_path):
+    """Fails if a unit gets another session's counts, or a session's area or repeats are lost."""
+    shutil.copy(here / "s.nwb", here / "t.nwb")
+    with h5py.File(here / "t.nwb", "r+") as second:
+        second["units/id"][:] += 500
+        second["units/spike_times"][:] += 0.25               # the second mouse answers a scene late
+    given = [named(here), named(here, file=str(here / "t.nwb"))]
+    params = {"source": "nwb", "session": given, "structure": ["VISam", "VISp"], "units": [950000501]}
+    sources.prepare(params)
+    with pytest.raises(InputError, match="nearest ids: 950000500"):
+        sources.prepare(params | {"units": [950000499]})
+    with pytest.raises(InputError, match="unit 950000000 stands in two sessions"):
+        both(given[:1] * 2)
+    session, alone = both(given), [both([part]) for part in given]
+    assert session.counts.shape == (4, 3, 6) and session.structures == {"VISam": 4, "VISp": 2}
+    for k in (0, 1):
+        np.testing.assert_array_equal(session.counts[:, :, 3 * k:3 * k + 3], alone[k].counts)
+    assert not np.array_equal(alone[0].counts, alone[1].counts)
+    assert session.units.session.tolist() == ["s"] * 3 + ["t"] * 3 and session.spike_times is None
+    save_session(session, tmp_path / "session.h5")
+    assert load_session(tmp_path).units.session.tolist() == session.units.session.tolist()
+
+
+def both(given):
+    recording = sources.load_recording("nwb", given, folder=None, structure=["VISam", "VISp"])
+    return from_recording(recording, latency=0.05, duration=0.2, image_height=20)
 
 
 def cut_short(folder):
@@ -198,7 +227,7 @@ def test_allen_makes_a_cache_that_allensdk_can_use(made, server, tmp_path):
             assert inside[name] == content
     assert set(inside) - set(files(made)) == {"manifest.json", "sessions.csv"}
     asked = len(server.log)
-    allen.check(session, structure="VISam", units="selected")
+    allen.check(session, structure="VISam")
     assert len(server.log) == asked
     cache = allen.Cache(session).sdk
     np.testing.assert_array_equal(cache.get_natural_scene_template(2), recording.images[2])
@@ -248,7 +277,7 @@ def test_damaged_session_in_the_cache(made, server, tmp_path, capsys):
     session = allen_session(server, tmp_path)
     path = allen.Cache(session).session_file(SESSION)
     os.truncate(path, 5000)
-    allen.check(session, structure="VISam", units="selected")
+    allen.check(session, structure="VISam")
     assert f"session_{SESSION}.nwb is damaged" in capsys.readouterr().err
     assert path.with_name(path.name + ".damaged").stat().st_size == 5000
 
