@@ -287,6 +287,8 @@ def round_unit(shape, *, steps, seed=0):
     return table([("one-fold symmetry of a round optimum", *symmetry),
                   ("largest change of a pixel, penalty weight 0 to 20", float(change), None),
                   ("response of the image kept over the best on the way", unpenalised.response / best, 1.0),
+                  ("value plotted as the response over the response",
+                   float(theirs.penalised_trace[-1] / theirs.response), 1.0),
                   ("blur at half the way over that at the start", sigma_at_half(steps), 0.5)]), images
 
 

@@ -95,6 +95,7 @@ def test_round_unit_gets_an_orientation_from_the_original_alone():
     assert theirs > 5 * ours and ours < 0.05
     assert table.loc["largest change of a pixel, penalty weight 0 to 20", "original"] < 0.05
     assert set(images) == {"original", "here"}
+    assert table.loc["value plotted as the response over the response", "original"] < 1
 
 
 def test_blur_of_the_recursion_is_gone_half_way():
