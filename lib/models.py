@@ -3,12 +3,11 @@
 Kinds, all modules from images to the counts of units:
 
 v1
-    The default. A fixed bank of filters as in primary visual cortex (`V1Core`: linear and energy
-    channels of Gabors in six sizes and eight orientations, low-pass luminance, local contrast), read
-    through a Gaussian window. Place and size of the window, the mix of channels and the penalty are
-    averaged by their marginal likelihood, with a prior over them that is learned from all units.
-    Closed form; the outcome is one weight for each channel and place, so the model is a network of
-    one convolutional layer, a nonlinearity and a linear readout.
+    The default. A fixed bank of filters as in primary visual cortex (`V1Core`), read through a
+    Gaussian window at a place of each unit's own. How much each family and scale of filters counts
+    is learned per unit by its marginal likelihood, with a prior that is learned from all units
+    (`fit_windowed`). Closed form but for those weights; the outcome is one weight for each channel
+    and place: a network of one convolutional layer, a nonlinearity and a linear readout.
 gabor_ridge
     The same features without window, one penalty per unit.
 ridge
@@ -24,17 +23,23 @@ from torch.nn import functional as F
 
 WAVELENGTHS = (8.0, 12.0, 18.0, 27.0, 40.0, 60.0)  # degrees
 ORIENTATIONS = 8
-BLURS = (4.0, 8.0, 16.0)  # degrees: of luminance and local contrast
+SAMPLES_PER_WAVE = 2.5
+BLURS = (3.0, 6.0, 12.0)        # degrees: of luminance and local contrast
+CONTRAST = 0.2                  # of the images whose luminance and contrast are relative ones
 PENALTIES = 10.0 ** np.arange(-2, 1.6, 0.5)
 WINDOW_SIZES = (7.0, 12.0, 20.0, 36.0)  # degrees
-FAMILIES = ("linear", "energy", "luminance", "contrast")
-MIXES = np.array([[0.25, 0.25, 0.25, 0.25], [0.15, 0.35, 0.15, 0.35], [0.9, 0.1, 0.0, 0.0],
-                  [0.1, 0.8, 0.0, 0.1]])
-SAMPLES_PER_WAVE = 2.5
+COMPONENTS = 12                 # of the population's responses, predicted beside the units
+STEPS, RATE, PRIOR_SPREAD = 30, 0.2, 0.6    # of the ascent on the marginal likelihood
 
 
 class V1Core(nn.Module):
     """Fixed V1-like features of an image, grouped by family and scale.
+
+    Families: ``simple`` (Gabors of eight orientations and four phases, half-rectified), ``complex``
+    (the energy of the quadrature pairs), ``luminance`` and ``contrast`` (local mean and standard
+    deviation), and ``relative luminance`` and ``relative contrast``: the same after the image was
+    brought to one mean and contrast, as gain control over a wide field does. Gabors with a round
+    window are products of a function of x and one of y, so all filters are two matrix products.
 
     Parameters
     ----------
@@ -53,43 +58,104 @@ class V1Core(nn.Module):
     def __init__(self, shape, *, degrees_per_pixel):
         super().__init__()
         self.shape, self.degrees_per_pixel = tuple(shape), float(degrees_per_pixel)
-        self.scales, self.groups, self.positions = [], [], []
+        self.groups, self.positions = [], []
         for k, wavelength in enumerate(WAVELENGTHS):
-            level = max(0, int(np.log2(max(wavelength / degrees_per_pixel / 5, 1))))
-            size = tuple(max(4, round(n / 2**level)) for n in shape)
-            pixel = degrees_per_pixel * shape[0] / size[0]
-            stride = max(1, round(wavelength / pixel / SAMPLES_PER_WAVE))
-            self.register_buffer(f"gabors_{k}", gabor_bank(wavelength / pixel, size))
-            self.scales.append((size, stride))
-            rows, places = _places(size, stride, pixel)
-            self.groups += [("linear", (2 * ORIENTATIONS, *rows)), ("energy", (ORIENTATIONS, *rows))]
-            self.positions += [places, places]
+            size = wavelength / degrees_per_pixel
+            at = [_samples(n, size / SAMPLES_PER_WAVE) for n in shape]
+            down, across, dc = separable_gabors(size, shape, at)
+            self._keep(f"gabor_{k}", down, across, dc)
+            self._group(at, ("simple", 4 * ORIENTATIONS), ("complex", ORIENTATIONS))
         for k, blur in enumerate(BLURS):
             sigma = blur / degrees_per_pixel
-            self.register_buffer(f"blur_{k}", _gaussian(sigma, min(shape)))
-            rows, places = _places(shape, max(1, round(sigma / 1.5)), degrees_per_pixel)
-            self.groups += [("luminance", (1, *rows)), ("contrast", (1, *rows))]
-            self.positions += [places, places]
+            at = [_samples(n, sigma) for n in shape]
+            self._keep(f"blur_{k}", *(_blur(n, sigma) for n in shape),
+                       *(np.array(where) for where in at))
+            self._group(at, ("luminance", 1), ("contrast", 1), ("relative luminance", 1),
+                        ("relative contrast", 1))
+
+    def _keep(self, name, *arrays):
+        for k, values in enumerate(arrays):
+            kind = torch.int64 if values.dtype.kind == "i" else torch.float32
+            self.register_buffer(f"{name}_{k}", torch.tensor(values, dtype=kind))
+
+    def _group(self, at, *families):
+        rows, columns = at
+        y, x = np.meshgrid((self.shape[0] - 1) / 2 - rows, columns - (self.shape[1] - 1) / 2,
+                           indexing="ij")
+        places = np.stack([x.ravel(), y.ravel()], 1) * self.degrees_per_pixel
+        for family, channels in families:
+            self.groups.append((family, (channels, len(rows), len(columns))))
+            self.positions.append(places)
 
     def forward(self, images):
         """(n, 1, h, w) -> (n, features)."""
-        x, parts = images - 0.5, []
-        for k, (size, stride) in enumerate(self.scales):
-            small = x if size == self.shape else F.interpolate(x, size=size, mode="area")
-            bank = getattr(self, f"gabors_{k}")
-            top, left = ((n - 1) % stride // 2 for n in size)
-            padded = _pad(small, bank.shape[-1] // 2)[:, :, top:, left:]
-            out = F.conv2d(padded, bank, stride=stride)
-            pairs = out.unflatten(1, (ORIENTATIONS, 2))
-            parts += [out.flatten(1), (pairs.square().sum(2) + 1e-6).sqrt().flatten(1)]
-        for k, blur in enumerate(BLURS):
-            kernel = getattr(self, f"blur_{k}")
-            stride = max(1, round(blur / self.degrees_per_pixel / 1.5))
-            low = _blur(x, kernel)
-            contrast = (_blur((x - low).square(), kernel) + 1e-6).sqrt()
-            parts += [y[:, 0, (y.shape[2] - 1) % stride // 2::stride,
-                        (y.shape[3] - 1) % stride // 2::stride].flatten(1) for y in (low, contrast)]
+        x, parts = images[:, 0] - 0.5, []
+        for k in range(len(WAVELENGTHS)):
+            even, odd = _quadrature(x, *(getattr(self, f"gabor_{k}_{j}") for j in range(3)))
+            energy = (even.square() + odd.square() + 1e-6).sqrt()
+            parts += [y.flatten(1) for y in (even.relu(), odd.relu(), (-even).relu(), (-odd).relu(),
+                                             energy)]
+        mean = x.mean((1, 2))[:, None, None]
+        gain = CONTRAST / ((x - mean).square().mean((1, 2)) + 1e-6).sqrt()[:, None, None]
+        for k in range(len(BLURS)):
+            down, across, rows, columns = (getattr(self, f"blur_{k}_{j}") for j in range(4))
+            low = down @ x @ across.T
+            contrast = (down[rows] @ (x - low).square() @ across[columns].T + 1e-6).sqrt()
+            low = low[:, rows][:, :, columns]
+            parts += [y.flatten(1) for y in (low, contrast, gain * (low - mean), gain * contrast)]
         return torch.cat(parts, 1)
+
+
+def separable_gabors(wavelength, shape, at):
+    """Quadrature pairs of Gabors at some places, as factors along the two axes.
+
+    Parameters
+    ----------
+    wavelength : float, pixels
+        The window's standard deviation is half of it.
+    shape : (int, int)
+    at : (rows, columns)
+        Places of the filters, pixels.
+
+    Returns
+    -------
+    down : (6, 2 rows, h) array
+        Cosine and sine of the carriers along y under the window; the last is the window alone.
+    across : (6, w, 2 columns) array
+        The same along x, for orientations from 0 to 90 degrees.
+    scale : (ORIENTATIONS, 2) array
+        Of the filters' unit norm, and the part of the window that takes the DC from the even ones.
+    """
+    sigma, half = wavelength / 2, ORIENTATIONS // 2
+    angles = np.arange(ORIENTATIONS) * np.pi / ORIENTATIONS
+    frequencies = [np.append(f(angles[:half + 1]) / wavelength, 0.0) for f in (np.sin, np.cos)]
+    down, across = ([_axis(n, where, sigma, f) for f in axis]
+                    for n, where, axis in zip(shape, at, frequencies))
+    reach = np.arange(-np.ceil(2.5 * sigma), np.ceil(2.5 * sigma) + 1)
+    window = np.exp(-reach**2 / (2 * sigma**2))
+    scale = []
+    for angle in angles:
+        filters = np.outer(window * np.exp(2j * np.pi * np.sin(angle) * reach / wavelength),
+                           window * np.exp(2j * np.pi * np.cos(angle) * reach / wavelength))
+        dc = filters.real.sum() / window.sum() ** 2
+        scale.append([1 / np.linalg.norm(filters.real - dc * np.outer(window, window)), dc])
+    return (np.stack([np.concatenate([a.real, a.imag]) for a in down]),
+            np.stack([np.concatenate([a.real, a.imag]).T for a in across]), np.array(scale))
+
+
+def _quadrature(x, down, across, scale):
+    """Even and odd responses (n, ORIENTATIONS, rows, columns) to images (n, h, w)."""
+    half = ORIENTATIONS // 2
+    along = (x @ across.permute(1, 0, 2).flatten(1)).unflatten(2, (half + 2, -1)).transpose(1, 2)
+    both = down @ along                                    # (n, axes, 2 rows, 2 columns)
+    rows, columns = both.shape[2] // 2, both.shape[3] // 2
+    cc, cs = both[:, :, :rows, :columns], both[:, :, :rows, columns:]
+    sc, ss = both[:, :, rows:, :columns], both[:, :, rows:, columns:]
+    steep = slice(1, half)                                 # their mirror images: x runs backwards
+    even = torch.cat([(cc - ss)[:, :half + 1], (cc + ss)[:, steep].flip(1)], 1)
+    odd = torch.cat([(cs + sc)[:, :half + 1], (sc - cs)[:, steep].flip(1)], 1)
+    size, dc = scale[:, 0, None, None], scale[:, 1, None, None]
+    return (even - dc * cc[:, -1:]) * size, odd * size
 
 
 class PixelCore(nn.Module):
@@ -99,8 +165,7 @@ class PixelCore(nn.Module):
         super().__init__()
         self.shape, self.degrees_per_pixel = tuple(shape), float(degrees_per_pixel)
         self.size = tuple(max(4, round(n * degrees_per_pixel / 3.5)) for n in shape)
-        self.groups = [("linear", (1, *self.size))]
-        self.positions = [_places(self.size, 1, degrees_per_pixel * shape[0] / self.size[0])[1]]
+        self.groups = [("pixels", (1, *self.size))]
 
     def forward(self, images):
         """(n, 1, h, w) -> (n, features)."""
@@ -161,39 +226,23 @@ class MeanModel(nn.Module):
         return torch.stack([m(images) for m in self.members]).mean(0)
 
 
-def gabor_bank(wavelength, size):
-    """Quadrature pairs of Gabors without DC, of unit norm.
+# ---- fitting ------------------------------------------------------------------------------------
 
-    Parameters
-    ----------
-    wavelength : float, pixels
-    size : (int, int)
-        Of the images, which bounds the filters.
+def fit_windowed(features, responses, core, *, kind="v1"):
+    """Fit the v1 model to some images; nothing is chosen outside them.
 
-    Returns
-    -------
-    (2 orientations, 1, k, k) tensor
-    """
-    sigma = 0.5 * wavelength
-    radius = min(int(np.ceil(2.5 * sigma)), min(size) - 1)
-    y, x = np.mgrid[radius:-radius - 1:-1, -radius:radius + 1].astype(float)
-    window = np.exp(-(x**2 + y**2) / (2 * sigma**2))
-    bank = []
-    for angle in np.arange(ORIENTATIONS) * np.pi / ORIENTATIONS:
-        phase = 2 * np.pi * (x * np.cos(angle) + y * np.sin(angle)) / wavelength
-        even = window * (np.cos(phase) - (window * np.cos(phase)).sum() / window.sum())
-        odd = window * np.sin(phase)
-        bank += [even / np.linalg.norm(even), odd / np.linalg.norm(odd)]
-    return torch.tensor(np.array(bank)[:, None], dtype=torch.float32)
+    The square root of a unit's response is a Gaussian process whose kernel is a weighted sum of one
+    kernel for each group of features (and one for the complex groups pooled over the window), seen
+    through a window.
 
-
-def fit_windowed(features, responses, core, *, kind="v1", mixes=MIXES, squared=True):
-    """Fit the v1 model to some images: closed form, nothing chosen outside them.
-
-    Each candidate (window, mix of feature families, penalty) is a Gaussian process whose kernel is
-    the mix of the windowed families' kernels. A unit's prediction is the average over candidates,
-    weighted by their marginal likelihood times a prior over candidates; the prior is the mean of
-    the units' weights (empirical Bayes), which is how units share what they know.
+    1. Window: with all families alike, the marginal likelihood of every candidate (place, size,
+       penalty) gives each unit a posterior; its prior is the mean of the units' posteriors
+       (empirical Bayes), which is how units share what they know of places.
+    2. Weights of the groups and of the noise: ascent on the marginal likelihood, under a Gaussian
+       prior on their logarithms whose mean is that of all units.
+    3. The same is done for the principal components of the population's responses, and each unit's
+       prediction is mixed with the one that the components give for it; the share is the one of the
+       least squared leave-one-out error over all units.
 
     Parameters
     ----------
@@ -201,29 +250,29 @@ def fit_windowed(features, responses, core, *, kind="v1", mixes=MIXES, squared=T
         Of `core` for the training images.
     responses : (n, units) array
         Mean counts, or their equivalent.
-    core : module
-    mixes : (m, 4) array
-        Shares of `FAMILIES`.
-    squared : bool
-        Fit the square root of the responses.
+    core : V1Core
 
     Returns
     -------
     ResponseModel
     """
     y = torch.as_tensor(np.asarray(responses), dtype=torch.float32)
-    target = y.clamp(min=0).sqrt() if squared else y
+    target = y.clamp(min=0).sqrt()
     mean, spread = target.mean(0), target.std(0).clamp(min=1e-6)
     z = (target - mean) / spread
-    centred = features - features.mean(0)
-    windows = window_grid(core)
-    kernels, scales = _family_kernels(centred, core, windows)
-    evidence, duals = _evidence(kernels, z, mixes)
-    posterior = _posterior(evidence)
-    weights = _primal(centred, core, windows, scales, duals, posterior, mixes)
+    components, loadings = _components(z)
+    both = torch.cat([z, components], 1)
+    parts = _by_place(features - features.mean(0), core)
+    seen = _expected_windows(parts, core, both)
+    kernels, scales = _group_kernels(parts, core, seen)
+    shares, noise = _maximise_evidence(kernels, both)
+    dual, left_out = _solve(kernels, both, shares, noise)
+    units = z.shape[1]
+    mix = _best_mix(z, left_out[:, :units], left_out[:, units:] @ loadings)
+    weights = _primal(parts, core, seen, dual[..., None] * (shares / scales)[:, None])
+    weights = (1 - mix) * weights[:units] + mix * loadings.T @ weights[units:]
     weights = weights * spread[:, None]
-    return ResponseModel(core, weights, mean - weights @ features.mean(0), kind=kind,
-                         squared=squared)
+    return ResponseModel(core, weights, mean - weights @ features.mean(0), kind=kind, squared=True)
 
 
 def fit_ridge(features, responses, core, *, kind, penalties=10.0 ** np.arange(-2, 4.1, 0.5)):
@@ -264,39 +313,27 @@ def window_grid(core):
     return np.array([*windows, (0.0, 0.0, 200.0)])
 
 
-def _places(size, stride, pixel):
-    """Rows and columns of a strided map, and their positions in degrees (n, 2), y up."""
-    row = np.arange((size[0] - 1) % stride // 2, size[0], stride)
-    column = np.arange((size[1] - 1) % stride // 2, size[1], stride)
-    y, x = np.meshgrid(((size[0] - 1) / 2 - row) * pixel, (column - (size[1] - 1) / 2) * pixel,
-                       indexing="ij")
-    return (len(row), len(column)), np.stack([x.ravel(), y.ravel()], 1)
+def _samples(n, step):
+    """Places along an axis, about `step` pixels apart, in its middle."""
+    step = max(1, round(step))
+    return np.arange((n - 1) % step // 2, n, step)
 
 
-def _gaussian(sigma, limit):
-    radius = min(int(np.ceil(2.5 * sigma)), limit - 1)
-    weights = torch.exp(-torch.arange(-radius, radius + 1.0) ** 2 / (2 * sigma**2))
-    return weights / weights.sum()
+def _axis(n, places, sigma, frequency=0.0):
+    """Gaussian times a carrier at some places of an axis, mirrored at its ends: (places, n)."""
+    reach = np.arange(-int(np.ceil(2.5 * sigma)), int(np.ceil(2.5 * sigma)) + 1)
+    weights = np.exp(-reach**2 / (2 * sigma**2) + 2j * np.pi * frequency * reach)
+    matrix = np.zeros((len(places), n), complex)
+    for row, place in zip(matrix, places):
+        inside = np.abs(place + reach) % (2 * (n - 1))
+        np.add.at(row, np.where(inside < n, inside, 2 * (n - 1) - inside), weights)
+    return matrix
 
 
-def _pad(x, radius):
-    return F.pad(x, (radius,) * 4, mode="reflect")
-
-
-def _blur(x, kernel):
-    """Separable Gaussian blur."""
-    x = _pad(x, len(kernel) // 2)
-    return F.conv2d(F.conv2d(x, kernel[None, None, None]), kernel[None, None, :, None])
-
-
-def _window_weights(core, windows):
-    """Per group the (windows, places) weights of each window, of sum 1."""
-    out = []
-    for places in core.positions:
-        d2 = ((places[None] - windows[:, None, :2]) ** 2).sum(2)
-        w = np.exp(-d2 / windows[:, 2:] ** 2) + 1e-12
-        out.append(torch.tensor(w / w.sum(1, keepdims=True), dtype=torch.float32))
-    return out
+def _blur(n, sigma):
+    """Matrix (n, n) that blurs along an axis."""
+    matrix = _axis(n, np.arange(n), sigma).real
+    return matrix / matrix.sum(1, keepdims=True)
 
 
 def _by_place(features, core):
@@ -306,66 +343,131 @@ def _by_place(features, core):
             zip(features.split(sizes, dim=1), core.groups)]
 
 
-def _family_kernels(centred, core, windows):
-    """Kernels (families, windows, n, n), each group of unit mean diagonal; the groups' scales."""
-    n = len(centred)
-    kernels = torch.zeros(len(FAMILIES), len(windows), n, n)
-    scales = []
-    for part, weight, (family, _) in zip(_by_place(centred, core), _window_weights(core, windows),
-                                         core.groups):
-        gram = torch.einsum("ncp,mcp->pnm", part, part).flatten(1)
-        k = (weight @ gram).view(len(windows), n, n)
-        members = sum(name == family for name, _ in core.groups)
-        scale = 1 / (k.diagonal(dim1=1, dim2=2).mean(1).clamp(min=1e-12) * members)
-        kernels[FAMILIES.index(family)] += k * scale[:, None, None]
-        scales.append(scale)
-    return kernels, scales
+def _gram(part):
+    """(n, channels, places) -> (places, n * n) inner products."""
+    part = part.permute(2, 0, 1).contiguous()
+    return (part @ part.transpose(1, 2)).flatten(1)
 
 
-def _evidence(kernels, z, mixes):
-    """Log marginal likelihood (mixes, penalties, windows, units) and what the duals need."""
-    n, evidence, factors = len(z), [], []
-    for mix in mixes:
-        kernel = torch.einsum("f,fwnm->wnm", torch.tensor(mix, dtype=torch.float32), kernels)
-        values, vectors = torch.linalg.eigh(kernel)
-        values, projected = values.clamp(min=0), vectors.transpose(1, 2) @ z
-        rows = []
-        for penalty in PENALTIES:
-            total = values + penalty
-            fit = (projected.square() / total[..., None]).sum(1) / n
-            rows.append(-0.5 * n * fit.clamp(min=1e-12).log() - 0.5 * total.log().sum(1)[:, None])
-        evidence.append(torch.stack(rows))
-        factors.append((values, vectors, projected))
-    return torch.stack(evidence), factors
+def _window_weights(places, windows):
+    """(windows, places) weights of each window, of sum 1."""
+    d2 = ((places[None] - windows[:, None, :2]) ** 2).sum(2)
+    w = np.exp(-d2 / windows[:, 2:] ** 2) + 1e-12
+    return torch.tensor(w / w.sum(1, keepdims=True), dtype=torch.float32)
 
 
-def _posterior(evidence, *, rounds=10, uniform=0.1, negligible=1e-3):
-    """Weights of the candidates for every unit, under a prior learned from all units."""
-    flat = evidence.flatten(0, 2)
+def _components(z):
+    """Principal components (n, q) of unit variance and their loadings (q, units); q may be 0."""
+    q = min(COMPONENTS, z.shape[1] // 4)
+    u, s, v = torch.linalg.svd(z, full_matrices=False)
+    root = len(z) ** 0.5
+    return u[:, :q] * root, s[:q, None] / root * v[:q]
+
+
+def _expected_windows(parts, core, z):
+    """Per group the window (targets, places) of each target, averaged over its posterior."""
+    windows, n = window_grid(core), len(z)
+    number = {family: sum(f == family for f, _ in core.groups) for family, _ in core.groups}
+    weights = [_window_weights(places, windows) for places in core.positions]
+    kernel = torch.zeros(len(windows), n, n)
+    for part, weight, (family, _) in zip(parts, weights, core.groups):
+        k = (weight @ _gram(part)).view(-1, n, n)
+        kernel += k / (_size(k) * number[family] * len(number))
+    values, vectors = torch.linalg.eigh(kernel)
+    values, projected = values.clamp(min=0), vectors.transpose(1, 2) @ z
+    evidence = []
+    for penalty in PENALTIES:
+        total = values + penalty
+        fit = (projected.square() / total[..., None]).sum(1) / n
+        evidence.append(-0.5 * n * fit.clamp(min=1e-12).log() - 0.5 * total.log().sum(1)[:, None])
+    posterior = _posterior(torch.stack(evidence)).sum(0).T
+    return [posterior @ weight for weight in weights]
+
+
+def _posterior(evidence, *, rounds=10, uniform=0.1):
+    """Weights of the candidates (penalties, windows, targets), under a prior learned from all."""
+    flat = evidence.flatten(0, 1)
     prior = torch.full((len(flat), 1), 1 / len(flat))
     for _ in range(rounds):
         weight = torch.softmax(flat + prior.log(), 0)
         prior = (1 - uniform) * weight.mean(1, keepdim=True) + uniform / len(flat)
-    weight = torch.where(weight < negligible * weight.amax(0), 0.0, weight)
-    return (weight / weight.sum(0)).view_as(evidence)
+    return weight.view_as(evidence)
 
 
-def _primal(centred, core, windows, scales, factors, posterior, mixes):
-    """Readout weights (units, features) of the averaged candidates."""
-    weights = _window_weights(core, windows)
-    parts = _by_place(centred, core)
-    out = torch.empty(posterior.shape[-1], centred.shape[1])
-    penalties = torch.tensor(PENALTIES, dtype=torch.float32)
-    for unit in range(len(out)):
-        used = posterior[..., unit].sum((0, 1)).nonzero()[:, 0]
-        duals = torch.stack([
-            (vectors[used] @ ((posterior[m][:, used, unit].T[:, None] / (
-                values[used][..., None] + penalties)).sum(-1) * projected[used, :, unit])[..., None])
-            [..., 0] for m, (values, vectors, projected) in enumerate(factors)])  # (m, used, n)
-        row = []
-        for (family, _), part, weight, scale in zip(core.groups, parts, weights, scales):
-            share = torch.tensor(mixes[:, FAMILIES.index(family)], dtype=torch.float32)
-            dual = torch.einsum("m,mwn->wn", share, duals) * scale[used, None]
-            row.append(torch.einsum("pn,ncp->cp", weight[used].T @ dual, part).flatten())
-        out[unit] = torch.cat(row)
-    return out
+def _group_kernels(parts, core, seen):
+    """Kernels (targets, groups, n, n) of mean diagonal 1, and what they were divided by.
+
+    A kernel a group, and after them one for each complex group pooled over the window.
+    """
+    targets, n = len(seen[0]), len(parts[0])
+    kernels = [(weight @ _gram(part)).view(targets, n, n) for part, weight in zip(parts, seen)]
+    for part, weight, (family, _) in zip(parts, seen, core.groups):
+        if family == "complex":
+            pooled = torch.einsum("ncp,up->unc", part, weight)
+            kernels.append(pooled @ pooled.transpose(1, 2))
+    kernels = torch.stack(kernels, 1)
+    scales = _size(kernels)
+    return kernels.div_(scales), scales[:, :, 0, 0]
+
+
+def _size(kernels):
+    """Mean diagonal of kernels (..., n, n), (..., 1, 1)."""
+    return kernels.diagonal(dim1=-2, dim2=-1).mean(-1).clamp(min=1e-12)[..., None, None]
+
+
+def _maximise_evidence(kernels, z):
+    """Weights of the groups (targets, groups) and of the noise (targets,): see `fit_windowed`."""
+    targets, groups, n, _ = kernels.shape
+    prior, noise_prior = torch.full((groups,), 0.7 / groups).log(), float(np.log(0.5))
+    log_share = prior.repeat(targets, 1)
+    log_noise = torch.full((targets,), noise_prior)
+    optimiser = torch.optim.Adam([log_share, log_noise], lr=RATE)
+    flat, y = kernels.flatten(2), z.T[..., None]
+    for step in range(STEPS):
+        inverse = _inverse(flat, log_share.exp(), log_noise.exp())
+        dual = inverse @ y
+        slope = 0.5 * (inverse - dual @ dual.transpose(1, 2))
+        log_share.grad = ((flat @ slope.flatten(1)[..., None])[..., 0] * log_share.exp()
+                          + (log_share - prior) / PRIOR_SPREAD**2)
+        log_noise.grad = (slope.diagonal(dim1=1, dim2=2).sum(1) * log_noise.exp()
+                          + 0.5 * (log_noise - noise_prior))
+        optimiser.step()
+        if step % 4 == 3:
+            prior = log_share.mean(0)
+    return log_share.exp(), log_noise.exp()
+
+
+def _inverse(flat, shares, noise):
+    """Inverse covariances (targets, n, n); flat kernels (targets, groups, n * n)."""
+    n = round(flat.shape[2] ** 0.5)
+    covariance = (shares[:, None] @ flat).view(-1, n, n)
+    covariance.diagonal(dim1=1, dim2=2).add_(noise[:, None])
+    return torch.cholesky_inverse(torch.linalg.cholesky(covariance))
+
+
+def _solve(kernels, z, shares, noise):
+    """Dual weights (targets, n) and leave-one-out predictions (n, targets)."""
+    inverse = _inverse(kernels.flatten(2), shares, noise)
+    dual = (inverse @ z.T[..., None])[..., 0]
+    return dual, z - (dual / inverse.diagonal(dim1=1, dim2=2)).T
+
+
+def _best_mix(z, own, shared):
+    """Share of the components' predictions that has the least squared error, 0 to 1."""
+    apart = shared - own
+    power = apart.square().sum()
+    return float(((z - own) * apart).sum().div(power).clamp(0, 1)) if power > 0 else 0.0
+
+
+def _primal(parts, core, seen, dual):
+    """Readout weights (targets, features) from dual weights (targets, n, groups)."""
+    weights, pooled = [], len(parts)
+    for k, (part, weight, (family, _)) in enumerate(zip(parts, seen, core.groups)):
+        channels, weight = part.shape[1], weight[:, None]
+        row = (dual[..., k] @ part.flatten(1)).unflatten(1, (channels, -1)) * weight
+        if family == "complex":
+            shared = (dual[..., pooled] @ part.flatten(1)).unflatten(1, (channels, -1))
+            row += (shared * weight).sum(2, keepdim=True) * weight
+            pooled += 1
+        weights.append(row.flatten(1))
+    return torch.cat(weights, 1)

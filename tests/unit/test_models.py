@@ -13,7 +13,7 @@ SHAPE, DEGREES = (30, 38), 3.16
 RNG = np.random.default_rng(0)
 
 
-def natural(n=60):
+def natural(n=118):
     """Images with 1/f amplitude in [0, 1]."""
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(SHAPE[1]), np.fft.fftfreq(SHAPE[0])))
     noise = np.fft.ifft2(np.fft.fft2(RNG.normal(size=(n, *SHAPE))) / (frequency + 0.02)).real
@@ -43,7 +43,7 @@ def score(result, counts):
 
 @pytest.fixture(scope="module")
 def fitted():
-    counts = counts_of(unit(), unit(-20, 10, energy=True), np.full(60, 2.0), np.zeros(60))
+    counts = counts_of(unit(), unit(-20, 10, energy=True), np.full(118, 2.0), np.zeros(118))
     return counts, crossvalidation.cross_validate(IMAGES, counts, model="v1", folds=4, seed=1,
                                                   degrees_per_pixel=DEGREES)
 
@@ -115,7 +115,7 @@ def test_networks_train_and_are_saved(kind, tmp_path):
     model, history = network.fit_network(pixels, responses, kind=kind, seed=0, epochs=4)
     loss = (history["units"][0] if kind == "published" else history)["train_loss"]
     assert loss[-1] < loss[0]
-    result = crossvalidation.CrossValidation(kind, np.zeros((60, 2)), np.zeros(60), [model], [history])
+    result = crossvalidation.CrossValidation(kind, np.zeros((118, 2)), np.zeros(118), [model], [history])
     crossvalidation.save_ensemble(tmp_path, result)
     back = crossvalidation.load_ensemble(tmp_path, units=[1]).models[0]
     with torch.no_grad():
@@ -142,7 +142,45 @@ def test_scores_of_known_predictions():
 
 
 def test_wrong_requests():
-    with pytest.raises(InputError, match="2 to 60"):
-        crossvalidation.cross_validate(IMAGES, counts_of(unit()), folds=99, degrees_per_pixel=1.0)
+    with pytest.raises(InputError, match="2 to 118"):
+        crossvalidation.cross_validate(IMAGES, counts_of(unit()), folds=199, degrees_per_pixel=1.0)
     with pytest.raises(InputError, match="unknown model"):
         crossvalidation.cross_validate(IMAGES, counts_of(unit()), model="v2", degrees_per_pixel=1.0)
+
+
+def test_features_are_gabor_filters_and_local_statistics():
+    """Against filters written out: fails if an orientation, phase, norm or family is lost."""
+    core = models.V1Core(SHAPE, degrees_per_pixel=2.0)
+    pixels = torch.as_tensor(IMAGES[:2])[:, None]
+    features = models._by_place(core(pixels), core)
+    (family, shape), part = core.groups[0], features[0]
+    assert family == "simple" and core.groups[1][0] == "complex"
+    at = np.argmin(np.abs(core.positions[0]).sum(1))            # the place nearest to the middle
+    x0, y0 = core.positions[0][at]
+    gx = (np.arange(38) - 18.5) * 2.0 - x0
+    gy = ((14.5 - np.arange(30)) * 2.0 - y0)[:, None]
+    window = np.exp(-(gx**2 + gy**2) / (2 * 4.0**2)) * (np.hypot(gx, 0 * gy) <= 10) * (abs(gy) <= 10)
+    for j in range(models.ORIENTATIONS):
+        angle = np.pi * j / models.ORIENTATIONS
+        wave = 2 * np.pi * (gx * np.cos(angle) - gy * np.sin(angle)) / 8.0
+        even = window * (np.cos(wave) - (window * np.cos(wave)).sum() / window.sum())
+        pair = np.stack([even, window * np.sin(wave)]) / np.linalg.norm(even)
+        a, b = np.einsum("nhw,phw->pn", IMAGES[:2] - 0.5, pair)
+        for k, drive in enumerate((a, b, -a, -b)):
+            np.testing.assert_allclose(part[:, 8 * k + j, at], np.maximum(drive, 0), atol=1e-4)
+        np.testing.assert_allclose(features[1][:, j, at], np.hypot(a, b), atol=2e-3)
+    faint = core(0.5 + 0.25 * (pixels - pixels.mean((2, 3), keepdim=True)))
+    for (family, _), strong, weak in zip(core.groups, features, models._by_place(faint, core)):
+        kept = 1.0 if family.startswith("relative") else 0.25
+        if family not in ("luminance", "complex"):
+            torch.testing.assert_close(weak, kept * strong, atol=3e-2, rtol=0.1)
+
+
+def test_units_share_places_and_components():
+    """A noisy unit is predicted better beside units that look at the same place."""
+    rate = 0.3 * unit(energy=True)
+    noisy = np.random.default_rng(2).poisson(rate[None].repeat(3, 0)).astype(np.float32)[..., None]
+    others = counts_of(*[unit(energy=True)] * 11, repeats=3)
+    alone, together = (crossvalidation.cross_validate(IMAGES, c, folds=4, degrees_per_pixel=DEGREES)
+                       .predictions[:, 0] for c in (noisy, np.concatenate([noisy, others], 2)))
+    assert np.corrcoef(together, rate)[0, 1] > np.corrcoef(alone, rate)[0, 1]
