@@ -4,6 +4,7 @@ A section is a table with a row a quantity (columns "original" and "here"), or o
 a source cannot show it. The `published` formulas themselves live beside the corrected ones.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -480,7 +481,8 @@ def luminance(contrasts=(0.1, 0.4), radius=12):
 
 def is_original(session):
     """Whether this is the session that the original analysed, in the area that it analysed."""
-    return SESSION in str(session.name) and set(session.units.structure) == {"VISam"}
+    return (re.findall(r"\d{6,}", str(session.name)) == [SESSION]
+            and set(session.units.structure) == {"VISam"})
 
 
 def published_values(oracle_table, mean_counts, images, correlations, stimuli_of_unit):

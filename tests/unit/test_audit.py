@@ -156,11 +156,12 @@ def test_luminance_of_the_stretch():
 
 
 def test_published_values_only_for_their_session():
-    """Fault: published values beside those of another session or area."""
+    """Fault: published values beside those of another session or area, or of several."""
     assert not audit.is_original(session())
     visam = pd.DataFrame({"structure": ["VISam"] * 3}, index=[1, 2, 3])
     assert audit.is_original(session(name="session 798911424", units=visam))
     assert not audit.is_original(session(name="session 798911424"))
+    assert not audit.is_original(session(name="session_798911424, session_760693773", units=visam))
 
 
 def test_published_values_take_the_units_they_name():
