@@ -91,9 +91,15 @@ for stage, files in UNIT_STAGES.items():
         params: p=given(stage)
         shell: EXECUTE + " --result {output[1]}"
 
+rule power:  # simulated neurons, whatever the source
+    input: used_files("lib/power.py")
+    output: "power.json"
+    params: p=given("power")
+    shell: f"{sys.executable} -m lib.power {{params.p}}"
+
 rule population:
     input:
-        needs("08_population"), "session.h5", "rasterplot.json",
+        needs("08_population"), "session.h5", "rasterplot.json", "power.json",
         "oracle.csv", "models/scores.csv", every("json")
     output: "notebooks/08_population.ipynb", "units.csv", "summary.json"
     params: p=given("population")

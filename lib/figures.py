@@ -181,6 +181,24 @@ def curves(ax, x, lines, *, xlabel, ylabel, log=False):
     return ax
 
 
+def recovery(ax, lines, *, xlabel, ylabel):
+    """Draw values with their intervals against a logarithmic axis.
+
+    `lines` maps a label to a table with columns x, value, low, high.
+    """
+    for k, (name, line) in enumerate(lines.items()):
+        ax.plot(line.x, line.value, "os^Dv"[k % 5], color=f"C{k % 7}", ls="-", ms=5, label=name)
+        ax.fill_between(line.x, line.low, line.high, color=f"C{k % 7}", alpha=0.15, lw=0)
+    ax.set_xscale("log")
+    ax.set_xticks(line.x, [f"{x:.3g}" for x in line.x])
+    ax.minorticks_off()
+    ax.set_ylim(0, 1.02)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    ax.legend()
+    return ax
+
+
 def stimulus_set(ax, pixels, x, y, *, degrees_per_pixel, diameter):
     """Show example stimuli on the screen and the circles of all positions (x, y) that were used."""
     stimulus(ax, pixels, degrees_per_pixel=degrees_per_pixel)

@@ -11,7 +11,8 @@ from lib.errors import InputError
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = ROOT / "params.yml"
-STAGES = ("data", "rasterplot", "oracle", "cnn", "mei", "gabor", "metrics", "population", "audit")
+STAGES = ("data", "rasterplot", "oracle", "cnn", "mei", "gabor", "metrics", "power", "population",
+          "audit")
 UNIT_STAGES = ("cnn", "mei", "gabor", "metrics")
 SOURCES = ("simulated", "allen", "nwb", "arrays")
 MODELS = ("v1", "shared", "gabor_ridge", "ridge", "published")
@@ -36,10 +37,12 @@ RANGES = {
     "rasterplot.low_correlation": (-1, 1), "oracle.oracle_percentile": (0, 100),
     "oracle.variance_percentile": (0, 100), "oracle.published_draws": (1, 10_000),
     "oracle.bootstrap": (20, 100_000), "cnn.folds": (2, 118), "cnn.published_units": (0, 2000),
-    "cnn.permutations": (20, 100_000), "mei.contrast": (0.01, 1), "mei.finest_detail": (0.01, 10), "mei.random_starts": (1, 50),
+    "cnn.permutations": (20, 100_000), "mei.contrast": (0.01, 1),
+    "mei.finest_detail": (0.01, 10), "mei.random_starts": (1, 50),
     "mei.steps": (1, 100_000), "mei.published_steps": (1, 100_000), "gabor.refine_from": (1, 100),
     "gabor.bootstrap": (20, 100_000), "metrics.highest_frequency": (0.01, 10),
-    "population.alpha": (1e-6, 0.5), "audit.steps": (1, 100_000), "seed": (0, 2**31 - 1),
+    "power.images": (8, 2000), "power.repeats": (1, 500), "power.rates": (0.01, 100),
+    "power.units": (7, 500), "population.alpha": (1e-6, 0.5), "audit.steps": (1, 100_000), "seed": (0, 2**31 - 1),
 }
 
 
@@ -159,9 +162,10 @@ def _check_values(params, file):
             if value not in valid:
                 raise InputError(f"{file}: {name}: unknown {value!r}; {nearest(value, valid)}")
     for name, (low, high) in RANGES.items():
-        value = _at(params, name)
-        if not low <= value <= high:
-            raise InputError(f"{file}: {name}: expected {low} to {high}, got {value}")
+        given = _at(params, name)
+        values = given if isinstance(given, list) else [given]
+        if not values or not all(type(v) in (int, float) and low <= v <= high for v in values):
+            raise InputError(f"{file}: {name}: expected {low} to {high}, got {given}")
     areas = params["structure"] if isinstance(params["structure"], list) else [params["structure"]]
     if not areas or not all(type(a) is str and a for a in areas) or len(set(areas)) < len(areas):
         raise InputError(f"{file}: structure: expected an acronym such as VISam, or a list of different "

@@ -8,6 +8,7 @@ part of the recording, makes each unit's MEI, and the true neuron answers it.
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -17,19 +18,32 @@ import torch
 from tqdm import tqdm
 
 from lib import ground_truth, mei, models, session, simulation
+from lib.errors import InputError
 from lib.results import Stage, write_json
 from lib.statistics import bootstrap_interval
 from lib.truth import KINDS, SCENE_HEIGHT, TrueUnits, make_units
 
-DESIGNS = [(n, t, 1.0) for n in (30, 60, 118) for t in (5, 15, 50)] + [
-    (118, t, rate) for rate in (0.25, 4.0) for t in (5, 15, 50)]
 CONTRAST = 0.2     # RMS contrast of the MEIs over that of the images, and
 FINEST_DETAIL = 0.1  # cycles per degree, as in params.yml
 STIMULUS = 0.25   # s
 IMAGE_HEIGHT = 30
 
 
-def simulate_recovery(designs=DESIGNS, *, units=18, image_height=IMAGE_HEIGHT, steps=60, seed=0,
+def choose_designs(images, repeats, rates):
+    """Designs (images, repeats, rate): every size at the units' own rate, the largest at every rate.
+
+    Parameters
+    ----------
+    images, repeats : list of int
+    rates : list of float
+        Factors on the firing rate.
+    """
+    sizes = [(n, t, 1.0) for n in sorted(images) for t in sorted(repeats)]
+    return sizes + [(max(images), t, float(rate)) for rate in sorted(rates) if rate != 1
+                    for t in sorted(repeats)]
+
+
+def simulate_recovery(designs, *, units=14, image_height=IMAGE_HEIGHT, steps=60, seed=0,
                       progress=False):
     """True response to MEIs that were made from recordings of several sizes.
 
@@ -130,13 +144,63 @@ def _record(expected, repeats, *, rng):
     return rng.poisson(expected * rng.choice(hour, (repeats, len(expected), 1)))
 
 
+def lines(by_design, along):
+    """What the figure draws: recovery along one factor, a line for each number of repeats.
+
+    Parameters
+    ----------
+    by_design : DataFrame
+        Of `recovery_by_design`.
+    along : str
+        images (at the units' own rate) or spikes_per_second (at the largest number of images).
+
+    Returns
+    -------
+    dict of str to DataFrame with columns x, value, low, high
+    """
+    kept = by_design[by_design.rate == 1] if along == "images" else by_design[
+        by_design.images == by_design.images.max()]
+    return {f"{repeats} repeats": rows.sort_values(along)[[along, "median", "low", "high"]]
+            .set_axis(["x", "value", "low", "high"], axis=1)
+            for repeats, rows in kept.groupby("repeats")}
+
+
+def sentence(by_design, *, goal):
+    """Say which of the designs is the shortest that reaches a goal, or that none does."""
+    best = shortest_design(by_design, goal=goal)
+    if best is None:
+        top = by_design.loc[by_design["median"].idxmax()]
+        return (f"No design at the units' own rate reaches {goal:g} of the optimum's response in the "
+                f"median; the most that any reaches is {top['median']:.2f}.")
+    return (f"The shortest of these recordings whose MEIs reach {goal:g} of the optimum's response in the "
+            f"median shows {best.images:.0f} images {best.repeats:.0f} times, {best.minutes:.0f} minutes "
+            f"of stimulation, at {best.spikes_per_second:.1f} spikes per second; it reaches "
+            f"{best['median']:.2f} (95 % interval {best.low:.2f} to {best.high:.2f}).")
+
+
+def load_designs(run_folder):
+    """Read the table of a run and its number of units.
+
+    Raises
+    ------
+    InputError
+        One line with the command, if it is not there.
+    """
+    path = Path(run_folder) / "power.json"
+    if not path.exists():
+        raise InputError(f"{path} is not there: `make report` makes it, before 08_population")
+    content = json.loads(path.read_text())["scalars"]
+    return pd.DataFrame(content["designs"]), content["units"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parameters", help="JSON text: run_folder, units, seed")
+    parser.add_argument("parameters", help="JSON text: run_folder, images, repeats, rates, units, seed")
     parameters = json.loads(parser.parse_args().parameters)
     run_folder = Path(parameters.pop("run_folder"))
-    stage = Stage("power", run_folder, None, parameters, time.time())
-    recovered = simulate_recovery(**parameters, progress=True)
+    stage = Stage("power", run_folder, None, dict(parameters), time.time())
+    designs = choose_designs(*(parameters.pop(k) for k in ("images", "repeats", "rates")))
+    recovered = simulate_recovery(designs, progress=sys.stderr.isatty(), **parameters)
     table = recovery_by_design(recovered)
     scalars = {"units": recovered.unit_id.nunique(), "designs": table.to_dict("list")}
     provenance = stage.provenance()

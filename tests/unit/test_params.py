@@ -28,6 +28,8 @@ def test_a_file_names_only_what_it_changes(tmp_path):
     ({"mei": {"steps": "many"}}, "mei.steps: expected int"),
     ({"mei": {"steps": 0}}, "mei.steps: expected 1 to"),
     ({"mei": 3}, "expected keys below it"),
+    ({"power": {"images": []}}, "power.images: expected 8 to 2000, got []"),
+    ({"power": {"repeats": [5, "x"]}}, "power.repeats: expected 1 to 500"),
     ({"source": "simulate"}, "did you mean simulated?"),
     ({"cnn": {"model": "v2"}}, "did you mean v1?"),
     ({"units": "all"}, "units: expected `selected` or a list"),
@@ -106,4 +108,5 @@ def test_every_range_names_a_number_of_the_default_file():
     for name in RANGES:
         section, _, key = name.rpartition(".")
         value = content[section][key] if section else content[key]
-        assert isinstance(value, (int, float)) and not isinstance(value, bool)
+        for number in value if isinstance(value, list) else [value]:
+            assert isinstance(number, (int, float)) and not isinstance(number, bool)
