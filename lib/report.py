@@ -144,7 +144,8 @@ def stage_times(folder, *, since):
         if isinstance(content, dict) and "provenance" in content:
             stage = content["provenance"]["stage"]
             rows.setdefault(stage, []).append(content["provenance"]["seconds"])
-    order = [*list(NOTEBOOK)[:3], "models", "gabor_grid", *list(NOTEBOOK)[3:], "book"]
+    order = [*list(NOTEBOOK)[:3], "models", "gabor_grid", "power", *list(NOTEBOOK)[3:],
+             "book"]
     lines = [f"  {stage:<11}{len(rows[stage]):>4} x {sum(rows[stage]) / len(rows[stage]):>6.1f} s"
              for stage in order if stage in rows]
     return "\n".join(["stages executed (how often, seconds each without start-up):",

@@ -22,8 +22,9 @@ ALSO = {"01_data": ["session.h5"], "02_rasterplot": ["rasterplot.json"],
         "03_oracle": ["oracle.csv", "selected.json"], "08_population": ["units.csv", "summary.json"],
         "09_audit": ["audit.json"],
         "models": ["models/scores.csv", "models/models.json"], "book": [],
-        "gabor_grid": ["gabor_grid.json", "gabor_grid.npz"]}
-MODULES = {"lib.fitting": "models", "lib.gabor_search": "gabor_grid", "lib.book": "book"}
+        "gabor_grid": ["gabor_grid.json", "gabor_grid.npz"], "power": ["power.json"]}
+MODULES = {"lib.fitting": "models", "lib.gabor_search": "gabor_grid", "lib.power": "power",
+           "lib.book": "book"}
 
 def main(module):
     parameters = {}
@@ -43,7 +44,7 @@ def main(module):
     sys.exit()
 '''
 END = ["08_population", "09_audit", "book"]
-ALL = ["01_data", "02_rasterplot", "03_oracle", "models", "gabor_grid", *END]
+ALL = ["01_data", "02_rasterplot", "03_oracle", "models", "gabor_grid", "power", *END]
 
 
 def of_unit(unit, first=4):
@@ -63,7 +64,7 @@ class Project:
         for name in ("Snakefile", "params.yml", "_config.yml"):
             shutil.copy2(ROOT / name, self.root / name)
         (self.root / "stub.py").write_text(STUB)
-        for name in ("execute", "fitting", "gabor_search", "book"):
+        for name in ("execute", "fitting", "gabor_search", "power", "book"):
             file = self.root / "lib" / f"{name}.py"
             file.write_text(f"if __name__ == '__main__':\n    import stub\n    stub.main('lib.{name}')\n"
                             + file.read_text())
@@ -114,7 +115,7 @@ def project(finished):
 def test_each_job_is_done_once_and_counted(finished):
     jobs, printed, *_ = finished
     assert sorted(jobs) == sorted(ALL + of_unit(1) + of_unit(2) + of_unit(3))
-    assert "21 of 21 steps done, 0 left" in printed  # with the report itself
+    assert "22 of 22 steps done, 0 left" in printed  # with the report itself
 
 
 def test_files_that_were_touched_redo_nothing(project):
