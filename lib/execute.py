@@ -45,6 +45,7 @@ def execute(name, output, parameters, *, result=None, kernel_manager=None):
         Unknown notebook or parameter; a notebook that failed without `result`.
     """
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     from lib.results import write_json
@@ -62,8 +63,9 @@ def execute(name, output, parameters, *, result=None, kernel_manager=None):
             str(source), str(partial), parameters=parameters, kernel_name="python3",
             progress_bar=False, cwd=str(output.parent),
             kernel_manager_class=kernel_manager or ipc_manager())
-    except PapermillExecutionError as error:
-        message = f"{error.ename}: {error.evalue}".splitlines()[0]
+    except (PapermillExecutionError, DeadKernelError) as error:
+        message = (f"{error.ename}: {error.evalue}".splitlines()[0] if hasattr(error, "ename")
+                   else "its kernel was killed; is there enough memory?")
         if result is None:
             kept = output.with_suffix(".failed.ipynb")
             os.replace(partial, kept)

@@ -167,6 +167,9 @@ def main():
     except InputError as error:
         print(error, file=sys.stderr)
         code = 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        code = 130
     sys.exit(code)
 
 

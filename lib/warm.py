@@ -9,6 +9,7 @@ import importlib
 import json
 import multiprocessing
 import os
+import signal
 import socket
 import socketserver
 import subprocess
@@ -48,7 +49,7 @@ def ask(request):
             stream.write(json.dumps(request) + "\n")
             stream.flush()
             answer = stream.readline()
-    return json.loads(answer) if answer else [1, "the process that executes notebooks has ended"]
+    return json.loads(answer) if answer else [1, f"{request['name']}: ended without a word"]
 
 
 class Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
@@ -75,6 +76,7 @@ class Handler(socketserver.StreamRequestHandler):
     def handle(self):
         from lib.execute import run
 
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         request = json.loads(self.rfile.readline())
         answer = run(**request, kernel_manager=forked_kernel_manager())
         self.wfile.write((json.dumps(answer) + "\n").encode())
@@ -135,4 +137,5 @@ def forked_kernel_manager():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends `make report`, which ends this
     Server(sys.argv[1], Handler).serve_forever(poll_interval=0.1)

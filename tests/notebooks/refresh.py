@@ -4,6 +4,7 @@
 """
 
 import nbformat
+import papermill
 
 from lib.params import ROOT, load_params, run_folder
 
@@ -25,11 +26,11 @@ def refresh(notebook, executed):
 
 
 def main():
-    params = load_params(PARAMS)
-    folders = [run_folder(params) / "notebooks", run_folder(params) / "units" / str(params["units"][0])]
+    run = run_folder(load_params(PARAMS))
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        (executed,) = [folder / path.name for folder in folders if (folder / path.name).exists()]
-        notebook = refresh(nbformat.read(path, 4), nbformat.read(executed, 4))
+        unit = papermill.inspect_notebook(str(path)).get("unit_id")
+        folder = run / "units" / unit["default"] if unit else run / "notebooks"
+        notebook = refresh(nbformat.read(path, 4), nbformat.read(folder / path.name, 4))
         path.write_text(nbformat.writes(notebook, indent=1) + "\n", encoding="utf-8")
 
 

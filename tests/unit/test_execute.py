@@ -1,12 +1,17 @@
 """Executing notebooks: names are checked first, failures are kept and said."""
 
 import json
+import os
+import sys
+import time
 
 import nbformat
 import pytest
 
+from lib import warm
 from lib.errors import InputError
 from lib.execute import execute
+from lib.params import ROOT
 
 pytestmark = pytest.mark.filterwarnings("default")  # of papermill and its kernels
 
@@ -29,3 +34,23 @@ def test_a_failing_unit_leaves_its_page_and_its_reason(tmp_path):
     (error,) = [o for c in page.cells for o in c.get("outputs", []) if o.output_type == "error"]
     assert len(error.traceback) == 1 and error.traceback[0].count("\n") == 0
 
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
+def test_a_fork_of_the_warm_process_executes_as_a_new_process_does(tmp_path, monkeypatch):
+    """Fails if the fork loses the parameters, hides the error, or does not answer."""
+    page, result = tmp_path / "07_metrics.ipynb", tmp_path / "metrics.json"
+    with warm.warm_process(os.environ | {"PYTHONPATH": str(ROOT)}) as environment:
+        monkeypatch.setenv(warm.ADDRESS, environment[warm.ADDRESS])
+        wait_for(environment[warm.ADDRESS])
+        code, line = warm.ask({"name": "07_metrics", "output": str(page), "result": str(result),
+                               "parameters": {"run_folder": str(tmp_path), "unit_id": 5}})
+    assert code == 0 and line.startswith("07_metrics of unit 5: FAILED: InputError")
+    assert "session.h5 is not there" in json.loads(result.read_text())["failed"]
+    assert "papermill" in nbformat.read(page, as_version=4).metadata
+    assert warm.ask({}) is None  # it has ended: the work is done without it
+
+
+def wait_for(socket):
+    until = time.time() + 30
+    while not os.path.exists(socket) and time.time() < until:
+        time.sleep(0.05)
