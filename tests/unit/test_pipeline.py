@@ -43,6 +43,7 @@ def main(module):
         log.write(label + "\\n")
     sys.exit()
 '''
+A, B, C, D = 951000000, 951000012, 951000024, 951000036  # units of the simulated session
 END = ["08_population", "09_audit", "book"]
 ALL = ["01_data", "02_rasterplot", "03_oracle", "models", "gabor_grid", "power", *END]
 
@@ -70,7 +71,7 @@ class Project:
                             + file.read_text())
         self.declare()
 
-    def declare(self, units=(1, 2, 3), **changes):
+    def declare(self, units=(A, B, C), **changes):
         params = {"name": "stub", "units": list(units)} | changes
         (self.root / "my.yml").write_text(yaml.safe_dump(params))
 
@@ -114,14 +115,14 @@ def project(finished):
 
 def test_each_job_is_done_once_and_counted(finished):
     jobs, printed, *_ = finished
-    assert sorted(jobs) == sorted(ALL + of_unit(1) + of_unit(2) + of_unit(3))
+    assert sorted(jobs) == sorted(ALL + of_unit(A) + of_unit(B) + of_unit(C))
     assert "22 of 22 steps done, 0 left" in printed  # with the report itself
 
 
 def test_files_that_were_touched_redo_nothing(project):
     """Fails if times alone count: for files of every size, ours and those of the run."""
     for file in ("lib/mei.py", "notebooks/05_mei.ipynb", "params.yml", "book/_toc.yml",
-                 "build/stub/session.h5", "build/stub/models/scores.csv", "build/stub/units/1/mei.json"):
+                 "build/stub/session.h5", "build/stub/models/scores.csv", "build/stub/units/951000000/mei.json"):
         (project.root / file).touch()
     jobs, printed = project.report()
     assert jobs == []
@@ -129,60 +130,60 @@ def test_files_that_were_touched_redo_nothing(project):
 
 
 def test_a_unit_s_parameter_redoes_that_unit_and_what_is_said_of_all(project):
-    project.declare(per_unit={2: {"mei": {"steps": 7}}})
-    assert sorted(project.report()[0]) == sorted([*of_unit(2, first=5), *END])
+    project.declare(per_unit={B: {"mei": {"steps": 7}}})
+    assert sorted(project.report()[0]) == sorted([*of_unit(B, first=5), *END])
 
 
 def test_a_change_of_gabor_code_fits_no_model_and_makes_no_mei(project):
     with open(project.root / "lib" / "gabors.py", "a") as file:
         file.write("\nCHANGED = True\n")
     assert sorted(project.report()[0]) == sorted(
-        [name for unit in (1, 2, 3) for name in of_unit(unit, first=6)] + END)
+        [name for unit in (A, B, C) for name in of_unit(unit, first=6)] + END)
 
 
 def test_another_choice_of_units_makes_only_the_new_one(project):
     """Fails if the models or the other units are made again because the list of units was."""
-    project.declare(units=[1, 3, 4])
-    assert sorted(project.report()[0]) == sorted(["03_oracle", *of_unit(4), *END])
+    project.declare(units=[A, C, D])
+    assert sorted(project.report()[0]) == sorted(["03_oracle", *of_unit(D), *END])
 
 
 def test_one_notebook_or_one_unit_is_made_alone(project):
     """As `make notebook` does, again, and `make unit`, also of a unit that is not selected."""
-    assert project.report("--notebook", "05_mei", "--unit", "2")[0] == ["05_mei 2"]
-    assert project.report("--unit", "4")[0] == of_unit(4)
+    assert project.report("--notebook", "05_mei", "--unit", str(B))[0] == [f"05_mei {B}"]
+    assert project.report("--unit", str(D))[0] == of_unit(D)
 
 
 def test_the_published_network_follows_the_selection(project):
     """It is fitted to the first of the selected units, so there the models do depend on them."""
     project.declare(cnn={"published_units": 1})
     assert "models" in project.report()[0]
-    project.declare(cnn={"published_units": 1}, units=[2, 3])
+    project.declare(cnn={"published_units": 1}, units=[B, C])
     assert "models" in project.report()[0]
 
 
 def test_a_result_that_is_gone_is_made_again(project):
-    (project.run / "units" / "2" / "gabor.json").unlink()
-    assert sorted(project.report()[0]) == sorted([*of_unit(2, first=6), *END])
+    (project.run / "units" / str(B) / "gabor.json").unlink()
+    assert sorted(project.report()[0]) == sorted([*of_unit(B, first=6), *END])
 
 
 def test_a_killed_run_goes_on_with_what_is_left(project):
     """Fails if the lock or half a job stays in the way, or if finished jobs are done again."""
     shutil.rmtree(project.run)
     project.run.mkdir(parents=True)
-    (project.run / "hang").write_text("05_mei 2")
+    (project.run / "hang").write_text(f"05_mei {B}")
     process = project.start()
     log, until = project.run / "jobs.log", time.time() + 60
-    while not (log.exists() and "06_gabor 1" in log.read_text()) and time.time() < until:
+    while not (log.exists() and f"06_gabor {A}" in log.read_text()) and time.time() < until:
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     before = log.read_text().splitlines()
     (project.run / "hang").unlink()
     jobs, _ = project.report()
-    everything = ALL + of_unit(1) + of_unit(2) + of_unit(3)
+    everything = ALL + of_unit(A) + of_unit(B) + of_unit(C)
     again = set(before) & set(jobs)  # that which was killed between its end and Snakemake's note of it
-    assert set(before) | set(jobs) == set(everything) and "05_mei 2" in jobs
-    assert len(again) <= 2 and not again & {"01_data", "03_oracle", "models", *of_unit(1)[:2]}
+    assert set(before) | set(jobs) == set(everything) and f"05_mei {B}" in jobs
+    assert len(again) <= 2 and not again & {"01_data", "03_oracle", "models", *of_unit(A)[:2]}
 
 
 def test_modules_are_found_through_other_modules():
