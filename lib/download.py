@@ -17,7 +17,7 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from lib.errors import InputError
+from lib.errors import DamagedFile, InputError
 
 STALL = 60.0             # s without a byte after which a server counts as silent
 ATTEMPTS = 5
@@ -25,6 +25,7 @@ BACK_OFF = 1.0           # s before the second attempt, doubled before each furt
 CHUNK = 1 << 20          # bytes read at most at once
 BLOCK = 1 << 18          # bytes of a range request
 BLOCKS_KEPT = 64
+NO_PARTS = "{}: the server cannot send parts of a file; fetch the file and give its path"
 PASSING = (408, 425, 429)  # answers below 500 that another attempt may change
 
 
@@ -53,7 +54,7 @@ def fetch(address, path, *, check, stall=STALL, attempts=ATTEMPTS, back_off=BACK
     address : str
     path : str or Path
     check : callable
-        Given a path, raises `InputError` if the file is not readable.
+        Given a path, raises `DamagedFile` if the file is not whole.
     stall : float
         s without a byte after which the attempt ends.
     attempts : int
@@ -125,46 +126,47 @@ def remote_file(address, *, stall=STALL, attempts=ATTEMPTS, back_off=BACK_OFF):
 
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=stall, sock_read=stall)
     system = HTTPFileSystem(client_kwargs={"timeout": timeout}, skip_instance_cache=True)
-    patience = dict(attempts=attempts, back_off=back_off)
-    passing = (aiohttp.ClientError, TimeoutError, ConnectionError)
-    name = Path(address).name
-    no_parts = f"{address}: the server cannot send parts of a file; fetch the file and give its path"
 
-    def patiently(action, *arguments):
-        def attempt():
-            try:
-                return action(*arguments)
-            except ValueError:                       # fsspec's words for it
-                raise InputError(no_parts) from None
-            except (FileNotFoundError, *passing) as error:
-                cause = error.__cause__ if isinstance(error, FileNotFoundError) else error
-                status = getattr(cause, "status", 404 if cause is None else 500)
-                if status < 500 and status not in PASSING:
-                    raise InputError(f"{address}: the server answered {status}; check the address"
-                                     ) from None
-                raise _Failed(str(cause) or f"nothing came for {stall:g} s") from None
-        return _again_and_again(attempt, name, **patience)
+    def patiently(action):
+        return _again_and_again(lambda: _asked(action, address, stall=stall), Path(address).name,
+                                attempts=attempts, back_off=back_off)
 
     file = patiently(lambda: system.open(address, block_size=BLOCK, cache_type="blockcache",
                                          cache_options={"maxblocks": BLOCKS_KEPT}))
     if not isinstance(file, HTTPFile):
         file.close()
-        raise InputError(no_parts)
+        raise InputError(NO_PARTS.format(address))
     fetched, plain = [0], file.cache.fetcher
 
     def block(start, stop):
-        data = plain(start, min(stop, file.size))
-        if len(data) != min(stop, file.size) - start:
-            raise ConnectionError(f"{len(data)} bytes came where {min(stop, file.size) - start} are")
+        data = plain(start, stop)
+        if len(data) != stop - start:
+            raise ConnectionError(f"{len(data)} bytes came where {stop - start} are")
         fetched[0] += len(data)
         return data
 
-    file.cache.fetcher = lambda start, stop: patiently(block, start, stop)
+    file.cache.fetcher = lambda start, stop: patiently(lambda: block(start, min(stop, file.size)))
     try:
         yield file, lambda: fetched[0]
     finally:
         file.close()
         system.close_session(system.loop, file.session)
+
+
+def _asked(action, address, *, stall):
+    """Return what a request of fsspec returns, or raise in the words of this module."""
+    import aiohttp
+
+    try:
+        return action()
+    except ValueError:                               # fsspec's word for a server without ranges
+        raise InputError(NO_PARTS.format(address)) from None
+    except (FileNotFoundError, aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+        cause = error.__cause__ if isinstance(error, FileNotFoundError) else error
+        status = getattr(cause, "status", 404 if cause is None else 500)
+        if status < 500 and status not in PASSING:
+            raise InputError(f"{address}: the server answered {status}; check the address") from None
+        raise _Failed(str(cause) or f"nothing came for {stall:g} s") from None
 
 
 def _again_and_again(action, name, *, attempts, back_off):
@@ -288,7 +290,7 @@ def _size(file):
 def _readable(path, check):
     try:
         return path.exists() and (check(path), True)[1]
-    except InputError:
+    except DamagedFile:
         return False
 
 

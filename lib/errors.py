@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     def _render_traceback_(self):
         return [f"{type(self).__name__}: {self}"]
+
+
+class DamagedFile(InputError):
+    """A file that is there but not whole, so that another copy of it would help."""

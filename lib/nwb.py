@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from lib import download
-from lib.errors import InputError
+from lib.errors import DamagedFile, InputError
 from lib.session import select_units
 
 # What Allen's files hold where the parameter has no single number
@@ -114,9 +114,11 @@ def open_file(address):
         try:
             file = stack.enter_context(h5py.File(opened))
         except OSError as error:
-            what = ("it is cut short" if "truncated" in str(error) else
-                    "it is no HDF5 file" if "signature" in str(error) else str(error))
-            raise InputError(f"{name} cannot be read as NWB: {what}; fetch or copy it again") from None
+            for sign, what in (("truncated", "it is cut short"), ("signature", "it is no HDF5 file")):
+                if sign in str(error):
+                    raise DamagedFile(f"{name} cannot be read as NWB: {what}; fetch or copy it again"
+                                      ) from None
+            raise InputError(f"{name} cannot be opened: {error}") from None
         yield file, bytes_read
 
 
@@ -134,7 +136,7 @@ def check_file(address):
         Unreadable, or no units, areas or natural scenes: names what is missing.
     """
     name = Path(str(address)).name
-    with open_file(address) as (file, _):
+    with open_file(address) as (file, _), _whole(name):
         missing = [group for group in NEEDED if group not in file]
         if missing:
             raise InputError(f"{name} is no Allen ecephys session file: it lacks {missing[0]}")
@@ -148,6 +150,22 @@ def check_file(address):
     return frames[frames >= 0].astype(int)
 
 
+@contextlib.contextmanager
+def _whole(name):
+    """Say `DamagedFile` for what HDF5 says of a file that is damaged inside."""
+    try:
+        yield
+    except (OSError, KeyError, RuntimeError) as error:
+        raise DamagedFile(f"{name} is damaged inside ({error}); fetch or copy it again") from None
+
+
+def check_whole(address):
+    """Raise `DamagedFile` if a session file cannot be read up to its last spike."""
+    name = Path(str(address)).name
+    with open_file(address) as (file, _), _whole(name):
+        file["units/spike_times"][-1:]
+
+
 def read_units(address):
     """Read which units of a file pass AllenSDK's default quality filter.
 
@@ -156,8 +174,14 @@ def read_units(address):
     DataFrame
         Index unit_id in increasing order; `structure` and the quality metrics that the file has.
     """
-    with _open_session(address) as (session, *_):
-        return _units_of(session)
+    try:
+        with _open_session(address) as (session, *_):
+            return _units_of(session)
+    except InputError:
+        raise
+    except Exception as error:                  # whatever AllenSDK makes of a file that is not its own
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise InputError(f"{Path(str(address)).name}: AllenSDK cannot read its units ({what})") from error
 
 
 def read_session(address, *, structure):

@@ -23,7 +23,8 @@ PATHS = ("counts", "images", "file", "folder")       # keys of a session that na
 SESSIONS = {
     "arrays": [(("counts", "images"), {}, "{counts: FILE.npz, images: FILE.npz}"),
                (("folder",), {"tiers": [], "degrees_per_pixel": None}, "{folder: FOLDER}")],
-    "nwb": [(("file", "images"), {}, "{file: FILE.nwb or address, images: FILE.npz or folder}")],
+    "nwb": [(("file", "images"), {},
+             "{file: FILE.nwb or address, images: FILE.npz or folder}")],
     "allen": [(("id",), {"cache": str(ROOT / "allen_cache"), "warehouse": "http://api.brain-map.org",
                          "movies": [], "stall": 60.0}, "a session id, see `make sessions`")]}
 # (lowest, highest) value allowed; None: no bound

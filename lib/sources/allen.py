@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from lib import download, nwb
-from lib.errors import InputError
+from lib.errors import DamagedFile, InputError
 from lib.params import SESSIONS
 from lib.session import select_units
 from lib.sources import templates
@@ -101,7 +101,8 @@ class Cache:
         path = self._path("SESSION_NWB_KEY", number, number)
         if not path.exists():
             self._check_listed(number)
-        return self._fetch(path, lambda: self.sdk.fetch_api.get_session_data(number), _check_nwb)
+        return self._fetch(path, lambda: self.sdk.fetch_api.get_session_data(number),
+                           nwb.check_whole)
 
     def scenes(self, frames):
         """Return the folder of natural-scene templates, with one for each of the frames."""
@@ -178,8 +179,10 @@ class Cache:
     def _fetch(self, path, address, check):
         """Return the path; the warehouse is asked for the address only if the file is not good."""
         try:
+            if not path.exists():
+                raise FileNotFoundError(path)
             check(path)
-        except (InputError, FileNotFoundError):
+        except (DamagedFile, FileNotFoundError):
             try:
                 return download.fetch(address(), path, check=check, **self.patience)
             except ValueError as error:           # AllenSDK's word for a file that is not listed
@@ -211,12 +214,6 @@ class Cache:
         if kind != WITH_SCENES:
             raise InputError(f"session {number} is of type {kind} ({STIMULI.get(kind, 'unknown')}): the "
                              "report is about natural scenes; `make sessions` lists those that have them")
-
-
-def _check_nwb(path):
-    with nwb.open_file(path) as (file, _):
-        if "units" not in file:
-            raise InputError(f"{path.name}: no units")
 
 
 def _never(*_):

@@ -53,10 +53,11 @@ def load(session, *, folder, structure):
     units = pd.DataFrame({"structure": np.asarray(areas, object)}, index=pd.Index(unit_ids, name="unit_id"))
     wanted = select_units(units, structure, "selected", read["name"])
     return Recording(
-        source="arrays", files=[f for f in session.values() if Path(str(f)).is_file()], units=wanted, counts=counts[:, :, units.index.isin(wanted.index)],
+        source="arrays", units=wanted, files=[f for f in session.values() if Path(str(f)).is_file()],
+        counts=counts[:, :, units.index.isin(wanted.index)],
         structures=units.structure.value_counts().to_dict(),
-        notes=["This source holds responses only: no spike times, no blanks, no recorded Gabors, no "
-               "gratings and no movies."], **read)
+        notes=["This source holds responses only: no spike times, no blanks, no recorded Gabors, "
+               "no gratings and no movies."], **read)
 
 
 def check(session, *, structure):
@@ -209,7 +210,8 @@ def _read_npy(path, ndim, *, kinds="iufUS"):
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: not a readable .npy file ({type(error).__name__})") from None
     if values.ndim not in np.atleast_1d(ndim) or values.dtype.kind not in kinds:
-        raise InputError(f"{path}: expected {'numbers ' if kinds == 'iuf' else ''}in {ndim} dimension, got {values.dtype} of shape "
+        what = "numbers" if kinds == "iuf" else "an array"
+        raise InputError(f"{path}: expected {what} in {ndim} dimension, got {values.dtype} of shape "
                          f"{values.shape}")
     return values
 

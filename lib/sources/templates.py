@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from lib.errors import InputError
+from lib.errors import DamagedFile, InputError
 from lib.sources.arrays import SCENE_HEIGHT_DEG, read_npz, unit_range
 
 SCENE = re.compile(r"natural_scene_(\d+)\.tiff?$")
@@ -63,12 +63,12 @@ def scene_frames(path):
 
 
 def check_image(path):
-    """Raise `InputError` if an image file is not whole."""
+    """Raise `DamagedFile` if an image file is not whole."""
     _grey(path)
 
 
 def check_movie(path):
-    """Raise `InputError` if a movie file of the Allen Institute (.npy) is not whole."""
+    """Raise `DamagedFile` if a movie file of the Allen Institute (.npy) is not whole."""
     _movie(path)
 
 
@@ -100,7 +100,7 @@ def _grey(path):
             with Image.open(path) as image:
                 pixels = np.asarray(image)
     except (OSError, SyntaxError, UserWarning, UnidentifiedImageError):
-        raise InputError(f"{path.name}: not a readable image; fetch or copy it again") from None
+        raise DamagedFile(f"{path.name}: not a readable image; fetch or copy it again") from None
     if pixels.ndim != 2 or pixels.dtype != np.uint8:
         raise InputError(f"{path.name}: expected a grey image of 8 bits, got {pixels.dtype} of shape "
                          f"{pixels.shape}")
@@ -111,7 +111,7 @@ def _movie(path):
     try:
         movie = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
-        raise InputError(f"{path.name}: not a readable .npy file; fetch it again") from None
+        raise DamagedFile(f"{path.name}: not a readable .npy file; fetch it again") from None
     if movie.ndim != 3 or movie.dtype != np.uint8:
         raise InputError(f"{path.name}: expected uint8 (frames, height, width), got {movie.dtype} of "
                          f"shape {movie.shape}")

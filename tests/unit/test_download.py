@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lib import download
-from lib.errors import InputError
+from lib.errors import DamagedFile, InputError
 from tests.warehouse import Warehouse
 
 QUICK = dict(stall=0.3, attempts=2, back_off=0.01)
@@ -24,7 +24,7 @@ def check(path):
         with h5py.File(path) as file:
             file["values"][-1]
     except OSError:
-        raise InputError(f"{path.name}: not readable") from None
+        raise DamagedFile(f"{path.name}: not readable") from None
 
 
 @pytest.fixture

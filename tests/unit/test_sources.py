@@ -97,6 +97,17 @@ def test_images_from_npz(here):
     assert recording.degrees_per_pixel == 2.0 and recording.movies["natural_movie_one"].shape == (2, 20, 30)
 
 
+def test_a_file_damaged_inside_is_one_line(here):
+    """Fails if an unreadable table of a whole-looking file ends in a traceback."""
+    with h5py.File(here / "s.nwb") as file:
+        with h5py.File(here / "t.nwb", "w") as other:
+            for name in ("units", "general", "intervals"):
+                file.copy(name, other)
+            del other["intervals/natural_scenes_presentations/frame"]
+    with pytest.raises(InputError, match="t.nwb is damaged inside"):
+        nwb.check_file(here / "t.nwb")
+
+
 def test_several_sessions_in_one_run(here, tmp_path):
     """Fails if a unit gets another session's counts, or a session's area or repeats are lost."""
     shutil.copy(here / "s.nwb", here / "t.nwb")
@@ -144,6 +155,11 @@ def no_scenes(folder):
         del file["intervals/natural_scenes_presentations"]
 
 
+def no_channels_of_units(folder):
+    with h5py.File(folder / "s.nwb", "r+") as file:
+        del file["units/peak_channel_id"]
+
+
 def too_few_images(folder):
     (folder / "images" / "natural_scene_1.tiff").unlink()
 
@@ -162,6 +178,7 @@ def cut_image(folder):
     (no_hdf5, {}, "s.nwb cannot be read as NWB: it is no HDF5 file"),
     (another_hdf5, {}, "no Allen ecephys session file: it lacks units/spike_times"),
     (no_scenes, {}, "no natural scenes were shown"),
+    (no_channels_of_units, {}, "s.nwb: AllenSDK cannot read its units"),
     (too_few_images, {}, "1 missing, the first that of frame 1"),
     (no_images, {}, "no natural_scene_<frame>.tiff"),
     (None, {"structure": "VISl"}, "'VISl' has no units in s.nwb; it holds VISam (2 units), VISp (1 units)"),
