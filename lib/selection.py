@@ -69,17 +69,16 @@ def clustered_order(correlation):
     Parameters
     ----------
     correlation : array (U, U)
-        NaN counts as no correlation.
 
     Returns
     -------
     array (U,) of int
+        Units without a defined correlation come last.
     """
-    if len(correlation) < 2:
-        return np.arange(len(correlation))
-    rows = np.nan_to_num(correlation)
-    np.fill_diagonal(rows, 1)
-    return leaves_list(linkage(rows, "average"))
+    defined = np.isfinite(np.diag(correlation))
+    rows = np.nan_to_num(correlation[np.ix_(defined, defined)])
+    order = leaves_list(linkage(rows, "average")) if len(rows) > 1 else np.arange(len(rows))
+    return np.r_[np.flatnonzero(defined)[order], np.flatnonzero(~defined)]
 
 
 def correlation_partners(correlation, unit_ids, *, high=0.7, low=-0.55):
