@@ -4,7 +4,7 @@ import json
 import sys
 from shlex import quote
 
-from lib.dependencies import used_files
+from lib.dependencies import cells_hash, used_files
 from lib.params import ROOT, input_files, load_params, notebook_parameters, run_folder
 
 P = load_params(config["params"])
@@ -29,8 +29,8 @@ def given(stage):
 
 
 def needs(name, *modules):
-    """The notebook itself and the modules of lib it uses."""
-    return used_files(f"notebooks/{name}.ipynb", *modules)
+    """The modules of lib that a notebook uses; `text`, not the file, says whether it has changed."""
+    return used_files(f"notebooks/{name}.ipynb", *modules)[1:]
 
 
 def selected(wildcards):
@@ -54,19 +54,19 @@ rule data:
         needs("01_data", f"sources/{P['source']}"),
         input_files(P)
     output: "notebooks/01_data.ipynb", "session.h5"
-    params: p=given("data")
+    params: p=given("data"), text=cells_hash("01_data")
     shell: EXECUTE
 
 rule rasterplot:
     input: needs("02_rasterplot"), "session.h5"
     output: "notebooks/02_rasterplot.ipynb", "rasterplot.json"
-    params: p=given("rasterplot")
+    params: p=given("rasterplot"), text=cells_hash("02_rasterplot")
     shell: EXECUTE
 
 checkpoint oracle:
     input: needs("03_oracle"), "session.h5"
     output: "notebooks/03_oracle.ipynb", "oracle.csv", selected="selected.json"
-    params: p=given("oracle")
+    params: p=given("oracle"), text=cells_hash("03_oracle")
     shell: EXECUTE
 
 rule models:  # of all units at once; 04_cnn loads them
@@ -88,7 +88,7 @@ for stage, files in UNIT_STAGES.items():
         name: stage
         input: needs(NOTEBOOK[stage]), "session.h5", files
         output: f"units/{{unit}}/{NOTEBOOK[stage]}.ipynb", f"units/{{unit}}/{stage}.json"
-        params: p=given(stage)
+        params: p=given(stage), text=cells_hash(NOTEBOOK[stage])
         shell: EXECUTE + " --result {output[1]}"
 
 rule power:  # simulated neurons, whatever the source
@@ -102,7 +102,7 @@ rule population:
         needs("08_population"), "session.h5", "rasterplot.json", "power.json",
         "oracle.csv", "models/scores.csv", every("json")
     output: "notebooks/08_population.ipynb", "units.csv", "summary.json"
-    params: p=given("population")
+    params: p=given("population"), text=cells_hash("08_population")
     shell: EXECUTE
 
 rule audit:
@@ -110,7 +110,7 @@ rule audit:
         needs("09_audit"), "session.h5", "oracle.csv", "models/scores.csv", "units.csv",
         "summary.json"
     output: "notebooks/09_audit.ipynb", "audit.json"
-    params: p=given("audit")
+    params: p=given("audit"), text=cells_hash("09_audit")
     shell: EXECUTE
 
 rule book:

@@ -1,6 +1,7 @@
 """Which modules of lib a notebook uses, so that a change of one redoes what depends on it and no more."""
 
 import ast
+import hashlib
 import json
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,13 @@ def used_files(name, *modules):
             files.append(file)
             waiting += imported(file)
     return [str(file) for file in files]
+
+
+def cells_hash(name):
+    """Return a hash of a notebook's cells without the outputs that are stored in it."""
+    cells = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    kept = [[cell["cell_type"], cell["metadata"], "".join(cell["source"])] for cell in cells]
+    return hashlib.sha256(json.dumps(kept).encode()).hexdigest()[:16]
 
 
 @cache

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import nbformat
 import pytest
 import yaml
 
@@ -127,6 +128,21 @@ def test_files_that_were_touched_redo_nothing(project):
     jobs, printed = project.report()
     assert jobs == []
     assert "nothing had changed" in printed
+
+
+def test_outputs_stored_in_a_notebook_redo_nothing_but_a_sentence_does(project):
+    """Fails if `make refresh` makes every run again, or if a change of the text is not seen."""
+    file = project.root / "notebooks" / "07_metrics.ipynb"
+    notebook = nbformat.read(file, 4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [nbformat.v4.new_output("stream", text="1")], 1
+    nbformat.write(notebook, file)
+    assert project.report()[0] == []
+    notebook.cells[0].source += " More."
+    nbformat.write(notebook, file)
+    assert sorted(project.report()[0]) == sorted(
+        [name for unit in (A, B, C) for name in of_unit(unit, first=7)] + END)
 
 
 def test_a_unit_s_parameter_redoes_that_unit_and_what_is_said_of_all(project):
