@@ -318,13 +318,14 @@ def truth_table(folder):
     makers = models.MeanModel(ensemble.split_members(members)[0]).eval()
     gabors = gabor_search.best_gabor(makers, shape, degrees_per_pixel=degrees, grid="coarse",
                                      refine_from=5, **level).images
-    everything = models.MeanModel(members).eval()
-    limit = FINEST_DETAIL * degrees
-    made = {"MEI": (makers, limit), "without limit": (makers, None), "one model": (members[0], limit),
-            "all models": (everything, limit)}
-    meis = {name: mei.most_exciting_input(
+    limit, everything = FINEST_DETAIL * degrees, models.MeanModel(members).eval()
+    made = {"MEI": (makers, limit), "one model": (members[0], limit),
+            "all models": (everything, limit), "no limit": (makers, None)}
+    ends = {name: mei.most_exciting_input(
         model, shape, starts=("noise", "noise", "grey", "natural"), images=session.images,
-        highest_frequency=limit, **level).best_images for name, (model, limit) in made.items()}
+        highest_frequency=limit, **level) for name, (model, limit) in made.items()}
+    meis = {name: mei.localise(made[name][0], end).best_images for name, end in ends.items()}
+    meis |= {"ascent": ends["MEI"].best_images, "ascent, no limit": ends["no limit"].best_images}
     masks = [mei.mei_mask(makers, image, unit=u).mask for u, image in enumerate(meis["MEI"])]
     grey, optimum = ground_truth.reference_responses(truth, shape, **level)
     natural = set_mean_contrast(session.images, **level)

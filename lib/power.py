@@ -91,9 +91,9 @@ def simulate_recovery(designs, *, units=14, image_height=IMAGE_HEIGHT, steps=60,
         n, repeats, rate = design
         counts = _record(expected[:n] * rate, repeats, rng=np.random.default_rng([seed, 7]))
         model = models.fit_windowed(features[:n], counts.mean(0), core).eval()
-        found = mei.most_exciting_input(model, shape, starts=("grey",), steps=steps, seed=seed,
-                                        highest_frequency=FINEST_DETAIL * degrees,
-                                        **target).best_images
+        found = mei.localise(model, mei.most_exciting_input(
+            model, shape, starts=("grey",), steps=steps, seed=seed,
+            highest_frequency=FINEST_DETAIL * degrees, **target)).best_images
         true = mei.predicted_responses(truth, found).diagonal()
         rows.append(pd.DataFrame({
             "unit_id": table.index, "truth_kind": table.truth_kind.to_numpy(),

@@ -82,6 +82,35 @@ def test_nothing_finer_than_the_highest_frequency():
     assert correlation(found.best_images[0], kept) > 0.999
 
 
+def test_localising_takes_the_noise_off_and_leaves_the_pattern():
+    """Fault: frequency shifted against its envelope, contrast not restored, responses kept.
+
+    The model's filters are the true ones with errors over all frequencies and the whole image.
+    """
+    rng = np.random.default_rng(0)
+    two = patch(0, x=-14, sigma=4, spatial_frequency=0.1) + patch(90, x=14, sigma=4,
+                                                                 spatial_frequency=0.1)
+    true = np.stack([patch(30, sigma=4, spatial_frequency=0.1), two])
+    model = Filters(true + 0.1 * rng.normal(size=true.shape), torch.nn.Identity())
+    found = mei.most_exciting_input(model, SHAPE, starts=("grey",), mean=0.45, contrast=0.03)
+    local = mei.localise(model, found)
+    for before, after, filter_ in zip(found.best_images, local.best_images, true, strict=True):
+        assert correlation(after, filter_) > max(0.93, correlation(before, filter_) + 0.05)
+    assert local.images.std((-2, -1), dtype=float) == pytest.approx(0.03, abs=1e-5)
+    assert local.responses[0] == pytest.approx(
+        mei.predicted_responses(model, local.images[0])[:, 0], rel=1e-5)
+    assert (local.responses < found.responses).all()
+    assert mei.localise(model, found, power=0).images == pytest.approx(found.images, abs=1e-5)
+
+
+def test_localising_leaves_a_clean_gabor():
+    """Fault: an envelope so narrow that it changes the size of what is there."""
+    true = patch(30, sigma=5, spatial_frequency=0.08)
+    model = Filters([true], torch.nn.Identity())
+    found = mei.most_exciting_input(model, SHAPE, starts=("grey",), mean=0.45, contrast=0.03)
+    assert correlation(mei.localise(model, found).best_images[0], true) > 0.96
+
+
 def test_clipped_filter_where_the_range_is_short():
     """Fault: projection ends in range without the contrast, or with it out of range.
 
