@@ -235,12 +235,13 @@ def response_entropy(counts):
     Parameters
     ----------
     counts : array (T, I, U)
-        Whole spike counts, NaN where not shown.
+        Responses, NaN where not shown.
 
     Returns
     -------
     array (U,)
-        NaN for a unit never shown anything; 0 for a silent one.
+        NaN for a unit never shown anything; 0 for a silent one. NaN for all if the responses are
+        traces, not counts: the entropy of those depends on a choice of bins.
 
     References
     ----------
@@ -250,8 +251,7 @@ def response_entropy(counts):
     shown = np.isfinite(counts)
     whole = np.where(shown, counts, 0).astype(np.int64)
     if np.any(whole != np.where(shown, counts, 0)) or whole.min(initial=0) < 0:
-        raise InputError("responses are not whole numbers >= 0; the entropy of the spike count "
-                         "needs counts, not rates")
+        return np.full(counts.shape[1], np.nan)
     n_units, width = counts.shape[1], whole.max(initial=0) + 1
     cells = (whole + width * np.arange(n_units))[shown]
     histogram = np.bincount(cells, minlength=n_units * width).reshape(n_units, width)

@@ -57,7 +57,9 @@ def load(session, *, folder, structure):
         counts=counts[:, :, units.index.isin(wanted.index)],
         structures=units.structure.value_counts().to_dict(),
         notes=["This source holds responses only: no spike times, no blanks, no recorded Gabors, "
-               "no gratings and no movies."], **read)
+               "no gratings and no movies.",
+               *(["The responses are traces, not whole counts: they have no entropy of the count."]
+                 if (np.nan_to_num(counts) % 1).any() else [])], **read)
 
 
 def check(session, *, structure):

@@ -134,10 +134,11 @@ def test_entropy_of_known_distributions():
 
 
 @pytest.mark.parametrize("wrong", [0.5, -1.0])
-def test_entropy_refuses_rates(wrong):
-    """Fails if rates are cut to whole numbers silently."""
-    with pytest.raises(InputError, match="whole numbers >= 0"):
-        selection.response_entropy(np.full((2, 2, 1), wrong))
+def test_traces_have_no_entropy_of_counts(wrong):
+    """Fails if traces are cut to whole numbers, or stop the report."""
+    responses = np.ones((2, 2, 3))
+    responses[0, 0, 1] = wrong
+    assert np.isnan(selection.response_entropy(responses)).all()
 
 
 def test_published_entropy_counts_distinct_means():
