@@ -278,6 +278,19 @@ def pairs(ax, left, right, *, names, ylabel):
     return ax
 
 
+def tuning(axes, table):
+    """Draw MEI against best Gabor, a point a unit: orientation, spatial frequency, size."""
+    for ax, (name, label) in zip(axes, {"orientation": "orientation (deg)",
+                                        "spatial_frequency": "spatial frequency (cycles/deg)"}.items()):
+        scatter(ax, table[f"gabor_{name}"], table[f"mei_{name}"], diagonal=True, xlabel="best Gabor",
+                ylabel="MEI")
+        ax.set_title(label)
+    scatter(axes[2], table.gabor_sigma, table.mei_radius, ylabel="MEI: radius of the mask",
+            xlabel="best Gabor: sigma")
+    axes[2].set_title("size (deg)")
+    return axes
+
+
 def spectrum(ax, values, frequency, *, title=""):
     """Show a centred (log) power spectrum; `frequency`: cycles per degree of its columns."""
     edge = (frequency.min(), frequency.max())

@@ -28,6 +28,8 @@ EXTRA = ["verdict", "fitted_gabor_response", "image_full_response", "permutation
          "gabor_sigma", "map_p", "map_x", "map_y", "map_error_deg", "gabor_prediction",
          "gabor_prediction_p", "gabor_prediction_ceiling", "gabor_position_error_deg",
          "gabor_orientation_error_deg", "gabor_frequency_error_octaves"]
+SHAPES = {"symmetry_1": "one-fold symmetry", "contrast": "masked contrast",
+          "spatial_frequency": "spatial frequency"}
 STIMULI = {"gabor": "the best Gabor", "fitted_gabor": "the Gabor fitted to the MEI",
            "image": "the best natural image", "linear_rf": "the linear receptive field"}
 STAGES = ("cnn", "mei", "gabor", "metrics")
@@ -80,6 +82,59 @@ def units_table(run_folder, *, oracle, scores, structure, model, truth_kinds=Non
         table["truth_kind"] = truth_kinds
     table.index.name = "unit_id"
     return table.reset_index().reindex(columns=COLUMNS + EXTRA), failed
+
+
+def describe(table, failed):
+    """Say how many units there are, how many are selected, and which of them have no result."""
+    names = ", ".join(f"{unit} ({message})" for unit, message in failed.items())
+    return (f"{len(table)} units, {int(table.selected.sum())} selected"
+            + (f"; stages of {len(failed)} failed: {names}" if failed else "")
+            + ". Every row is in `units.csv`.")
+
+
+def model_comparison(scores, *, model, alpha=0.05, seed=0):
+    """The models' correlations to the average, and what the chosen one gains over the others.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        A row a unit and model, of `lib.fitting.fit_models`.
+    model : str
+        The chosen one.
+
+    Returns
+    -------
+    summary : DataFrame
+        A row a model: units, median, 90th percentile.
+    sentences : list of str
+    """
+    summary = scores.groupby("model", sort=False).correlation_to_average.agg(
+        units="count", median="median", **{"90th percentile": lambda r: r.quantile(0.9)})
+    wide = scores.pivot(index="unit_id", columns="model", values="correlation_to_average")
+    others = [kind for kind in summary.index if kind != model]
+    tests = compare(wide, {kind: (model, kind) for kind in others}, seed=seed) if others else None
+    return summary, [sentence(tests.loc[kind], f"the correlation of the {model} model",
+                              f"that of the {kind} model", alpha=alpha) for kind in others]
+
+
+def chance_sentence(table, *, alpha=0.05):
+    """Say how many units are predicted better than chance."""
+    significant = int((table.permutation_p * len(table) < alpha).sum())
+    return (f"{significant} of {len(table)} units are predicted better than chance (images permuted, "
+            f"p below {alpha:g} after correction for {len(table)} units).")
+
+
+def shape_sentences(measured, *, alpha=0.05, seed=0):
+    """What distinguishes the MEI from the best Gabor in numbers: a sentence for each of `SHAPES`.
+
+    Parameters
+    ----------
+    measured : DataFrame
+        A row a unit: mei_<name>, gabor_<name> of `lib.metrics.stimulus_metrics`.
+    """
+    tests = compare(measured, {name: (f"mei_{name}", f"gabor_{name}") for name in SHAPES}, seed=seed)
+    return [sentence(tests.loc[name], f"the {words} of the MEI", "that of the best Gabor", alpha=alpha)
+            for name, words in SHAPES.items()]
 
 
 def response_tests(table, *, true=False, seed=0):

@@ -178,3 +178,31 @@ def test_table_of_areas():
     table = population.by_area(areas(3), {"the oracle": "a"})
     assert table.units.tolist() == [12, 12] and table.selected.tolist() == [6, 6]
     assert table.a["VISp"] > table.a["VISl"] + 1
+
+
+def test_models_are_compared_with_the_chosen_one():
+    """Fault: the chosen model compared with itself, or the difference turned round."""
+    rng = np.random.default_rng(0)
+    rows = [{"unit_id": u, "model": kind, "correlation_to_average": base + rng.uniform(0, 0.05)}
+            for u in range(12) for kind, base in (("v1", 0.6), ("ridge", 0.3))]
+    summary, said = population.model_comparison(pd.DataFrame(rows), model="v1")
+    assert summary.index.tolist() == ["v1", "ridge"] and summary["median"]["v1"] > 0.6
+    assert len(said) == 1 and said[0].startswith("The correlation of the v1 model exceeds that of the ridge")
+    alone = pd.DataFrame([row for row in rows if row["model"] == "v1"])
+    assert population.model_comparison(alone, model="v1")[1] == []
+
+
+def test_units_and_failures_are_counted():
+    """Fault: failed units not named; p values not corrected for the number of units."""
+    table = pd.DataFrame({"selected": [True, True, False], "permutation_p": [0.001, 0.02, np.nan]})
+    assert population.describe(table, {}) == "3 units, 2 selected. Every row is in `units.csv`."
+    assert "stages of 1 failed: 7 (it broke)" in population.describe(table, {7: "it broke"})
+    assert population.chance_sentence(table).startswith("1 of 3 units")
+
+
+def test_shapes_compare_mei_with_gabor():
+    """Fault: another metric's columns, or Gabor less MEI."""
+    names = {f"{who}_{name}": np.linspace(1, 2, 10) + (who == "mei")
+             for who in ("mei", "gabor") for name in population.SHAPES}
+    said = population.shape_sentences(pd.DataFrame(names))
+    assert len(said) == 3 and all("of the MEI exceeds that of the best Gabor" in text for text in said)
