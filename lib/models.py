@@ -29,7 +29,7 @@ CONTRAST = 0.2                  # of the images whose luminance and contrast are
 PENALTIES = 10.0 ** np.arange(-2, 1.6, 0.5)
 WINDOW_SIZES = (7.0, 12.0, 20.0, 36.0)  # degrees
 COMPONENTS = 12                 # of the population's responses, predicted beside the units
-STEPS, RATE, PRIOR_SPREAD = 30, 0.2, 0.6    # of the ascent on the marginal likelihood
+STEPS, RATE, PRIOR_SPREAD = 40, 0.3, 1.5    # of the ascent on the marginal likelihood
 
 
 class V1Core(nn.Module):
