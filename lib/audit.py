@@ -4,7 +4,6 @@ A section is a table with a row a quantity (columns "original" and "here"), or o
 a source cannot show it. The `published` formulas themselves live beside the corrected ones.
 """
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,6 @@ from lib import (crossvalidation, ensemble, gabors, mei, metrics, network, relia
                  stimuli)
 from lib.results import load_result
 
-SESSION = "798911424"                   # that the original analysed
 ORIGINAL_SHAPE = (60, 96)               # its images, pixels
 VALIDATION, COMPARED = 24, 49           # its validation images and selected units
 LAPLACE = torch.tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]])[None, None]
@@ -479,56 +477,26 @@ def luminance(contrasts=(0.1, 0.4), radius=12):
 
 # ---- published values ---------------------------------------------------------------------------
 
-def is_original(session):
-    """Whether this is the session that the original analysed, in the area that it analysed."""
-    return (re.findall(r"\d{6,}", str(session.name)) == [SESSION]
-            and set(session.units.structure) == {"VISam"})
-
-
-def published_values(oracle_table, mean_counts, images, correlations, stimuli_of_unit):
-    """The published values beside those of a run of the same session.
+def published_of_models(correlations, images):
+    """The published values of models, MEI and Gabor beside a run's; `lib.published_values` has the rest.
 
     Parameters
     ----------
-    oracle_table : DataFrame
-        Of 03_oracle: index unit_id; oracle, oracle_published, selected.
-    mean_counts : DataFrame, (I, U), columns unit_id
-    images : (I, h, w) array
     correlations : Series
         Index unit_id: correlation to average of the model.
-    stimuli_of_unit : dict of str to (h, w) array
+    images : dict of str to (h, w) array
         "mei" and "gabor" of 951097947, if it was selected.
 
     Returns
     -------
     DataFrame
-        Columns: published, published formula here, corrected; NaN for what the run does not have.
+        Columns published, here: the original's formulas; NaN for what the run does not have.
     """
-    nan, rows = np.nan, []
-    for unit, value in {951098242: .603, 951093125: .571, 951092798: .490, 951093846: .500,
-                        951093821: .453, 951097947: .446}.items():
-        own = oracle_table.reindex([unit]).iloc[0]
-        rows.append((f"oracle of {unit}", value, own.oracle_published, own.oracle))
-    r = selection.signal_correlation(mean_counts.to_numpy())
-    ids, r = mean_counts.columns, np.where(np.eye(len(r), dtype=bool), np.nan, r)
-    pair = pd.DataFrame(r, ids, ids).reindex(index=[951098242], columns=[951093125, 951097947])
-    rows += [("units selected", 49, nan, oracle_table.selected.sum()),
-             ("units with a signal correlation above .7", 9, nan, (r > 0.7).any(axis=1).sum()),
-             ("951098242 with 951093125", .905601, nan, pair.iloc[0, 0]),
-             ("951098242 with 951097947", -.654761, nan, pair.iloc[0, 1])]
-    forests = [selection.isolation_forest(mean_counts.to_numpy(), seed=42, published=p).anomaly.sum()
-               for p in (True, False)]
-    rows += [("units called outliers", 19, *forests),
-             ("mean contrast of the images", .2656, nan, images.std(axis=(1, 2)).mean())]
-    rows += [(f"prediction of {unit}", value, nan, correlations.get(unit, nan)) for unit, value in
-             {951097947: .59, 951097919: .46, 951092949: .34, 951098928: .32}.items()]
+    rows = [(f"prediction of {unit}", value, correlations.get(unit, np.nan)) for unit, value in
+            {951097947: .59, 951097919: .46, 951092949: .34, 951098928: .32}.items()]
     for name, values in {"mei": (.4496, .1511, .9696, .9846),
                          "gabor": (.4097, .1323, .9993, .9976)}.items():
-        image = stimuli_of_unit.get(name)
-        measured = [nan] * 4 if image is None else [
-            metrics.published_luminance(image), metrics.published_contrast(image),
-            *(metrics.published_symmetry(image, n) for n in (1, 2))]
-        rows += [(f"{what} of the {name} of 951097947", value, mine, nan) for what, value, mine in
-                 zip(("luminance", "masked contrast", "symmetry 1", "symmetry 2"), values, measured)]
-    return pd.DataFrame(rows, columns=["", "published", "published formula here", "corrected"]
-                        ).set_index("")
+        mine = metrics.published_metrics(images[name]) if name in images else {}
+        rows += [(f"{what} of the {name} of 951097947", value, mine.get(what, np.nan)) for what, value in
+                 zip(("luminance", "contrast", "symmetry_1", "symmetry_2"), values)]
+    return pd.DataFrame(rows, columns=["", "published", "here"]).set_index("")

@@ -155,35 +155,13 @@ def test_luminance_of_the_stretch():
     assert table.original.iloc[0] == pytest.approx(0.5 * 441 / (np.pi * 144))
 
 
-def test_published_values_only_for_their_session():
-    """Fault: published values beside those of another session or area, or of several."""
-    assert not audit.is_original(session())
-    visam = pd.DataFrame({"structure": ["VISam"] * 3}, index=[1, 2, 3])
-    assert audit.is_original(session(name="session 798911424", units=visam))
-    assert not audit.is_original(session(name="session 798911424"))
-    assert not audit.is_original(session(name="session_798911424, session_760693773", units=visam))
-
-
-def test_published_values_take_the_units_they_name():
+def test_published_values_of_models_take_the_unit_they_name():
     """Fault: values of another unit, or of a formula exchanged with ours."""
-    units = [951098242, 951093125, 951097947, 951092798]
-    rng = np.random.default_rng(0)
-    responses = pd.DataFrame(rng.normal(size=(118, 4)), columns=units)
-    responses[951093125] = responses[951098242] * 2
-    responses[951097947] = -responses[951098242]
-    oracle = pd.DataFrame({"oracle": [.1, .2, .3, .4], "oracle_published": [.5, .6, .7, .8],
-                           "selected": [True, True, False, False]}, index=units)
-    gabor = metrics.published_gabor()
-    table = audit.published_values(oracle, responses, rng.uniform(size=(5, 6, 8)),
-                                   pd.Series({951097947: 0.33}), {"gabor": gabor})
-    here, corrected = table["published formula here"], table.corrected
-    assert here["oracle of 951097947"] == .7 and corrected["oracle of 951097947"] == .3
-    assert np.isnan(here["oracle of 951093846"])
-    assert corrected["units selected"] == 2 and corrected["951098242 with 951093125"] == pytest.approx(1)
-    assert corrected["951098242 with 951097947"] == pytest.approx(-1)
-    assert corrected["units with a signal correlation above .7"] == 2
-    assert corrected["prediction of 951097947"] == 0.33
+    table = audit.published_of_models(pd.Series({951097947: 0.33}),
+                                      {"gabor": metrics.published_gabor()})
+    assert table.here["prediction of 951097947"] == 0.33
+    assert np.isnan(table.here["prediction of 951097919"])
     mine = [f"{n} of the gabor of 951097947" for n in
-            ("luminance", "masked contrast", "symmetry 1", "symmetry 2")]
-    np.testing.assert_allclose(here[mine], table.published[mine], atol=6e-5)
-    assert np.isnan(here["luminance of the mei of 951097947"])
+            ("luminance", "contrast", "symmetry_1", "symmetry_2")]
+    np.testing.assert_allclose(table.here[mine], table.published[mine], atol=6e-5)
+    assert np.isnan(table.here["luminance of the mei of 951097947"])
