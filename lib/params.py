@@ -22,7 +22,7 @@ PATHS = ("counts", "images", "file", "folder")       # keys of a session that na
 # Of each source: the keys a session needs, those it may have with their defaults, and how to say so
 SESSIONS = {
     "arrays": [(("counts", "images"), {}, "{counts: FILE.npz, images: FILE.npz}"),
-               (("folder",), {"tiers": [], "degrees_per_pixel": None}, "{folder: FOLDER}")],
+               (("folder",), {"tiers": [], "degrees_per_pixel": 0}, "{folder: FOLDER}")],
     "nwb": [(("file", "images"), {},
              "{file: FILE.nwb or address, images: FILE.npz or folder}")],
     "allen": [(("id",), {"cache": str(ROOT / "allen_cache"), "warehouse": "http://api.brain-map.org",

@@ -92,7 +92,7 @@ def _read_pair(counts, images):
                 count_window=tuple(float(v) for v in table.get("window_s", (0.0, 0.25))))
 
 
-def read_static(folder, *, tiers=(), degrees_per_pixel=None):
+def read_static(folder, *, tiers=(), degrees_per_pixel=0):
     """Read a folder in the static layout of the Sensorium challenge (Willeke et al. 2022).
 
     Trials with the same pixels are repeats of one image; its id is the first trial that showed it.
@@ -106,7 +106,7 @@ def read_static(folder, *, tiers=(), degrees_per_pixel=None):
     tiers : list of str
         Only trials of these tiers, such as test; all if empty.
     degrees_per_pixel : float, optional
-        The height of the images is taken as that of the Allen scenes if not given.
+        The height of the images is taken as that of the Allen scenes if it is 0.
 
     Returns
     -------
