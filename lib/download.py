@@ -97,7 +97,7 @@ def fetch(address, path, *, check, stall=STALL, attempts=ATTEMPTS, back_off=BACK
 def get_json(address, *, stall=STALL, attempts=ATTEMPTS, back_off=BACK_OFF):
     """Return the JSON answer of a server, with the patience of `fetch`."""
     def ask():
-        with requests.get(address, timeout=stall) as response:
+        with _listening(stall), requests.get(address, timeout=stall) as response:
             _check_answer(response, address)
             try:
                 return response.json()
@@ -213,7 +213,8 @@ def _transfer(address, file, name, *, stall):
         headers["Range"] = f"bytes={have}-"
         if tag.exists():
             headers["If-Range"] = tag.read_text()
-    with requests.get(address, headers=headers, stream=True, timeout=stall) as response:
+    with _listening(stall), requests.get(address, headers=headers, stream=True,
+                                         timeout=stall) as response:
         if response.status_code == 416:              # nothing beyond: whole, or not the same file
             return int(response.headers.get("Content-Range", "*/-1").rpartition("/")[2])
         _check_answer(response, address)
@@ -231,6 +232,15 @@ def _transfer(address, file, name, *, stall):
                 file.write(data)
                 bar.update(len(data))
     return total
+
+
+@contextlib.contextmanager
+def _listening(stall):
+    """Say for how long a silent server was listened to."""
+    try:
+        yield
+    except (requests.Timeout, urllib3.exceptions.TimeoutError):
+        raise _Failed(f"the server was silent for {stall:g} s") from None
 
 
 def _check_answer(response, address):
@@ -308,8 +318,6 @@ def _tag(partial):
 
 def _plain(error):
     """One line for an error of the network."""
-    if isinstance(error, (requests.Timeout, urllib3.exceptions.TimeoutError)):
-        return "the server is silent"
     if isinstance(error, (requests.ConnectionError, urllib3.exceptions.HTTPError)):
         return "no connection, or it broke"
     return str(error).splitlines()[0]
