@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from lib import models, network, reliability
+from lib import models, more_stimuli, network, reliability
 from lib.errors import InputError
 from lib.statistics import permutation_p
 
@@ -49,7 +49,7 @@ def assign_folds(n_images, folds, *, seed):
     return np.random.default_rng(seed).permutation(n_images) % folds
 
 
-def cross_validate(images, counts, *, model="v1", folds=10, seed=0, degrees_per_pixel,
+def cross_validate(images, counts, *, model="v1", folds=10, seed=0, degrees_per_pixel, more=(),
                    progress=False):
     """Fit a model to all folds but one, in turn, and predict that one.
 
@@ -62,6 +62,8 @@ def cross_validate(images, counts, *, model="v1", folds=10, seed=0, degrees_per_
         One of `KINDS`.
     folds, seed : int
     degrees_per_pixel : float
+    more : sequence of (frames, responses)
+        Other stimuli that every fold of v1 learns from too (`lib.more_stimuli.training_sets`).
     progress : bool
 
     Returns
@@ -79,6 +81,7 @@ def cross_validate(images, counts, *, model="v1", folds=10, seed=0, degrees_per_
         core = models.CORES[model](images.shape[1:], degrees_per_pixel=degrees_per_pixel).eval()
         with torch.no_grad():
             features = core(pixels)
+    more = [(more_stimuli.mean_features(core, f), r) for f, r in more] if model == "v1" else []
     for k in tqdm(range(folds), desc=model, disable=not progress, mininterval=5):
         train, test = fold != k, fold == k
         history = {}
@@ -86,7 +89,7 @@ def cross_validate(images, counts, *, model="v1", folds=10, seed=0, degrees_per_
             one, history = network.fit_network(pixels[train], responses[train], kind=model,
                                                seed=seed + k)
         elif model == "v1":
-            one = models.fit_windowed(features[train], responses[train], core)
+            one = models.fit_windowed(features[train], responses[train], core, more=more)
         else:
             one = models.fit_ridge(features[train], responses[train], core, kind=model)
         with torch.no_grad():

@@ -228,7 +228,7 @@ class MeanModel(nn.Module):
 
 # ---- fitting ------------------------------------------------------------------------------------
 
-def fit_windowed(features, responses, core, *, kind="v1"):
+def fit_windowed(features, responses, core, *, more=(), kind="v1"):
     """Fit the v1 model to some images; nothing is chosen outside them.
 
     The square root of a unit's response is a Gaussian process whose kernel is a weighted sum of one
@@ -243,6 +243,9 @@ def fit_windowed(features, responses, core, *, kind="v1"):
     3. The same is done for the principal components of the population's responses, and each unit's
        prediction is mixed with the one that the components give for it; the share is the one of the
        least squared leave-one-out error over all units.
+    4. With `more` stimuli the weights are solved for again on all of them. Each stimulus set is
+       taken about its own mean, and its noise is the error with which the model of the images
+       predicts it: a set that this model does not carry over to counts little.
 
     Parameters
     ----------
@@ -251,13 +254,14 @@ def fit_windowed(features, responses, core, *, kind="v1"):
     responses : (n, units) array
         Mean counts, or their equivalent.
     core : V1Core
+    more : sequence of (features, responses)
+        Other stimuli, as `lib.more_stimuli` gives them.
 
     Returns
     -------
     ResponseModel
     """
-    y = torch.as_tensor(np.asarray(responses), dtype=torch.float32)
-    target = y.clamp(min=0).sqrt()
+    target = _root(responses)
     mean, spread = target.mean(0), target.std(0).clamp(min=1e-6)
     z = (target - mean) / spread
     components, loadings = _components(z)
@@ -269,7 +273,12 @@ def fit_windowed(features, responses, core, *, kind="v1"):
     dual, left_out = _solve(kernels, both, shares, noise)
     units = z.shape[1]
     mix = _best_mix(z, left_out[:, :units], left_out[:, units:] @ loadings)
-    weights = _primal(parts, core, seen, dual[..., None] * (shares / scales)[:, None])
+    strengths = shares / scales
+    weights = _primal(parts, core, seen, dual[..., None] * strengths[:, None])
+    if more:
+        sets = [_about_mean(f, (_root(r) - mean) / spread, loadings) for f, r in more]
+        weights = _solve_with(weights, features - features.mean(0), both, noise, sets, core, seen,
+                              strengths)
     weights = (1 - mix) * weights[:units] + mix * loadings.T @ weights[units:]
     weights = weights * spread[:, None]
     return ResponseModel(core, weights, mean - weights @ features.mean(0), kind=kind, squared=True)
@@ -354,6 +363,10 @@ def _window_weights(places, windows):
     d2 = ((places[None] - windows[:, None, :2]) ** 2).sum(2)
     w = np.exp(-d2 / windows[:, 2:] ** 2) + 1e-12
     return torch.tensor(w / w.sum(1, keepdims=True), dtype=torch.float32)
+
+
+def _root(responses):
+    return torch.as_tensor(np.asarray(responses), dtype=torch.float32).clamp(min=0).sqrt()
 
 
 def _components(z):
@@ -471,3 +484,51 @@ def _primal(parts, core, seen, dual):
             pooled += 1
         weights.append(row.flatten(1))
     return torch.cat(weights, 1)
+
+
+def _about_mean(features, z, loadings):
+    """Features and targets (units and components) of a stimulus set, less their means."""
+    z = z - z.mean(0)
+    components = z @ torch.linalg.pinv(loadings) if len(loadings) else z[:, :0]
+    return features - features.mean(0), torch.cat([z, components], 1)
+
+
+def _solve_with(weights, centred, z, noise, sets, core, seen, strengths):
+    """Readout weights (targets, features) from the images and other stimulus sets."""
+    x = torch.cat([centred, *(features for features, _ in sets)])
+    y = torch.cat([z, *(targets for _, targets in sets)])
+    variance = [noise.expand(len(z), -1)]
+    for features, targets in sets:
+        error = (targets - features @ weights.T).square().mean(0)
+        variance.append(torch.maximum(error, noise).expand(len(targets), -1))
+    variance, out = torch.cat(variance), torch.zeros_like(weights)
+    for unit in range(len(weights)):
+        used, scale, pool = _unit_features(core, [w[unit] for w in seen], strengths[unit])
+        own = torch.cat([x[:, used] * scale, x @ pool], 1)
+        covariance = own @ own.T
+        covariance.diagonal().add_(variance[:, unit])
+        dual = torch.cholesky_solve(y[:, [unit]], torch.linalg.cholesky(covariance))
+        out[unit, used] = (own[:, :len(used)].T @ dual)[:, 0] * scale
+        out[unit] += pool @ (own[:, len(used):].T @ dual)[:, 0]
+    return out
+
+
+def _unit_features(core, seen, strengths, *, negligible=1e-3):
+    """A unit's features: which, times what; and the (features, k) sums of the pooled groups."""
+    used, scale, pooled, start, pool = [], [], [], 0, len(core.groups)
+    for k, (weight, (family, shape)) in enumerate(zip(seen, core.groups)):
+        index = start + torch.arange(shape[0])[:, None] * len(weight) + torch.arange(len(weight))
+        near = weight > negligible * weight.max()
+        used.append(index[:, near].flatten())
+        scale.append((strengths[k] * weight[near]).sqrt().repeat(shape[0]))
+        start += shape[0] * len(weight)
+        if family == "complex":
+            pooled.append((index, weight * strengths[pool].sqrt()))
+            pool += 1
+    sums = torch.zeros(start, sum(len(index) for index, _ in pooled))
+    column = 0
+    for index, weight in pooled:
+        for row in index:
+            sums[row, column] = weight
+            column += 1
+    return torch.cat(used), torch.cat(scale), sums

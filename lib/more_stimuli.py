@@ -1,0 +1,100 @@
+"""Responses to movies, gratings and Gabors, to be learned from beside the natural scenes."""
+
+import numpy as np
+import torch
+
+from lib import counts as counting
+from lib import gabors, stimuli
+from lib.errors import InputError
+
+STIMULI = ("natural_scenes", "natural_movies", "static_gratings", "gabors")
+MOVIE_STEP = 8              # frames of a movie that are taken together: about as long as a scene
+GREY, CONTRAST = 0.5, 0.8   # of the screen, and of gratings where the session does not say
+PHASES = 8                  # frames of the one cycle that a Gabor drifts through
+
+
+def training_sets(session, names):
+    """Frames and mean responses of the stimuli asked for, but for the scenes.
+
+    Parameters
+    ----------
+    session : lib.session.Session
+    names : list of str
+        Of `STIMULI`.
+
+    Returns
+    -------
+    dict of str to (frames, responses)
+        Frames (k, f, h, w) in [0, 1], f of them shown one after the other for a response (k, units):
+        mean counts, as of a window as long as that of the scenes. Movies stand under their own names.
+
+    Raises
+    ------
+    InputError
+        An unknown name, or a stimulus that the session does not hold.
+    """
+    unknown = [name for name in names if name not in STIMULI]
+    if unknown:
+        raise InputError(f"stimuli: {unknown[0]} is none of {', '.join(STIMULI)}")
+    shown = set() if session.presentations is None else set(session.presentations.stimulus_name)
+    sets = {}
+    for name in [name for name in names if name != "natural_scenes"]:
+        if name == "natural_movies":
+            found = {movie: _movie(session, movie) for movie in sorted(session.movies)
+                     if movie in shown}
+        else:
+            make = {"static_gratings": _gratings, "gabors": _gabors}[name]
+            found = {name: make(session)} if name in shown else {}
+        if not found:
+            raise InputError(f"stimuli: session {session.name} holds no {name}; take it from the list")
+        sets |= found
+    return sets
+
+
+def mean_features(core, frames):
+    """Features of a core, averaged over the frames of each response: (k, f, h, w) -> (k, features)."""
+    with torch.no_grad():
+        return torch.cat([core(torch.as_tensor(part[:, None], dtype=torch.float32)).mean(
+            0, keepdim=True) for part in frames])
+
+
+def _movie(session, name):
+    """Steps of `MOVIE_STEP` frames, and the mean over repeats of their counts."""
+    rows = session.presentations[session.presentations.stimulus_name == name].sort_values("start_time")
+    frame, steps = rows.frame.to_numpy(int), len(session.movies[name]) // MOVIE_STEP
+    first = np.flatnonzero((frame % MOVIE_STEP == 0) & (frame < steps * MOVIE_STEP))
+    last = first + MOVIE_STEP - 1
+    whole = last < len(frame)
+    first, last = first[whole], last[whole]
+    unbroken = frame[last] == frame[first] + MOVIE_STEP - 1     # not cut off by the end of a block
+    first, last = first[unbroken], last[unbroken]
+    latency, stop = session.window
+    starts, ends = rows.start_time.to_numpy()[first], rows.stop_time.to_numpy()[last]
+    counts = counting.count_spikes(session.spike_times, starts=starts + latency, stops=ends + latency)
+    counts = counts * ((stop - latency) / (ends - starts))[:, None]
+    step = frame[first] // MOVIE_STEP
+    seen = np.unique(step)
+    means = np.stack([counts[step == s].mean(0) for s in seen])
+    frames = session.movies[name][:steps * MOVIE_STEP].reshape(
+        steps, MOVIE_STEP, *session.movies[name].shape[1:])
+    return frames[seen], means
+
+
+def _gratings(session):
+    means = gabors.condition_means(session.presentation_counts, session.presentations,
+                                   stimulus="static_gratings", columns=gabors.GRATING)
+    orientation, frequency, phase = (means.index.get_level_values(k).to_numpy(float)
+                                     for k in gabors.GRATING)
+    patterns = stimuli.grating(session.images.shape[1:], degrees_per_pixel=session.degrees_per_pixel,
+                               orientation=orientation, spatial_frequency=frequency, phase=phase)
+    fine = frequency * session.degrees_per_pixel < 0.5      # finer ones cannot be drawn
+    return (GREY * (1 + CONTRAST * patterns[fine]))[:, None], means.to_numpy()[fine]
+
+
+def _gabors(session):
+    table = gabors.gabor_table(session.presentations)
+    means = gabors.condition_means(session.presentation_counts, session.presentations)
+    frames = gabors.gabor_frames(table, session.images.shape[1:], phases=PHASES, grey=GREY,
+                                 degrees_per_pixel=session.degrees_per_pixel)
+    keys = table.set_index(list(means.index.names)).index
+    return frames, means.reindex(keys).to_numpy()
