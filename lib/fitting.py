@@ -16,12 +16,13 @@ import torch
 
 from lib import crossvalidation
 from lib.errors import InputError
+from lib.more_stimuli import training_sets
 from lib.results import Stage, write_atomically, write_json
 from lib.session import file_hash, load_session, required
 
 
-def fit_models(run_folder, *, model, baselines, folds, published_units, permutations, seed,
-               progress=True):
+def fit_models(run_folder, *, model, baselines, stimuli, folds, published_units, permutations,
+               seed, progress=True):
     """Cross-validate the chosen model and the baselines; what is saved is loaded, not fitted again.
 
     Parameters
@@ -31,7 +32,9 @@ def fit_models(run_folder, *, model, baselines, folds, published_units, permutat
     model : str
         The kind MEIs are made on; fitted to all units.
     baselines : list of str
-        Other kinds, fitted to all units on the same folds.
+        Other kinds, fitted to all units on the same folds, and to natural scenes alone.
+    stimuli : list of str
+        What `model` learns from, if it is v1 (`lib.more_stimuli.training_sets`).
     folds, seed : int
         Of the cross-validation over images.
     published_units : int
@@ -52,6 +55,7 @@ def fit_models(run_folder, *, model, baselines, folds, published_units, permutat
     kinds = _units_by_kind(run_folder, session, model, baselines, published_units)
     keys = {kind: {"kind": kind, "folds": folds, "seed": seed, "session": data,
                    "unit_ids": [int(unit) for unit in unit_ids]} for kind, unit_ids in kinds}
+    keys[model]["stimuli"] = sorted({"natural_scenes", *stimuli})
     whole = {"models": keys, "permutations": permutations}
     if (saved := _saved_scores(run_folder / "models", whole)) is not None:
         return saved
@@ -61,8 +65,9 @@ def fit_models(run_folder, *, model, baselines, folds, published_units, permutat
         key = keys[kind]
         result = _saved(run_folder / "models" / kind, key)
         if result is None:
+            more = training_sets(session, key.get("stimuli", [])).values()
             result = crossvalidation.cross_validate(
-                session.images, counts, model=kind, folds=folds, seed=seed,
+                session.images, counts, model=kind, folds=folds, seed=seed, more=more,
                 degrees_per_pixel=session.degrees_per_pixel, progress=progress)
             crossvalidation.save_ensemble(run_folder / "models" / kind, result)
             write_json(run_folder / "models" / kind / "key.json", key)

@@ -6,8 +6,8 @@ import torch
 from lib import counts as counting
 from lib import gabors, stimuli
 from lib.errors import InputError
+from lib.params import STIMULI
 
-STIMULI = ("natural_scenes", "natural_movies", "static_gratings", "gabors")
 MOVIE_STEP = 8              # frames of a movie that are taken together: about as long as a scene
 GREY, CONTRAST = 0.5, 0.8   # of the screen, and of gratings where the session does not say
 PHASES = 8                  # frames of the one cycle that a Gabor drifts through
@@ -20,7 +20,7 @@ def training_sets(session, names):
     ----------
     session : lib.session.Session
     names : list of str
-        Of `STIMULI`.
+        Of `lib.params.STIMULI`.
 
     Returns
     -------
