@@ -146,6 +146,7 @@ class Cache:
         with nwb.known_warnings():
             from allensdk.brain_observatory.ecephys import ecephys_project_cache as sdk
             from allensdk.brain_observatory.ecephys.ecephys_project_api import rma_engine
+            from allensdk.config.manifest import ManifestVersionError
         patience = self.patience
 
         class Engine(rma_engine.RmaEngine):
@@ -169,9 +170,9 @@ class Cache:
         try:
             return sdk.EcephysProjectCache(fetch_api=api, manifest=str(self.folder / name),
                                            stream_writer=_never)
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{self.folder / name}: not a manifest of AllenSDK's cache "
-                             f"({error}); move it away") from None
+        except (ValueError, KeyError, TypeError, ManifestVersionError) as error:
+            raise InputError(f"{self.folder / name}: not a manifest that AllenSDK's cache can use now "
+                             f"({type(error).__name__}); move it away, a new one is made") from None
 
     def _path(self, key, *numbers):
         return Path(self.sdk.get_cache_path(None, getattr(self.sdk, key), *map(int, numbers)))

@@ -331,6 +331,17 @@ def test_movie_is_cut_to_what_the_scenes_cover(tmp_path):
         255 - covered, abs=2)
 
 
+@pytest.mark.parametrize("change", [lambda text: text.replace("0.3.0", "0.1.0"), lambda text: "x"])
+def test_a_manifest_that_does_not_fit(server, tmp_path, change):
+    """Fails if an old or broken manifest ends in a traceback."""
+    allen.Cache(allen_session(server, tmp_path))
+    manifest = tmp_path / "cache" / "manifest.json"
+    assert "0.3.0" in manifest.read_text()
+    manifest.write_text(change(manifest.read_text()))
+    with pytest.raises(InputError, match="manifest.json: not a manifest .* move it away"):
+        allen.Cache(allen_session(server, tmp_path))
+
+
 def test_no_place_for_the_cache(server, tmp_path):
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(InputError, match="cannot be used as a cache"):
