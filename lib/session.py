@@ -207,10 +207,11 @@ def from_recording(recording, *, latency, duration, image_height):
                                      image_height=image_height) for part in recording.parts])
     r = recording
     scale = image_height / r.images.shape[1]
+    images = resize(r.images, image_height)
     shared = dict(
-        name=r.name, source=r.source, units=r.units, images=resize(r.images, image_height),
+        name=r.name, source=r.source, units=r.units, images=images,
         image_ids=np.asarray(r.image_ids, int), degrees_per_pixel=r.degrees_per_pixel / scale,
-        movies={k: resize(v, image_height) for k, v in r.movies.items()},
+        movies={k: resize_to(v, images.shape[1:]) for k, v in r.movies.items()},
         structures=dict(r.structures), notes=list(r.notes))
     if r.spike_times is None:
         return Session(counts=r.counts.astype(np.float32), window=tuple(r.count_window), **shared)

@@ -192,8 +192,9 @@ def make_served(folder, *, units=4, images=3, movie_frames=2):
         Image.fromarray(rng.integers(0, 256, (46, 59), np.uint8)).save(
             folder / "natural_scene_templates" / f"natural_scene_{frame}.tiff")
     (folder / "natural_movie_templates").mkdir()
-    with open(folder / "natural_movie_templates" / "natural_movie_1.h5", "wb") as file:
-        np.save(file, rng.integers(0, 256, (movie_frames, 152, 304), np.uint8))
+    for number, frames in ((1, movie_frames), (3, 3)):
+        with open(folder / "natural_movie_templates" / f"natural_movie_{number}.h5", "wb") as file:
+            np.save(file, rng.integers(0, 256, (frames, 152, 304), np.uint8))
     _make_tables(folder / "served", units)
     return folder
 

@@ -64,6 +64,13 @@ def test_merged_sessions_keep_unequal_repeats():
     assert np.isfinite(merged.counts[:, :, :2]).all() and merged.name == "s, t"
 
 
+def test_movies_get_the_shape_of_the_images():
+    """Fails if a movie of nearly the images' aspect is a pixel wider than they are."""
+    session = counted(movies={"m": np.full((2, 76, 100), 255, np.uint8)})
+    assert session.movies["m"].shape[1:] == session.images.shape[1:] == (20, 25)
+    assert session.movies["m"].max() == 1.0
+
+
 def test_resize_takes_bytes_for_the_displayable_range():
     """Fails if uint8 images stay between 0 and 255."""
     white = np.full((1, 40, 60), 255, np.uint8)

@@ -234,10 +234,11 @@ def test_nwb_over_http_reads_only_what_it_needs(made, tmp_path, server):
 
 def test_allen_makes_a_cache_that_allensdk_can_use(made, server, tmp_path):
     """Fails if a byte differs from the warehouse's, or AllenSDK would fetch again."""
-    session = allen_session(server, tmp_path, movies=[1])
+    session = allen_session(server, tmp_path, movies=[1, 3])
     recording = allen.load(session, folder=None, structure="VISam")
     assert len(recording.units) == 2 and recording.images.shape == (3, 46, 59)
-    assert recording.movies["natural_movie_one"].shape == (2, 230, 294)
+    assert {name: movie.shape for name, movie in recording.movies.items()} == {
+        "natural_movie_one": (2, 230, 294), "natural_movie_three": (3, 230, 294)}
     inside = files(tmp_path / "cache")
     for name, content in files(made).items():
         if "served" not in name and str(WITHOUT_SCENES) not in name:
