@@ -36,7 +36,7 @@ PUBLISHED_SHAPE, PUBLISHED_STEPS, CHANNELS, LEVELS = (60, 96), 1000, 64, 3
 PYRAMID = [[0.003765, 0.015019, 0.023792, 0.015019, 0.003765],
            [0.015019, 0.059912, 0.094907, 0.059912, 0.015019],
            [0.023792, 0.094907, 0.150342, 0.094907, 0.023792]]
-FINEST_DETAIL = 0.1     # cycles per degree, as in params.yml
+FINEST_DETAIL = 0.15    # cycles per degree, as in params.yml
 NOT_GABOR = ("corner", "two_subunit", "spot")
 GFLOP = 0.45        # arithmetic of one update of one image: forward, and backward to the image
 

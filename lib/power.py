@@ -24,7 +24,7 @@ from lib.statistics import bootstrap_interval
 from lib.truth import KINDS, SCENE_HEIGHT, TrueUnits, make_units
 
 CONTRAST = 0.2     # RMS contrast of the MEIs over that of the images, and
-FINEST_DETAIL = 0.1  # cycles per degree, as in params.yml
+FINEST_DETAIL = 0.15  # cycles per degree, as in params.yml
 STIMULUS = 0.25   # s
 IMAGE_HEIGHT = 30
 
