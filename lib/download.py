@@ -284,13 +284,21 @@ def _locked(path):
             except BlockingIOError:
                 say(f"{path.name} is being fetched by another run: waiting for it")
                 fcntl.flock(lock, fcntl.LOCK_EX)
-            if not name.exists() or not os.path.samestat(os.fstat(lock.fileno()), name.stat()):
+            if not _is_at(lock, name):
                 continue                             # the other run has removed it
             try:
                 yield
             finally:
                 name.unlink(missing_ok=True)
             return
+
+
+def _is_at(file, path):
+    """Return whether an open file is still the one at a path, from which another run may take it."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _size(file):
