@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lib import gabor_search, gabors, models, stimuli
+from lib import conditions, gabor_search, gabors, models, stimuli
 from lib.truth import TrueUnits, make_units
 
 SHAPE, DPP = (60, 77), 94.8 / 60
@@ -94,7 +94,7 @@ def recording(units=40, seed=0):
     tuning = 1 + 0.8 * np.cos(2 * np.deg2rad(table[:, 2:] - theta))
     counts = rng.poisson(0.6 + 1.7 * field * tuning)
     start = 0.25 * np.arange(len(table))
-    rows = pd.DataFrame(table, columns=gabors.GABOR).assign(
+    rows = pd.DataFrame(table, columns=conditions.GABOR).assign(
         start_time=start, stop_time=start + 0.25, stimulus_name="gabors")
     return rows, counts, x, y, theta
 

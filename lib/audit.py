@@ -13,8 +13,8 @@ from IPython.display import Markdown
 from torch.nn import functional as F
 
 from lib import counts as counting
-from lib import (crossvalidation, ensemble, gabors, mei, metrics, network, reliability, selection,
-                 stimuli)
+from lib import (conditions, crossvalidation, ensemble, gabors, mei, metrics, network, reliability,
+                 selection, stimuli)
 from lib.results import load_result
 
 ORIGINAL_SHAPE = (60, 96)               # its images, pixels
@@ -305,7 +305,7 @@ def drift(presentations):
     """What the logged "phase" of the recorded Gabors means: they drift while they are shown."""
     if presentations is None or not (presentations.stimulus_name == "gabors").any():
         return "*This source holds no recorded Gabors.*"
-    shown = gabors.gabor_table(presentations)
+    shown = conditions.gabor_table(presentations)
     cycles = float((shown.temporal_frequency * shown.duration).mean())
     return table([("cycles that a Gabor drifts through in one presentation", 0.0, cycles)])
 
@@ -326,18 +326,18 @@ def best_conditions(counts, presentations, *, draws=20, seed=0):
         return "*This source holds no recorded Gabors.*"
     shown = (presentations.stimulus_name == "gabors").to_numpy()
     rows, counts = presentations[shown].reset_index(drop=True), counts[shown]
-    means = gabors.condition_means(counts, rows)
+    means = conditions.condition_means(counts, rows)
     tuned = np.flatnonzero(gabors.position_test(counts, rows, permutations=200, seed=seed) < 0.05)
     if len(tuned) == 0:
         return "*No unit has a significant map of recorded Gabors.*"
-    where = means.index.get_indexer(pd.MultiIndex.from_frame(rows[gabors.GABOR]))
+    where = means.index.get_indexer(pd.MultiIndex.from_frame(rows[conditions.GABOR]))
     truth = means.to_numpy()[:, tuned]
     rng, right = np.random.default_rng(seed), []
     for _ in range(draws):
         drawn = rng.poisson(truth[where])
         highest = np.argsort(-drawn, axis=0, kind="stable")[:3]
         after = np.minimum(highest + 1, len(rows) - 1)
-        averaged = gabors.condition_means(drawn, rows).to_numpy().argmax(axis=0)
+        averaged = conditions.condition_means(drawn, rows).to_numpy().argmax(axis=0)
         best = truth.argmax(axis=0)
         right.append([np.mean(where[highest] == best), np.mean(where[after] == best),
                       np.mean(averaged == best)])

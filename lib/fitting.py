@@ -15,10 +15,13 @@ import pandas as pd
 import torch
 
 from lib import crossvalidation
+from lib.dependencies import used_files
 from lib.errors import InputError
 from lib.more_stimuli import training_sets
 from lib.results import Stage, write_atomically, write_json
 from lib.session import file_hash, load_session, required
+
+CODE = ("crossvalidation", "models", "more_stimuli", "network", "conditions", "stimuli")
 
 
 def fit_models(run_folder, *, model, baselines, stimuli, folds, published_units, permutations,
@@ -53,7 +56,9 @@ def fit_models(run_folder, *, model, baselines, stimuli, folds, published_units,
     session = load_session(run_folder)
     data = file_hash(run_folder / "session.h5")
     kinds = _units_by_kind(run_folder, session, model, baselines, published_units)
-    keys = {kind: {"kind": kind, "folds": folds, "seed": seed, "session": data,
+    code = {Path(file).stem: file_hash(file) for file in used_files("lib/fitting.py")
+            if Path(file).stem in CODE}
+    keys = {kind: {"kind": kind, "folds": folds, "seed": seed, "session": data, "code": code,
                    "unit_ids": [int(unit) for unit in unit_ids]} for kind, unit_ids in kinds}
     keys[model]["stimuli"] = sorted({"natural_scenes", *stimuli})
     whole = {"models": keys, "permutations": permutations}

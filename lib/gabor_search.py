@@ -573,7 +573,7 @@ def predict_gabors(model, frames, *, batch_size=32):
     ----------
     model : torch module, or list of them
     frames : (K, phases, h, w) array
-        Of `lib.gabors.gabor_frames`.
+        Of `lib.conditions.gabor_frames`.
 
     Returns
     -------

@@ -10,94 +10,17 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
+from lib.conditions import (DIAMETER, GABOR, GRATING, condition_means, condition_repeats,
+                            gabor_frames, shown_rows)
 from lib.errors import InputError
 from lib.reliability import cc_max
 from lib.statistics import permutation_p
-from lib.stimuli import drifting_gabor
 
-GABOR = ["x_position", "y_position", "orientation"]
-GRATING = ["orientation", "spatial_frequency", "phase"]
-SHOWN = [*GABOR, "spatial_frequency", "temporal_frequency", "contrast"]
 SMALLEST, LARGEST = 5.0, 40.0   # sigma of a fitted field, degrees; a disk of 20 has an SD of 5
-DIAMETER = 20.0     # degrees: aperture of Allen's Gabors
 FIT = ["x", "y", "sigma_x", "sigma_y", "amplitude", "baseline"]
 
 
 # ---- conditions ---------------------------------------------------------------------------------
-
-def gabor_table(presentations):
-    """What was shown: one row for each Gabor of the stimulus set.
-
-    Parameters
-    ----------
-    presentations : DataFrame
-        Columns stimulus_name, start_time, stop_time and those of the stimulus parameters.
-
-    Returns
-    -------
-    DataFrame
-        x_position, y_position, orientation, and where known spatial_frequency,
-        temporal_frequency, contrast; repeats; duration (mean, s)
-    """
-    rows = _rows(presentations, "gabors")
-    columns = [c for c in SHOWN if c in rows]
-    rows = rows[columns].assign(duration=rows.stop_time - rows.start_time)
-    groups = rows.groupby(columns, dropna=False).duration
-    return groups.agg(repeats="size", duration="mean").reset_index()
-
-
-def _rows(presentations, stimulus):
-    rows = presentations[presentations.stimulus_name == stimulus]
-    if rows.empty:
-        names = ", ".join(map(str, presentations.stimulus_name.unique()))
-        raise InputError(f"no {stimulus} among the presentations; the session shows {names}")
-    return rows
-
-
-def condition_repeats(counts, presentations, *, stimulus="gabors", columns=GABOR):
-    """Counts by condition and repeat.
-
-    Parameters
-    ----------
-    counts : (P,) or (P, U) array
-    presentations : DataFrame of P rows
-    stimulus : str
-    columns : list of str
-        What makes a condition; presentations with a NaN there (blanks) are left out.
-
-    Returns
-    -------
-    table : DataFrame of K rows, the conditions in ascending order
-    repeats : (K, R, U) array
-        In order of presentation, padded with NaN where a condition has fewer than R repeats.
-    """
-    counts = np.asarray(counts, dtype=float)
-    if len(counts) != len(presentations):
-        raise InputError(f"counts of {len(counts)} presentations, a table of {len(presentations)}; "
-                         "give one row of counts for each row of the table")
-    counts = counts.reshape(len(counts), -1)[(presentations.stimulus_name == stimulus).to_numpy()]
-    values = _rows(presentations, stimulus)[columns].to_numpy(float)
-    known = np.isfinite(values).all(axis=1)
-    table, code = np.unique(values[known], axis=0, return_inverse=True)
-    order = np.argsort(code, kind="stable")
-    number = np.bincount(code)
-    repeat = np.arange(len(code)) - np.repeat(np.cumsum(number) - number, number)
-    repeats = np.full((len(table), number.max(), counts.shape[1]), np.nan)
-    repeats[code[order], repeat] = counts[known][order]
-    return pd.DataFrame(table, columns=columns), repeats
-
-
-def condition_means(counts, presentations, *, stimulus="gabors", columns=GABOR):
-    """Mean count of every unit in every condition, over repeats.
-
-    Returns
-    -------
-    DataFrame, (K, U)
-        Index: the conditions (243 for Allen's Gabors).
-    """
-    table, repeats = condition_repeats(counts, presentations, stimulus=stimulus, columns=columns)
-    return pd.DataFrame(np.nanmean(repeats, axis=1), index=pd.MultiIndex.from_frame(table))
-
 
 def best_conditions(means):
     """Condition with the highest mean response of each unit.
@@ -132,7 +55,7 @@ def published_best_conditions(counts, presentations, *, presentations_kept=3):
     """
     counts = np.asarray(counts).reshape(len(presentations), -1)
     counts = counts[(presentations.stimulus_name == "gabors").to_numpy()]
-    rows = _rows(presentations, "gabors")[GABOR].reset_index(drop=True)
+    rows = shown_rows(presentations, "gabors")[GABOR].reset_index(drop=True)
     order = np.argsort(-counts.astype(float), axis=0, kind="stable")[:presentations_kept]
     rank, unit = (index.ravel() for index in np.indices(order.shape))
     meant = order.ravel()
@@ -602,34 +525,6 @@ def screen(shown, shape, *, degrees_per_pixel, grey=0.5):
                       for o, x in zip(orientations, chosen)])
     frames = gabor_frames(rows, shape, degrees_per_pixel=degrees_per_pixel, phases=1, grey=grey)
     return grey + (frames[:, 0] - grey).sum(axis=0)
-
-
-def gabor_frames(table, shape, *, degrees_per_pixel, phases=8, grey=0.5):
-    """The recorded Gabors as images, for a response model.
-
-    Parameters
-    ----------
-    table : DataFrame of K rows
-        Of `gabor_table`.
-    shape : (h, w)
-    degrees_per_pixel : float
-    phases : int
-        Frames of the one cycle that each drifts through; the prediction is the mean over them.
-    grey : float
-        Luminance of the screen between stimuli.
-
-    Returns
-    -------
-    (K, phases, h, w) float32 array in [0, 1]
-    """
-    frames = np.empty((len(table), phases, *shape), dtype=np.float32)
-    for k, row in enumerate(table.itertuples()):
-        pattern = drifting_gabor(
-            shape, degrees_per_pixel=degrees_per_pixel, x=row.x_position, y=row.y_position,
-            orientation=row.orientation, spatial_frequency=row.spatial_frequency,
-            temporal_frequency=row.temporal_frequency, diameter=DIAMETER, n_phases=phases)
-        frames[k] = grey * (1 + row.contrast * pattern)
-    return frames
 
 
 def distance_test(first, second, *, permutations=1000, seed=0):

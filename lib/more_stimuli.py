@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from lib import counts as counting
-from lib import gabors, stimuli
+from lib import conditions, stimuli
 from lib.errors import InputError
 from lib.params import STIMULI
 
@@ -81,10 +81,10 @@ def _movie(session, name):
 
 
 def _gratings(session):
-    means = gabors.condition_means(session.presentation_counts, session.presentations,
-                                   stimulus="static_gratings", columns=gabors.GRATING)
+    means = conditions.condition_means(session.presentation_counts, session.presentations,
+                                   stimulus="static_gratings", columns=conditions.GRATING)
     orientation, frequency, phase = (means.index.get_level_values(k).to_numpy(float)
-                                     for k in gabors.GRATING)
+                                     for k in conditions.GRATING)
     patterns = stimuli.grating(session.images.shape[1:], degrees_per_pixel=session.degrees_per_pixel,
                                orientation=orientation, spatial_frequency=frequency, phase=phase)
     fine = frequency * session.degrees_per_pixel < 0.5      # finer ones cannot be drawn
@@ -92,9 +92,9 @@ def _gratings(session):
 
 
 def _gabors(session):
-    table = gabors.gabor_table(session.presentations)
-    means = gabors.condition_means(session.presentation_counts, session.presentations)
-    frames = gabors.gabor_frames(table, session.images.shape[1:], phases=PHASES, grey=GREY,
+    table = conditions.gabor_table(session.presentations)
+    means = conditions.condition_means(session.presentation_counts, session.presentations)
+    frames = conditions.gabor_frames(table, session.images.shape[1:], phases=PHASES, grey=GREY,
                                  degrees_per_pixel=session.degrees_per_pixel)
     keys = table.set_index(list(means.index.names)).index
     return frames, means.reindex(keys).to_numpy()

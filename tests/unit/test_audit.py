@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import audit, gabors, metrics
+from lib import audit, conditions, metrics
 from lib.session import Session
 
 
@@ -110,7 +110,7 @@ def test_condition_means_beat_single_presentations():
     rng = np.random.default_rng(0)
     grid = np.arange(-40.0, 41, 10)
     table = np.array([(x, y, o) for x in grid for y in grid for o in (0.0, 45.0, 90.0)])
-    rows = pd.DataFrame(rng.permutation(np.repeat(table, 15, axis=0)), columns=gabors.GABOR)
+    rows = pd.DataFrame(rng.permutation(np.repeat(table, 15, axis=0)), columns=conditions.GABOR)
     rows["stimulus_name"] = "gabors"
     near = np.exp(-((rows.x_position - 10) ** 2 + rows.y_position**2) / 50)
     rate = 0.5 + 6 * near * (1 + (rows.orientation == 45))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import gabors
+from lib import conditions, gabors
 
 GRID = np.arange(-40.0, 41, 10)
 
@@ -15,7 +15,7 @@ def shown(repeats=15, seed=0, other=20):
     table = np.array([(x, y, o) for x in GRID for y in GRID for o in (0.0, 45.0, 90.0)])
     table = rng.permutation(np.repeat(table, repeats, axis=0))
     start = 0.25 * np.arange(len(table) + other)
-    frame = pd.DataFrame(np.full((len(start), 3), np.nan), columns=gabors.GABOR)
+    frame = pd.DataFrame(np.full((len(start), 3), np.nan), columns=conditions.GABOR)
     frame.iloc[other:] = table
     return frame.assign(start_time=start, stop_time=start + 0.25, spatial_frequency=0.08,
                         temporal_frequency=4.0, contrast=0.8,
@@ -25,7 +25,7 @@ def shown(repeats=15, seed=0, other=20):
 def simulated(x, y, orientation, *, sigma=9.0, base=0.6, peak=3.0, seed=1, **kwargs):
     """Presentations, and Poisson counts (P, U) of units with Gaussian fields and tuning."""
     rows = shown(seed=seed, **kwargs)
-    px, py, po = (rows[c].to_numpy()[:, None] for c in gabors.GABOR)
+    px, py, po = (rows[c].to_numpy()[:, None] for c in conditions.GABOR)
     field = np.exp(-((px - x) ** 2 + (py - y) ** 2) / (2 * np.square(sigma)))
     rate = base + peak * field * (1 + 0.8 * np.cos(2 * np.deg2rad(po - orientation))) / 1.8
     return rows, np.random.default_rng(seed).poisson(np.nan_to_num(rate, nan=9.0))
@@ -40,19 +40,19 @@ def units(n, seed=3):
 
 def test_table_counts_conditions_and_repeats():
     """Fault: presentations of other stimuli counted, conditions merged, duration wrong."""
-    table = gabors.gabor_table(shown(repeats=4))
+    table = conditions.gabor_table(shown(repeats=4))
     assert len(table) == 243
     assert (table.repeats == 4).all()
     np.testing.assert_allclose(table.duration, 0.25)
-    assert set(table.columns) == {*gabors.SHOWN, "repeats", "duration"}
+    assert set(table.columns) == {*conditions.SHOWN, "repeats", "duration"}
 
 
 def test_condition_means_of_counts_that_name_their_condition():
     """Fault: counts joined to the wrong presentation or condition."""
     rows = shown(repeats=3)
     code = rows.x_position + 100 * rows.y_position + 10000 * rows.orientation
-    means = gabors.condition_means(code.fillna(-1).to_numpy(), rows)
-    x, y, o = (means.index.get_level_values(c).to_numpy() for c in gabors.GABOR)
+    means = conditions.condition_means(code.fillna(-1).to_numpy(), rows)
+    x, y, o = (means.index.get_level_values(c).to_numpy() for c in conditions.GABOR)
     assert means.shape == (243, 1)
     np.testing.assert_allclose(means[0], x + 100 * y + 10000 * o)
 
@@ -60,19 +60,19 @@ def test_condition_means_of_counts_that_name_their_condition():
 def test_unequal_repeats_are_padded_not_averaged_in():
     """Fault: missing repeats counted as zeros, or a crash when a session was cut short."""
     rows = shown(repeats=3).iloc[:-100]
-    table, repeats = gabors.condition_repeats(np.ones(len(rows)), rows)
+    table, repeats = conditions.condition_repeats(np.ones(len(rows)), rows)
     assert repeats.shape == (len(table), 3, 1)
     assert np.isnan(repeats).sum() == 3 * len(table) - (len(rows) - 20)
-    np.testing.assert_array_equal(gabors.condition_means(np.ones(len(rows)), rows), 1)
+    np.testing.assert_array_equal(conditions.condition_means(np.ones(len(rows)), rows), 1)
 
 
 def test_missing_gabors_and_wrong_lengths_are_named():
     """Fault: an unreadable error for a session without Gabors."""
     rows = shown(repeats=1)
     with pytest.raises(ValueError, match="no gabors among the presentations"):
-        gabors.gabor_table(rows[rows.stimulus_name == "flashes"])
+        conditions.gabor_table(rows[rows.stimulus_name == "flashes"])
     with pytest.raises(ValueError, match="counts of 5 presentations"):
-        gabors.condition_means(np.ones(5), rows)
+        conditions.condition_means(np.ones(5), rows)
 
 
 def test_condition_means_find_the_best_condition_where_single_presentations_do_not():
@@ -80,11 +80,11 @@ def test_condition_means_find_the_best_condition_where_single_presentations_do_n
     x, y = np.tile(GRID, 5)[:40], np.repeat(GRID[1:8], 9)[:40]
     orientation = np.tile([0.0, 45, 90], 14)[:40]
     rows, counts = simulated(x, y, orientation, base=1.0, peak=3.5, sigma=7.0)
-    best = gabors.best_conditions(gabors.condition_means(counts, rows))
-    right = (best[gabors.GABOR].to_numpy() == np.stack([x, y, orientation], 1)).all(axis=1)
+    best = gabors.best_conditions(conditions.condition_means(counts, rows))
+    right = (best[conditions.GABOR].to_numpy() == np.stack([x, y, orientation], 1)).all(axis=1)
     published = gabors.published_best_conditions(counts, rows)
     first = published[published["rank"] == 1]
-    taken = first[["taken_" + c for c in gabors.GABOR]].to_numpy()
+    taken = first[["taken_" + c for c in conditions.GABOR]].to_numpy()
     assert right.mean() > 0.6
     assert (taken == np.stack([x, y, orientation], 1)).all(axis=1).mean() < 0.1
 
@@ -96,11 +96,11 @@ def test_published_choice_takes_the_next_presentation_and_the_first_of_ties():
     counts[[2 + 10, 2 + 50, 2 + 51]] = [4, 7, 4]
     counts[:2] = 99                                        # not Gabors
     picked = gabors.published_best_conditions(counts, rows)
-    meant = rows[gabors.GABOR].to_numpy()[[2 + 50, 2 + 10, 2 + 51]]
-    taken = rows[gabors.GABOR].to_numpy()[[2 + 51, 2 + 11, 2 + 52]]
+    meant = rows[conditions.GABOR].to_numpy()[[2 + 50, 2 + 10, 2 + 51]]
+    taken = rows[conditions.GABOR].to_numpy()[[2 + 51, 2 + 11, 2 + 52]]
     np.testing.assert_array_equal(picked["count"], [7, 4, 4])
-    np.testing.assert_array_equal(picked[gabors.GABOR], meant)
-    np.testing.assert_array_equal(picked[["taken_" + c for c in gabors.GABOR]], taken)
+    np.testing.assert_array_equal(picked[conditions.GABOR], meant)
+    np.testing.assert_array_equal(picked[["taken_" + c for c in conditions.GABOR]], taken)
 
 
 # ---- maps and fields ----------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def test_map_axes():
     """Fault: map transposed, or elevation upside down."""
     rows = shown(repeats=1)
     counts = ((rows.x_position == 30) & (rows.y_position == -20)).to_numpy(float)
-    maps, x, y = gabors.response_map(gabors.condition_means(counts, rows))
+    maps, x, y = gabors.response_map(conditions.condition_means(counts, rows))
     assert maps.shape == (1, 9, 9)
     row, col = np.argwhere(maps[0])[0]
     assert (x[col], y[row]) == (30, -20)
@@ -121,7 +121,7 @@ def test_map_at_the_best_orientation():
     rows = shown(repeats=1)
     at = {o: (rows.orientation == o).to_numpy(float) for o in (0.0, 45.0, 90.0)}
     counts = np.stack([at[45.0] * 5 + at[0.0], at[90.0] * 3], axis=1)
-    means = gabors.condition_means(counts, rows)
+    means = conditions.condition_means(counts, rows)
     best, _, _ = gabors.response_map(means, orientation="best")
     mean, _, _ = gabors.response_map(means)
     np.testing.assert_allclose(best, np.stack([np.full((9, 9), 5), np.full((9, 9), 3)]))
@@ -199,7 +199,7 @@ def gratings(tuning, repeats=8):
     table = np.array([(o, f, p) for o in range(0, 180, 30) for f in (0.02, 0.04, 0.08, 0.16, 0.32)
                       for p in (0, 0.25, 0.5, 0.75)] + [(np.nan,) * 3] * 5, dtype=float)
     table = np.random.default_rng(0).permutation(np.repeat(table, repeats, axis=0))
-    rows = pd.DataFrame(table, columns=gabors.GRATING).assign(stimulus_name="static_gratings")
+    rows = pd.DataFrame(table, columns=conditions.GRATING).assign(stimulus_name="static_gratings")
     rate = np.nan_to_num(tuning(*table.T), nan=50.0)       # blanks must not matter
     return rows, np.random.default_rng(1).poisson(rate)
 
@@ -240,8 +240,8 @@ def test_incomplete_gratings_are_refused():
 
 def test_frames_show_the_recorded_contrast_at_the_recorded_place():
     """Fault: contrast or position of the recorded Gabors not what the animal saw."""
-    table = gabors.gabor_table(shown(repeats=1)).query("x_position == 20 and y_position == -30")
-    frames = gabors.gabor_frames(table, (60, 77), degrees_per_pixel=1.58)
+    table = conditions.gabor_table(shown(repeats=1)).query("x_position == 20 and y_position == -30")
+    frames = conditions.gabor_frames(table, (60, 77), degrees_per_pixel=1.58)
     assert frames.shape == (3, 8, 60, 77) and frames.dtype == np.float32
     assert frames.max() == pytest.approx(0.9, abs=0.01)
     assert frames.min() == pytest.approx(0.1, abs=0.01)
@@ -293,7 +293,7 @@ def test_prediction_score_of_the_true_rates_reaches_the_ceiling():
 
 def test_screen_shows_every_orientation_where_gabors_were():
     """Fault: patches on top of each other, off the places that were used, or cut off."""
-    table = gabors.gabor_table(shown(repeats=1))
+    table = conditions.gabor_table(shown(repeats=1))
     picture = gabors.screen(table, (60, 77), degrees_per_pixel=94.8 / 60)
     changed = np.abs(picture - 0.5) > 0.01
     assert picture.max() <= 0.901 and 800 < changed.sum() * 1.58**2 < 3 * np.pi * 10.8**2

@@ -1,6 +1,5 @@
 """What the pipeline redoes, and when: the real Snakefile with jobs that only write their files."""
 
-import json
 import os
 import shutil
 import signal
