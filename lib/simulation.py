@@ -8,7 +8,6 @@ import torch
 from scipy import ndimage
 
 from lib import stimuli
-from lib.truth import SCENE_HEIGHT
 
 IMAGE_SHAPE = (115, 147)      # the Allen scenes at an eighth of their size, aspect kept
 GREY = 0.5                    # luminance of the screen behind gratings and Gabors
