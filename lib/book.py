@@ -39,7 +39,8 @@ REFERENCE = re.compile(r"\{(?:numref|ref|eq)\}`(?:[^`<]*<)?(?P<role>[^`<>]+)>?`"
                        r"|\[(?P<text>[^\]]*)\]\(#(?P<link>[^)]+)\)")
 MOST_IN_SIDE_BAR = 40
 OVERVIEW_CAPTION = ("Most exciting input, best Gabor and best natural image of the selected "
-                    "neurons, from [](08_population.ipynb).")
+                    "neurons whose MEI is reliable or uncertain (of all, if there is none), "
+                    "from [](08_population.ipynb).")
 OVERVIEW_ALT = ("Small images in rows of three for each selected neuron: most exciting input, best "
                 "Gabor patch, best natural image")
 

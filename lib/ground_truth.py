@@ -142,8 +142,8 @@ def sentence(scalars):
     """Say in plain words what `judge_mei` found; errors the unit does not define are left out."""
     mine, reached = scalars["mei_true_response"], scalars["optimum_true_response"]
     text = (f"This simulated neuron is of kind *{scalars['truth_kind']}*. It really answers {mine:.2f} "
-            f"spikes to the MEI, {scalars['image_true_response']:.2f} to the best natural image and "
-            f"{scalars['grey_true_response']:.2f} to grey")
+            f"spikes to the whole MEI, {scalars['image_true_response']:.2f} to the best natural image in the "
+            f"mask and {scalars['grey_true_response']:.2f} to grey")
     if not np.isfinite(scalars["mei_truth_correlation"]):
         return text + ": no image matters to it."
     errors = [f"{scalars[f'{name}_error_{unit}']:.2f} {word} in {said}" for name, unit, word, said in (

@@ -44,7 +44,7 @@ def others(drives, correlations, heard, *, alike=0.5):
         Correlation with the MEI below which the first other image counts as unlike it.
     """
     finding = ("the model answers patterns that are unlike each other" if correlations[1] < alike else
-               "nothing unlike the MEI draws nearly as much")
+               "nothing unlike the MEI was found to draw nearly as much")
     answers = ", ".join(f"{r:.2f}" for r in heard[:-2])
     return (f"The others draw {100 * min(drives[1:]) / drives[0]:.0f} % or more of the MEI's response on the "
             f"models that made them; the first correlates {correlations[1]:.2f} with the MEI: {finding}. "

@@ -166,7 +166,7 @@ def shown_tests(tests):
 def response_sentences(tests, *, true=False, alpha=0.05):
     """One sentence for every row of `response_tests`."""
     first = "the true response to the MEI" if true else "the predicted response to the MEI"
-    return [sentence(tests.loc[name], first, f"that to {words}", alpha=alpha, unit=" spikes")
+    return [sentence(tests.loc[name], first, f"that to {words}", alpha=alpha, unit=" spikes", ratio=True)
             for name, words in STIMULI.items()]
 
 
@@ -243,9 +243,13 @@ def truth_sentences(table, *, alpha=0.05):
     table : DataFrame
         Of `units_table`, simulated units with a true response to the MEI.
     """
+    if table.empty:
+        return []
     share = 100 * table.mei_true_response / table.optimum_true_response
+    lowest = share.idxmin()
     said = [f"The MEI really draws {share.median():.0f} % of what the best possible image draws (median "
-            f"of {len(share)} simulated neurons; lowest {share.min():.0f} %)."]
+            f"of {len(share)} simulated neurons; lowest {share[lowest]:.0f} %, of a neuron whose verdict is "
+            f"*{table.verdict[lowest]}*)."]
     simple = table[(table.truth_kind == "simple") & table.gabor_position_error_deg.notna()]
     if len(simple):
         said.append(

@@ -166,16 +166,16 @@ def lines(by_design, along):
 
 
 def sentence(by_design, *, goal):
-    """Say which of the designs is the shortest that reaches a goal, or that none does."""
+    """Say which design at the units' own rate is the shortest that reaches a goal, or that none does."""
     best = shortest_design(by_design, goal=goal)
     if best is None:
         top = by_design.loc[by_design["median"].idxmax()]
         return (f"No design at the units' own rate reaches {goal:g} of the optimum's response in the "
                 f"median; the most that any reaches is {top['median']:.2f}.")
-    return (f"The shortest of these recordings whose MEIs reach {goal:g} of the optimum's response in the "
-            f"median shows {best.images:.0f} images {best.repeats:.0f} times, {best.minutes:.0f} minutes "
-            f"of stimulation, at {best.spikes_per_second:.1f} spikes per second; it reaches "
-            f"{best['median']:.2f} (95 % interval {best.low:.2f} to {best.high:.2f}).")
+    return (f"At the units' own rate ({best.spikes_per_second:.1f} spikes per second) the shortest of these "
+            f"recordings whose MEIs reach {goal:g} of the optimum's response in the median shows "
+            f"{best.images:.0f} images {best.repeats:.0f} times, {best.minutes:.1f} minutes of "
+            f"stimulation; it reaches {best['median']:.2f} (95 % interval {best.low:.2f} to {best.high:.2f}).")
 
 
 def load_designs(run_folder):

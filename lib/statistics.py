@@ -158,7 +158,7 @@ def compare(table, pairs, *, seed=0):
     return result
 
 
-def sentence(row, first, second, *, alpha=0.05, unit=""):
+def sentence(row, first, second, *, alpha=0.05, unit="", ratio=False):
     """Say what one comparison shows; 'no difference' is one of the answers.
 
     Parameters
@@ -171,12 +171,16 @@ def sentence(row, first, second, *, alpha=0.05, unit=""):
         Of the corrected test.
     unit : str
         Of the values.
+    ratio : bool
+        Say the median ratio too, where it is defined.
     """
     first = first[0].upper() + first[1:]
     if row.n == 0:
         return f"{first} and {second} could not be compared: no unit has both."
-    size = (f"median difference {row.median_difference:+.3f}{unit}, 95 % interval "
-            f"{row.low:+.3f} to {row.high:+.3f}, n = {row.n}")
+    size = (f"median difference {row.median_difference:+.3g}{unit}, 95 % interval "
+            f"{row.low:+.3g} to {row.high:+.3g}, n = {row.n}")
+    if ratio and np.isfinite(row.median_ratio):
+        size = f"median ratio {row.median_ratio:.2f}, {size}"
     if not np.isfinite(row.p_holm):
         return f"{first} and {second}: {size}; too few units for a test."
     test = (f"Wilcoxon p = {row.p_holm:.2g} after Holm's correction, effect size "

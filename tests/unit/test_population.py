@@ -23,6 +23,15 @@ def test_the_sentence_follows_the_result():
     assert "too few units" in statistics.sentence(compare(1, n=3), "MEI", "Gabor")
 
 
+def test_small_differences_and_ratios_are_said():
+    """Fault: a difference rounded to nothing; a ratio said where it was not asked for."""
+    row = compare(+1).copy()
+    row["median_difference"], row["median_ratio"] = -0.00012, 1.024
+    assert "-0.00012" in statistics.sentence(row, "MEI", "Gabor")
+    assert "ratio" not in statistics.sentence(row, "MEI", "Gabor")
+    assert "median ratio 1.02, median" in statistics.sentence(row, "MEI", "Gabor", ratio=True)
+
+
 def test_no_pairs_is_said():
     table = pd.DataFrame({"a": [np.nan], "b": [1.0]})
     row = statistics.compare(table, {"x": ("a", "b")}).loc["x"]
@@ -136,14 +145,16 @@ def test_the_truth_is_told_of_the_units_that_have_one():
     """Fault: errors of complex cells among those of simple ones, or of maps that are noise."""
     table = units(4, mei_true_response=3.0, optimum_true_response=[4.0, 4, 4, 6],
                   truth_kind=["simple", "simple", "spot", "complex"],
+                  verdict=["uncertain", "uncertain", "uncertain", "reliable"],
                   gabor_position_error_deg=[1.0, 2, 50, 50], gabor_orientation_error_deg=4.0,
                   gabor_frequency_error_octaves=0.2, map_p=[0.01, 0.5, 0.01, 0.5],
                   map_error_deg=[1.0, 70, 2, 70])
     best, simple, mapped = population.truth_sentences(table)
-    assert "75 %" in best and "lowest 50 %" in best
+    assert "75 %" in best and "lowest 50 %, of a neuron whose verdict is *reliable*" in best
     assert "1.5 degrees of position (medians of 2)" in simple
     assert "1.5 degrees (median of 2" in mapped
     assert len(population.truth_sentences(table.assign(truth_kind="spot", map_p=0.5))) == 1
+    assert population.truth_sentences(table[:0]) == []
 
 
 def test_conclusions_leave_out_what_was_not_asked():
