@@ -482,7 +482,8 @@ def describe_prediction(score, n):
     if not np.isfinite(score["r"]):
         return "Prediction or recording does not vary over the Gabors; they cannot be correlated."
     return (f"Over the {n} Gabors prediction and recording correlate {score['r']:.3f} (conditions "
-            f"permuted: p = {score['p']:.4f}); a perfect model would reach {score['ceiling']:.3f}.")
+            f"permuted: p = {score['p']:.4f}); from the scatter of the "
+            f"repeats a perfect model is estimated to reach {score['ceiling']:.3f}.")
 
 
 # ---- what was shown, as images; distances -------------------------------------------------------

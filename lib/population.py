@@ -345,7 +345,7 @@ def prediction_sentence(table, *, alpha=0.05):
     return (f"The responses to recorded Gabors are predicted better than chance in "
             f"{int((p < alpha).sum())} of {tested} selected neurons (conditions permuted, Holm's "
             f"correction): median correlation {known.gabor_prediction.median():.2f}, where a perfect "
-            f"model would reach {known.gabor_prediction_ceiling.median():.2f}.")
+            f"model is estimated to reach {known.gabor_prediction_ceiling.median():.2f}.")
 
 
 def by_area(table, measures=AREA_MEASURES):
