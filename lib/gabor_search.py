@@ -40,6 +40,8 @@ GRIDS = {   # at least so many positions; orientations, frequencies, phases, sig
     "quick": (20, 6, 3, 4, (0.4,)),                 # 1,440 or a few more
 }
 FREQUENCIES = (0.02, 0.16)      # cycles/degree: the range of mouse visual cortex
+LABELS = {"mei": "MEI", "gabor": "best Gabor", "fitted_gabor": "fitted Gabor", "image": "best image",
+          "linear_rf": "linear RF", "image_full": "best image, full"}
 CLIP_STEPS = 7
 KEPT = 40       # Gabors of the grid kept for each unit, to be ranked again under its mask
 
@@ -653,6 +655,43 @@ def compare_stimuli(stimuli, models, *, unit=0):
     shown = list(stimuli.values())
     responses = np.stack([_evaluate(model, shown)[:, unit] for model in models], axis=1)
     return pd.DataFrame(responses, index=list(stimuli))
+
+
+def describe(search, fit, *, refine_from):
+    """Say which Gabor won a search of one unit, and how well a Gabor fits its MEI.
+
+    Parameters
+    ----------
+    search : GaborSearch
+    fit : GaborFit
+    refine_from : int
+        Gabors of the grid from which the search went on.
+    """
+    best = search.parameters.iloc[0]
+    return (f"Of {search.n_grid:,} Gabors and the search from the best {refine_from} the winner has "
+            f"orientation {best.orientation:.0f} degrees, {best.spatial_frequency:.3f} cycles per "
+            f"degree, sigma {best.sigma:.1f} degrees at azimuth {best.x:.1f}, elevation "
+            f"{best.y:.1f}. The Gabor fitted to the MEI correlates {fit.r:.3f} with it.")
+
+
+def describe_comparison(table, *, note=""):
+    """Say what MEI, best Gabor and best natural image draw, and what the models' agreement means.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `compare_stimuli`.
+    note : str
+        Of the tests over models: why there are none.
+    """
+    mean = table.mean(axis=1)
+    above = int((table.loc["mei"] > table.loc["gabor"]).sum())
+    return (f"The MEI draws {mean['mei']:.2f} predicted spikes, the best Gabor {mean['gabor']:.2f} (ratio "
+            f"{mean['mei'] / mean['gabor']:.2f}; in {above} of {table.shape[1]} models the MEI is "
+            f"better), the best natural image {mean['image']:.2f}. The "
+            "table compares the MEI with each of the others over these models. They share most of their "
+            "training images, so it says how far the models agree, not how far to trust them"
+            + (f" ({note})." if note else "."))
 
 
 # ---- the grid of a run --------------------------------------------------------------------------

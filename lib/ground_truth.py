@@ -153,3 +153,40 @@ def sentence(scalars):
     return (f"{text}. The MEI draws {100 * mine / reached:.0f} % of the {reached:.2f} spikes to the true "
             f"optimum of that mean and contrast; the two correlate "
             f"{scalars['mei_truth_correlation']:.3f}, and the MEI is off by {', '.join(errors)}.")
+
+
+def judge_gabor(truth, stimuli, gabor, *, field=None):
+    """What one true unit answers to compared stimuli, and how far its best Gabor and its map are off.
+
+    Parameters
+    ----------
+    truth : TrueUnits
+        Of one unit.
+    stimuli : dict of str to (h, w) array
+    gabor : Series
+        The best Gabor's x, y, orientation (degrees) and spatial_frequency (cycles per degree).
+    field : Series, optional
+        x, y of the centre of the recorded map, degrees.
+
+    Returns
+    -------
+    dict
+        <name>_true_response of every stimulus; the errors of `tuning_errors` after gabor_;
+        map_error_deg if `field` is given.
+    """
+    answers = true_responses(truth, np.stack(list(stimuli.values())))
+    scalars = {f"{name}_true_response": float(r) for name, r in zip(stimuli, answers)}
+    scalars |= {f"gabor_{name}": value for name, value in tuning_errors(
+        truth, **gabor[["x", "y", "orientation", "spatial_frequency"]]).items()}
+    if field is not None:
+        true = truth.table.iloc[0]
+        scalars["map_error_deg"] = float(np.hypot(field.x - true.x, field.y - true.y))
+    return scalars
+
+
+def gabor_sentence(scalars, *, predicted):
+    """Say what `judge_gabor` found beside the predicted responses: mei and gabor, spikes."""
+    mine, gabor, image = (scalars[f"{name}_true_response"] for name in ("mei", "gabor", "image"))
+    return (f"In truth this simulated neuron answers {mine:.2f} spikes to the MEI, {gabor:.2f} to the best "
+            f"Gabor and {image:.2f} to the natural image: the gain of the MEI over the Gabor is predicted "
+            f"as {predicted['mei'] / predicted['gabor']:.2f} and is {mine / max(gabor, 1e-6):.2f}.")

@@ -1,6 +1,7 @@
 """Tests of lib.gabor_search; each says which fault it would catch."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -303,3 +304,17 @@ def test_competitors_are_the_preferred_images_under_their_own_masks():
     assert np.corrcoef(shown["image_full"].ravel(), far.ravel())[0, 1] > 0.6
     np.testing.assert_allclose([image.std() for image in shown.values()], 0.05, rtol=1e-3)
     assert (shown["image"][mask == 0] == np.float32(0.45)).all()
+
+
+def test_the_page_says_what_the_search_and_the_comparison_found():
+    """Fault: MEI and Gabor exchanged, models counted where the Gabor wins, the note lost."""
+    table = pd.DataFrame({0: [4.0, 2, 1], 1: [2.0, 3, 1], 2: [3.0, 1, 1]}, index=["mei", "gabor", "image"])
+    text = gabor_search.describe_comparison(table)
+    assert "draws 3.00 predicted" in text and "Gabor 2.00 (ratio 1.50; in 2 of 3 models" in text
+    assert "natural image 1.00" in text and text.endswith("trust them.")
+    assert gabor_search.describe_comparison(table, note="too few").endswith("trust them (too few).")
+    best = pd.DataFrame([dict(x=3.0, y=-4.0, orientation=30.0, spatial_frequency=0.05, sigma=8.0)])
+    search = gabor_search.GaborSearch(best, None, None, None, None, 1440)
+    text = gabor_search.describe(search, gabor_search.GaborFit({}, None, 0.875), refine_from=5)
+    assert text.startswith("Of 1,440 Gabors and the search from the best 5 the winner has orientation 30")
+    assert "azimuth 3.0, elevation -4.0" in text and "correlates 0.875" in text

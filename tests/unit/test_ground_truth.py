@@ -79,3 +79,24 @@ def test_nothing_found_beats_the_known_optimum(units):
     known = one.optimal_image(one.table.index[0], SHAPE, **LEVEL)
     _, reached = ground_truth.best_image(one, SHAPE, **LEVEL)
     assert 1 <= reached / mei.predicted_responses(one, known[None])[0, 0] < 1.01
+
+
+def test_gabors_and_maps_are_off_by_their_distance_from_the_truth(units):
+    """Fault: answers given to the wrong stimulus, the map's error that of the Gabor, gain turned round."""
+    one = unit_of(units, "simple")
+    true = one.table.iloc[0]
+    best, reached = ground_truth.best_image(one, SHAPE, **LEVEL)
+    grey = np.full(SHAPE, LEVEL["mean"], np.float32)
+    gabor = true[["x", "y", "orientation", "spatial_frequency"]] + [3, 4, 0, 0]
+    stimuli = {"mei": best, "gabor": grey, "image": grey}
+    found = ground_truth.judge_gabor(one, stimuli, gabor, field=true[["x", "y"]] + [6, 8])
+    assert found["mei_true_response"] == pytest.approx(reached)
+    assert found["gabor_true_response"] < reached
+    assert found["gabor_position_error_deg"] == pytest.approx(5)
+    assert found["gabor_orientation_error_deg"] == 0
+    assert found["map_error_deg"] == pytest.approx(10)
+    assert "map_error_deg" not in ground_truth.judge_gabor(one, stimuli, gabor)
+    said = ground_truth.gabor_sentence({"mei_true_response": 3.0, "gabor_true_response": 2.0,
+                                        "image_true_response": 1.0}, predicted={"mei": 4.0, "gabor": 2.0})
+    assert "3.00 spikes to the MEI, 2.00 to the best" in said and "1.00 to the natural" in said
+    assert "predicted as 2.00 and is 1.50" in said
