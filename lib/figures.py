@@ -291,6 +291,40 @@ def tuning(axes, table):
     return axes
 
 
+def model_scores(axes, lines, table):
+    """Draw sorted correlations {model: values}, and the chosen model against each unit's ceiling."""
+    curves(axes[0], np.arange(0), lines, xlabel="unit (sorted)", ylabel="correlation to average")
+    scatter(axes[1], table.cc_max, table.correlation_to_average, xlabel="CCmax", diagonal=True,
+            ylabel="correlation to average", groups=np.where(table.selected, "selected", "not selected"))
+    return axes
+
+
+def true_responses(axes, known):
+    """Draw the MEI against the optimum, and true against predicted gains: `population.known_truth`."""
+    scatter(axes[0], known.optimum_true_response, known.mei_true_response, diagonal=True,
+            groups=known.truth_kind, xlabel="true response to the optimum",
+            ylabel="true response to the MEI")
+    scatter(axes[1], known.predicted_gain, known.true_gain, diagonal=True,
+            xlabel="predicted MEI / best Gabor", ylabel="true MEI / best Gabor")
+    return axes
+
+
+def places(axes, table):
+    """Draw centres of MEIs against those of recorded fields, a point a unit: azimuth, elevation."""
+    for ax, (name, label) in zip(axes, {"x": "azimuth", "y": "elevation"}.items()):
+        scatter(ax, table[f"map_{name}"], table[f"mei_{name}"], diagonal=True,
+                ylabel="centre of the MEI (deg)", xlabel=f"recorded {label} (deg)")
+    return axes
+
+
+def shapes(axes, measured, names):
+    """Draw metrics of best Gabor and MEI, a line a unit; `names`: {metric: words}, one an axis."""
+    for ax, (name, label) in zip(axes, names.items()):
+        pairs(ax, measured[f"gabor_{name}"], measured[f"mei_{name}"], names=["best Gabor", "MEI"],
+              ylabel=label + (" (cycles/deg)" if name == "spatial_frequency" else ""))
+    return axes
+
+
 def spectrum(ax, values, frequency, *, title=""):
     """Show a centred (log) power spectrum; `frequency`: cycles per degree of its columns."""
     edge = (frequency.min(), frequency.max())

@@ -32,6 +32,9 @@ SHAPES = {"symmetry_1": "one-fold symmetry", "contrast": "masked contrast",
           "spatial_frequency": "spatial frequency"}
 STIMULI = {"gabor": "the best Gabor", "fitted_gabor": "the Gabor fitted to the MEI",
            "image": "the best natural image", "linear_rf": "the linear receptive field"}
+SHOWN = ["selected", "oracle_correlation", "cc_max", "correlation_to_average", "cc_norm", "verdict",
+         "mei_response", "gabor_response", "image_response", "mei_orientation",
+         "mei_spatial_frequency", "gabor_sigma", "gabor_prediction"]
 STAGES = ("cnn", "mei", "gabor", "metrics")
 
 
@@ -90,6 +93,42 @@ def describe(table, failed):
     return (f"{len(table)} units, {int(table.selected.sum())} selected"
             + (f"; stages of {len(failed)} failed: {names}" if failed else "")
             + ". Every row is in `units.csv`.")
+
+
+def shown_units(table):
+    """The columns of `units_table` that a page shows, most reliable unit first."""
+    shown = table.set_index("unit_id")[SHOWN].sort_values("oracle_correlation", ascending=False)
+    return shown.style.format(precision=3, na_rep="–")
+
+
+def summary(table, *, model, failed):
+    """Numbers of a run for its start page, from `units_table`: dict of units, verdicts, correlation."""
+    chosen = table[table.selected]
+    return {"units": len(table), "selected": len(chosen), "model": model,
+            "verdicts": chosen.verdict.value_counts().to_dict(),
+            "median_correlation": table.correlation_to_average.median(), "failed": failed}
+
+
+def verdict_sentences(table):
+    """Say how many of the selected units have each verdict, the most frequent first."""
+    return [f"{n} of {len(table)} selected neurons: {word}."
+            for word, n in table.verdict.value_counts().items()]
+
+
+def sorted_scores(scores):
+    """Correlations to the average of every model that has more than two units, largest first.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        A row a unit and model, of `lib.fitting.fit_models`.
+
+    Returns
+    -------
+    dict of str to (units,) array
+    """
+    return {kind: np.sort(rows.correlation_to_average.dropna())[::-1]
+            for kind, rows in scores.groupby("model", sort=False) if len(rows) > 2}
 
 
 def model_comparison(scores, *, model, alpha=0.05, seed=0):
@@ -215,6 +254,29 @@ def agreement_sentence(row, words, *, weak=0.5):
     return text + f", and the gains {relation} (rank correlation {row.rank_correlation:.2f})."
 
 
+def agreement_sentences(gains):
+    """`agreement_sentence` for the stimuli that are images: the first three of `STIMULI`."""
+    return [agreement_sentence(gains.loc[name], words) for name, words in list(STIMULI.items())[:3]]
+
+
+def known_truth(table):
+    """Simulated units with a true response to the MEI, by kind, and their gains over the best Gabor.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `units_table`.
+
+    Returns
+    -------
+    DataFrame
+        With predicted_gain and true_gain: response to the MEI over that to the best Gabor.
+    """
+    known = table.dropna(subset=["mei_true_response"]).sort_values("truth_kind")
+    return known.assign(predicted_gain=known.mei_response / known.gabor_response,
+                        true_gain=known.mei_true_response / known.gabor_true_response)
+
+
 def by_kind(table):
     """How well the truth of simulated units is met, a row a kind of unit.
 
@@ -305,6 +367,12 @@ def pictures(run_folder, table, failed):
             named = dict(zip(info["names"], arrays["stimuli"]))
             found[unit] = [named[name] for name in ("mei", "gabor", "image")]
     return found
+
+
+def measures(run_folder, units):
+    """What `lib.metrics.stimulus_metrics` found of MEI and best Gabor: a row a unit."""
+    return pd.DataFrame.from_dict({unit: load_result(
+        Path(run_folder) / "units" / str(unit), "metrics")[0] for unit in units}, orient="index")
 
 
 def receptive_field_sentence(table, *, alpha=0.05, seed=0):

@@ -217,3 +217,46 @@ def test_shapes_compare_mei_with_gabor():
              for who in ("mei", "gabor") for name in population.SHAPES}
     said = population.shape_sentences(pd.DataFrame(names))
     assert len(said) == 3 and all("of the MEI exceeds that of the best Gabor" in text for text in said)
+
+
+def test_what_is_drawn_of_models_and_truth():
+    """Fault: sorted upwards, NaN kept, a gain turned round, units without a truth kept."""
+    scores = pd.DataFrame({"model": ["v1"] * 4 + ["few"] * 2,
+                           "correlation_to_average": [0.2, np.nan, 0.9, 0.5, 0.1, 0.2]})
+    lines = population.sorted_scores(scores)
+    assert list(lines) == ["v1"] and lines["v1"].tolist() == [0.9, 0.5, 0.2]
+    table = units(3, mei_response=[4.0, 4, 6], gabor_response=2.0, gabor_true_response=2.0,
+                  mei_true_response=[3.0, np.nan, 1], truth_kind=["spot", "simple", "complex"])
+    known = population.known_truth(table)
+    assert known.truth_kind.tolist() == ["complex", "spot"]
+    assert known.predicted_gain.tolist() == [3, 2] and known.true_gain.tolist() == [0.5, 1.5]
+
+
+def test_every_image_that_competes_has_a_sentence_on_its_gains():
+    """Fault: a sentence about another stimulus than its row, or one on the linear field."""
+    said = population.agreement_sentences(population.gain_agreement(units(image_response=np.nan)))
+    assert len(said) == 3 and "Over the best Gabor the MEI" in said[0]
+    assert said[2].startswith("Predicted and true gains over the best natural image could not be compared")
+
+
+def test_a_run_is_summed_up_by_its_selected_units():
+    """Fault: units that were not selected counted among the verdicts; the median of the selected."""
+    table = pd.DataFrame({"selected": [True, True, True, False],
+                          "verdict": ["reliable", "uncertain", "reliable", "uncertain"],
+                          "correlation_to_average": [0.9, 0.8, 0.7, 0.1]})
+    found = population.summary(table, model="v1", failed={})
+    assert found["units"] == 4 and found["selected"] == 3
+    assert found["verdicts"] == {"reliable": 2, "uncertain": 1}
+    assert found["median_correlation"] == pytest.approx(0.75)
+    assert population.verdict_sentences(table[table.selected]) == [
+        "2 of 3 selected neurons: reliable.", "1 of 3 selected neurons: uncertain."]
+
+
+def test_metrics_and_shown_columns_are_those_of_their_units(tmp_path):
+    """Fault: rows in another order than asked, the least reliable unit on top."""
+    for unit in (7, 3):
+        write_json(tmp_path / "units" / str(unit) / "metrics.json", {"scalars": {"mei_contrast": unit / 10}})
+    assert population.measures(tmp_path, [7, 3]).mei_contrast.to_dict() == {7: 0.7, 3: 0.3}
+    table = pd.DataFrame(0.0, index=range(3), columns=population.COLUMNS + population.EXTRA).assign(
+        unit_id=[1, 2, 3], oracle_correlation=[0.1, 0.9, 0.5])
+    assert population.shown_units(table).data.index.tolist() == [2, 3, 1]
