@@ -127,11 +127,10 @@ def outliers(mean_counts, *, seed=42):
     slipped = selection.response_variance_published(mean_counts, forests[0].score,
                                                     forests[0].anomaly)
     rank = [forest.score.corr(pd.Series(variance), method="spearman") for forest in forests]
-    usable = variance > 0
     halves = [np.asarray(v) > np.nanmedian(v) for v in (slipped, variance)]
     return table([("units called outliers", *(int(f.anomaly.sum()) for f in forests)),
                   ("rank correlation of the score with the variance", *rank),
-                  ("median variance", np.median(slipped[usable]), np.median(variance[usable])),
+                  ("median variance", np.median(slipped), np.median(variance)),
                   ("units on the other side of the median variance",
                    int(np.sum(halves[0] != halves[1])), 0)])
 

@@ -914,6 +914,8 @@ def _convex_hull(region) -> np.ndarray:
 VERDICT_RULES = {
     "prediction_low": (
         0.1, 0.0, "lower end of the interval of the correlation with responses to unseen images"),
+    "cc_norm": (
+        0.5, 0.2, "correlation with responses to unseen images, over what their noise allows"),
     "start_response_ratio": (0.9, 0.5, "smallest over largest response of the starts' images"),
     "start_energy_correlation": (
         0.7, 0.3, "phase-invariant correlation of the starts' images"),

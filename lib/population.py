@@ -28,8 +28,7 @@ EXTRA = ["verdict", "fitted_gabor_response", "image_full_response", "permutation
          "gabor_sigma", "map_p", "map_x", "map_y", "map_error_deg", "gabor_prediction",
          "gabor_prediction_p", "gabor_prediction_ceiling", "gabor_position_error_deg",
          "gabor_orientation_error_deg", "gabor_frequency_error_octaves"]
-SHAPES = {"symmetry_1": "one-fold symmetry", "contrast": "masked contrast",
-          "spatial_frequency": "spatial frequency"}
+SHAPES = {"symmetry_1": "one-fold symmetry", "spatial_frequency": "spatial frequency"}
 STIMULI = {"gabor": "the best Gabor", "fitted_gabor": "the Gabor fitted to the MEI",
            "image": "the best natural image", "linear_rf": "the linear receptive field"}
 SHOWN = ["selected", "oracle_correlation", "cc_max", "correlation_to_average", "cc_norm", "verdict",
@@ -309,7 +308,7 @@ def truth_sentences(table, *, alpha=0.05):
         return []
     share = 100 * table.mei_true_response / table.optimum_true_response
     lowest = share.idxmin()
-    said = [f"The MEI really draws {share.median():.0f} % of what the best possible image draws (median "
+    said = [f"The masked MEI really draws {share.median():.0f} % of what the best possible image draws (median "
             f"of {len(share)} simulated neurons; lowest {share[lowest]:.0f} %, of a neuron whose verdict is "
             f"*{table.verdict[lowest]}*)."]
     simple = table[(table.truth_kind == "simple") & table.gabor_position_error_deg.notna()]
@@ -340,14 +339,15 @@ def conclusions(sections):
 
 
 def tuning_sentence(table):
-    """Say what neurons prefer and how far MEI and best Gabor agree on it."""
-    known = table.dropna(subset=["mei_orientation", "gabor_orientation"])
+    """Say what neurons prefer and how far MEI and best Gabor agree, where the MEI is supported."""
+    known = table[table.verdict != "not supported"].dropna(
+        subset=["mei_orientation", "gabor_orientation"])
     if known.empty:
-        return "No selected neuron has both an MEI and a best Gabor."
+        return "No selected neuron has both a supported MEI and a best Gabor."
     turn = np.abs((known.mei_orientation - known.gabor_orientation + 90) % 180 - 90)
     octaves = np.abs(np.log2(known.mei_spatial_frequency / known.gabor_spatial_frequency))
     low, middle, high = known.mei_spatial_frequency.quantile([0.1, 0.5, 0.9])
-    return (f"The MEIs of {len(known)} neurons prefer {middle:.3f} cycles per degree in the median (10th "
+    return (f"The supported MEIs of {len(known)} neurons prefer {middle:.3f} cycles per degree in the median (10th "
             f"to 90th percentile {low:.3f} to {high:.3f}) and fill a disk of {known.mei_radius.median():.1f} "
             f"degrees radius. Best Gabor and MEI lie {turn.median():.1f} degrees of orientation and "
             f"{octaves.median():.2f} octaves apart (medians).")
