@@ -236,7 +236,7 @@ def test_what_is_drawn_of_models_and_truth():
 def test_every_image_that_competes_has_a_sentence_on_its_gains():
     """Fault: a sentence about another stimulus than its row, or one on the linear field."""
     said = population.agreement_sentences(population.gain_agreement(units(image_response=np.nan)))
-    assert len(said) == 2 and "Over the best Gabor the MEI" in said[0]
+    assert len(said) == 3 and "Over the best Gabor the MEI" in said[0]
     assert said[2].startswith("Predicted and true gains over the best natural image could not be compared")
 
 
