@@ -60,6 +60,21 @@ def stimulus(ax, pixels, *, degrees_per_pixel, title="", mask=None, center=None)
     return ax
 
 
+def images(axes, pixels, titles):
+    """Show images without axes, one an axis, each under its title."""
+    for ax, shown, title in zip(np.atleast_1d(axes), pixels, titles):
+        image(ax, shown, title=str(title))
+    return axes
+
+
+def stimuli(axes, shown, *, degrees_per_pixel, masks=None):
+    """Show stimuli {title: pixels} on the screen, one an axis; `masks`: {title: mask} to outline."""
+    for ax, (title, pixels) in zip(axes, shown.items()):
+        stimulus(ax, pixels, degrees_per_pixel=degrees_per_pixel, title=title,
+                 mask=(masks or {}).get(title))
+    return axes
+
+
 def outline(ax, mask, *, degrees_per_pixel, color=SKY, center=None):
     """Draw the outline of a mask on a stimulus, and lines through a point (x, y)."""
     half = np.array(mask.shape[::-1]) * degrees_per_pixel / 2
@@ -179,6 +194,13 @@ def curves(ax, x, lines, *, xlabel, ylabel, log=False):
     if len(lines) > 1:
         ax.legend()
     return ax
+
+
+def traces(axes, responses, contrasts):
+    """Draw predicted responses and RMS contrasts against the step of an ascent: {label: values}."""
+    curves(axes[0], np.arange(0), responses, xlabel="step", ylabel="predicted count")
+    curves(axes[1], np.arange(0), contrasts, xlabel="step", ylabel="RMS contrast")
+    return axes
 
 
 def recovery(ax, lines, *, xlabel, ylabel):

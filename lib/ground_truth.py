@@ -138,8 +138,20 @@ def judge_mei(truth, stimuli, *, mean, contrast, mask, degrees_per_pixel, seed=0
         truth, **{k: own[k] for k in ("x", "y", "orientation", "spatial_frequency")})
 
 
+def shown_responses(scalars):
+    """Return names and true responses of the stimuli of `judge_mei` as a page shows them, best first."""
+    names = ["optimum", "mei", "ascent", "masked_mei", "image", "published", "grey", "inhibiting"]
+    return ([name.replace("_", " ") for name in names],
+            [scalars[f"{name}_true_response"] for name in names])
+
+
 def sentence(scalars):
-    """Say in plain words what `judge_mei` found; errors the unit does not define are left out."""
+    """Say in plain words what `judge_mei` found, and that a recorded neuron ({}) has no known truth.
+
+    Errors the unit does not define are left out.
+    """
+    if not scalars:
+        return "*This is a recorded neuron: only an experiment can tell.*"
     mine, reached = scalars["mei_true_response"], scalars["optimum_true_response"]
     text = (f"This simulated neuron is of kind *{scalars['truth_kind']}*. It really answers {mine:.2f} "
             f"spikes to the whole MEI, {scalars['image_true_response']:.2f} to the best natural image in the "

@@ -72,6 +72,11 @@ class MEIResult:
     path_steps: np.ndarray
 
     @property
+    def labels(self) -> list:
+        """Names of the starts, numbered so that each is another one."""
+        return [f"{name} {k + 1}" for k, name in enumerate(self.starts)]
+
+    @property
     def best_images(self) -> np.ndarray:
         """(units, h, w): per unit the image of its best start."""
         return self.images[np.arange(len(self.best)), self.best]
@@ -952,6 +957,54 @@ def agreement(images, responses, *, degrees_per_pixel) -> dict:
         "image_correlation": float(np.corrcoef(images.reshape(len(images), -1))[pairs].mean()),
         "energy_correlation": float(np.corrcoef(energy)[pairs].mean()),
         "response_ratio": float(responses.min() / responses.max()),
+    }
+
+
+def agreements(found, per_member, *, degrees_per_pixel) -> dict:
+    """How far one unit's images agree, over starts and over the models that make them.
+
+    Parameters
+    ----------
+    found : MEIResult
+        Of one unit.
+    per_member : MEIResult
+        The images that the models make alone, a unit a model.
+    degrees_per_pixel : float
+
+    Returns
+    -------
+    dict of dict
+        `agreement` under "over starts" and "over fold models"; the second is empty for one model.
+    """
+    many = len(per_member.best) > 1
+    return {
+        "over starts": agreement(found.images[0], found.responses[0],
+                                 degrees_per_pixel=degrees_per_pixel),
+        "over fold models": agreement(per_member.best_images, per_member.best_responses,
+                                      degrees_per_pixel=degrees_per_pixel) if many else {},
+    }
+
+
+def evidence(judged, agreed, *, prediction) -> dict:
+    """The figures that `verdict` weighs, NaN for what was not measured.
+
+    Parameters
+    ----------
+    judged : Series
+        A row of `transfer`.
+    agreed : dict
+        Of `agreements`.
+    prediction : dict
+        Scalars of 04_cnn: correlation_low and cc_norm, None for what was not measured.
+    """
+    starts, members = agreed["over starts"], agreed["over fold models"]
+    return {
+        **{name: np.nan if prediction[key] is None else prediction[key] for name, key in
+           (("prediction_low", "correlation_low"), ("cc_norm", "cc_norm"))},
+        "start_response_ratio": starts["response_ratio"],
+        "start_energy_correlation": starts["energy_correlation"],
+        "member_energy_correlation": members.get("energy_correlation", np.nan),
+        "transfer": judged.transfer, "natural_fraction_below": judged.natural_fraction_below,
     }
 
 

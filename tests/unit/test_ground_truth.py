@@ -60,6 +60,7 @@ def test_sentences_say_only_what_a_unit_defines(units):
     assert "octaves in spatial frequency" in text["simple"]
     assert "orientation" not in text["corner"] and "in position" in text["corner"]
     assert "no image matters" in text["untuned"] and "nan" not in "".join(text.values())
+    assert "recorded neuron" in ground_truth.sentence({})
 
 
 def test_reference_responses_are_those_of_each_unit_alone(units):
@@ -100,3 +101,10 @@ def test_gabors_and_maps_are_off_by_their_distance_from_the_truth(units):
                                         "image_true_response": 1.0}, predicted={"mei": 4.0, "gabor": 2.0})
     assert "3.00 spikes to the MEI, 2.00 to the best" in said and "1.00 to the natural" in said
     assert "predicted as 2.00 and is 1.50" in said
+
+
+def test_true_responses_stand_under_their_names():
+    """Fault: names and responses in different orders."""
+    names = ["inhibiting", "grey", "published", "image", "masked_mei", "ascent", "mei", "optimum"]
+    labels, values = ground_truth.shown_responses({f"{n}_true_response": k for k, n in enumerate(names)})
+    assert labels == [name.replace("_", " ") for name in names[::-1]] and values == list(range(7, -1, -1))

@@ -1,6 +1,7 @@
 """Tests of lib.mei on tiny analytic modules; each says which fault it would catch."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -478,3 +479,21 @@ def test_verdict_names_what_fails(change, word, reason):
     assert found == word
     assert len(reasons) == (reason is not None)
     assert reason is None or reason in reasons[0]
+
+
+def test_evidence_is_of_starts_and_of_models_and_lacks_what_was_not_measured():
+    """Fault: starts taken for models; one model alone refused, or taken for agreement."""
+    model = ensemble.SideBySide([Filters([patch()]), Filters([patch(120)])]).eval()
+    own = mei.most_exciting_input(Filters([patch()]), SHAPE, starts=("noise", "grey"), steps=30, **LIMITS)
+    alone = mei.most_exciting_input(model, SHAPE, starts=("noise",), steps=30, **LIMITS)
+    assert own.labels == ["noise 1", "grey 2"]
+    agreed = mei.agreements(own, alone, degrees_per_pixel=DPP)
+    row = pd.Series({"transfer": 0.8, "natural_fraction_below": 0.9})
+    found = mei.evidence(row, agreed, prediction={"correlation_low": None, "cc_norm": 0.4})
+    assert set(found) == set(mei.VERDICT_RULES) and np.isnan(found["prediction_low"])
+    assert found["cc_norm"] == 0.4
+    assert found["start_energy_correlation"] > 0.9 > 0.7 > found["member_energy_correlation"]
+    assert found["transfer"] == 0.8 and found["natural_fraction_below"] == 0.9
+    single = mei.agreements(own, own, degrees_per_pixel=DPP)
+    assert np.isnan(mei.evidence(row, single, prediction={
+        "correlation_low": 0.4, "cc_norm": None})["member_energy_correlation"])
