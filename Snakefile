@@ -8,8 +8,6 @@ from lib.dependencies import cells_hash, used_files
 from lib.params import ROOT, input_files, load_params, notebook_parameters, run_folder
 
 P = load_params(config["params"])
-# Only the published network, fitted to a few of the selected units, follows a change of the selection.
-CHOICE = "selected.json" if P["cnn"]["published_units"] else ancient("selected.json")
 UNIT_STAGES = {  # and what each needs beside the session
     "cnn": ["models/scores.csv"], "mei": ["units/{unit}/cnn.json"],
     "gabor": ["gabor_grid.json", "units/{unit}/mei.json"], "metrics": ["units/{unit}/gabor.json"]}
@@ -70,7 +68,7 @@ checkpoint oracle:
     shell: EXECUTE
 
 rule models:  # of all units at once; 04_cnn loads them
-    input: used_files("lib/fitting.py"), "session.h5", CHOICE
+    input: used_files("lib/fitting.py"), "session.h5", ancient("oracle.csv")
     output: "models/scores.csv", "models/models.json"
     params: p=given("cnn")
     threads: workflow.cores

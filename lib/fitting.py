@@ -31,7 +31,7 @@ def fit_models(run_folder, *, model, baselines, stimuli, folds, published_units,
     Parameters
     ----------
     run_folder : Path
-        `build/<name>` with session.h5 and selected.json; models/<kind>/ is written there.
+        `build/<name>` with session.h5 and oracle.csv; models/<kind>/ is written there.
     model : str
         The kind MEIs are made on; fitted to all units.
     baselines : list of str
@@ -41,7 +41,7 @@ def fit_models(run_folder, *, model, baselines, stimuli, folds, published_units,
     folds, seed : int
         Of the cross-validation over images.
     published_units : int
-        The published network is fitted to this many of the selected units, the most reliable first.
+        The published network is fitted to this many units, those of the highest oracle correlation.
     permutations : int
         Of the images, for the null distribution of the correlation.
 
@@ -115,9 +115,9 @@ def learning_curves(run_folder, unit_id):
 
 def _units_by_kind(run_folder, session, model, baselines, published_units):
     kinds = [(kind, session.unit_ids) for kind in dict.fromkeys([model, *baselines])]
-    selected = json.loads(required(run_folder / "selected.json", "03_oracle").read_text())
     if published_units and "published" not in dict(kinds):
-        kinds.append(("published", np.array(selected[:published_units])))
+        oracle = pd.read_csv(required(run_folder / "oracle.csv", "03_oracle"), index_col="unit_id").oracle
+        kinds.append(("published", oracle.nlargest(published_units).index.to_numpy()))
     return kinds
 
 

@@ -1,12 +1,14 @@
 """Response models learn what is there, stay differentiable, and are scored only out of fold."""
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from lib import crossvalidation, models, network
+from lib import crossvalidation, fitting, models, network
 from lib.errors import InputError
 
 SHAPE, DEGREES = (30, 38), 3.16
@@ -184,3 +186,14 @@ def test_units_share_places_and_components():
     alone, together = (crossvalidation.cross_validate(IMAGES, c, folds=4, degrees_per_pixel=DEGREES)
                        .predictions[:, 0] for c in (noisy, np.concatenate([noisy, others], 2)))
     assert np.corrcoef(together, rate)[0, 1] > np.corrcoef(alone, rate)[0, 1]
+
+
+def test_the_published_network_is_fitted_to_the_most_reliable_units(tmp_path):
+    """Fails if the first units, or the selected ones, are taken; a unit without an oracle is none."""
+    pd.DataFrame({"unit_id": [1, 2, 3, 4], "oracle": [0.1, 0.5, np.nan, 0.3], "selected": [True] + [False] * 3}
+                 ).to_csv(tmp_path / "oracle.csv", index=False)
+    session = SimpleNamespace(unit_ids=np.array([1, 2, 3, 4]))
+    kinds = dict(fitting._units_by_kind(tmp_path, session, "v1", ["ridge"], 2))
+    assert list(kinds) == ["v1", "ridge", "published"] and kinds["published"].tolist() == [2, 4]
+    with pytest.raises(InputError, match="03_oracle"):
+        fitting._units_by_kind(tmp_path / "none", session, "v1", [], 1)
