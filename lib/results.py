@@ -142,7 +142,7 @@ def git_revision():
 
 def provenance_table(provenance):
     """Return a provenance as Markdown, for the end of a page."""
-    rows = [("parameters", ", ".join(f"{k} = {v}" for k, v in provenance["parameters"].items())),
+    rows = [("parameters", ", ".join(f"{k} = {v}" for k, v in provenance["parameters"].items() if v != {})),
             ("inputs (sha256)", ", ".join(f"{k} {v}" for k, v in provenance["inputs"].items())),
             ("versions", ", ".join([f"python {provenance['python']}"] + [
                 f"{k} {v}" for k, v in provenance["packages"].items()])),
