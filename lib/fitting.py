@@ -124,7 +124,8 @@ def _units_by_kind(run_folder, session, model, baselines, published_units):
 def _saved_scores(folder, whole):
     """Return (scores, predictions) if they are on disk and of these very models, else None."""
     path = folder / "scores.json"
-    if not path.exists() or json.loads(path.read_text()) != whole:
+    if not (path.exists() and (folder / "scores.csv").exists()
+            and json.loads(path.read_text()) == whole):
         return None
     predictions = {}
     for kind, key in whole["models"].items():

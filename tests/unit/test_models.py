@@ -1,6 +1,7 @@
 """Response models learn what is there, stay differentiable, and are scored only out of fold."""
 
 import copy
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -197,3 +198,12 @@ def test_the_published_network_is_fitted_to_the_most_reliable_units(tmp_path):
     assert list(kinds) == ["v1", "ridge", "published"] and kinds["published"].tolist() == [2, 4]
     with pytest.raises(InputError, match="03_oracle"):
         fitting._units_by_kind(tmp_path / "none", session, "v1", [], 1)
+
+
+def test_scores_that_are_gone_are_made_again(tmp_path):
+    """Fails if scores.json alone, left when a job is made again, is taken for the scores."""
+    whole = {"models": {}, "permutations": 1}
+    (tmp_path / "scores.json").write_text(json.dumps(whole))
+    assert fitting._saved_scores(tmp_path, whole) is None
+    pd.DataFrame({"unit_id": [1]}).to_csv(tmp_path / "scores.csv", index=False)
+    assert fitting._saved_scores(tmp_path, whole)[0].unit_id.tolist() == [1]
