@@ -156,13 +156,13 @@ def test_features_are_gabor_filters_and_local_statistics():
     core = models.V1Core(SHAPE, degrees_per_pixel=2.0)
     pixels = torch.as_tensor(IMAGES[:2])[:, None]
     features = models._by_place(core(pixels), core)
-    (family, shape), part = core.groups[0], features[0]
+    family, part = core.groups[0][0], features[0]
     assert family == "simple" and core.groups[1][0] == "complex"
     at = np.argmin(np.abs(core.positions[0]).sum(1))            # the place nearest to the middle
     x0, y0 = core.positions[0][at]
     gx = (np.arange(38) - 18.5) * 2.0 - x0
     gy = ((14.5 - np.arange(30)) * 2.0 - y0)[:, None]
-    window = np.exp(-(gx**2 + gy**2) / (2 * 4.0**2)) * (np.hypot(gx, 0 * gy) <= 10) * (abs(gy) <= 10)
+    window = np.exp(-(gx**2 + gy**2) / (2 * 4.0**2)) * (abs(gx) <= 10) * (abs(gy) <= 10)
     for j in range(models.ORIENTATIONS):
         angle = np.pi * j / models.ORIENTATIONS
         wave = 2 * np.pi * (gx * np.cos(angle) - gy * np.sin(angle)) / 8.0
@@ -175,8 +175,8 @@ def test_features_are_gabor_filters_and_local_statistics():
     faint = core(0.5 + 0.25 * (pixels - pixels.mean((2, 3), keepdim=True)))
     for (family, _), strong, weak in zip(core.groups, features, models._by_place(faint, core)):
         kept = 1.0 if family.startswith("relative") else 0.25
-        if family not in ("luminance", "complex"):
-            torch.testing.assert_close(weak, kept * strong, atol=3e-2, rtol=0.1)
+        if family != "luminance":                     # a change of the mean moves it
+            torch.testing.assert_close(weak, kept * strong, atol=5e-3, rtol=0.02)
 
 
 def test_units_share_places_and_components():

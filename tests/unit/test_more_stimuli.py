@@ -92,4 +92,4 @@ def test_solving_with_no_other_stimuli_changes_nothing(problem):
     dual, _ = models._solve(kernels, z, shares, noise)
     weights = models._primal(parts, core, seen, dual[..., None] * (shares / scales)[:, None])
     again = models._solve_with(weights, x, z, noise, [], core, seen, shares / scales)
-    torch.testing.assert_close(x @ again.T, x @ weights.T, atol=0.02, rtol=0.02)
+    torch.testing.assert_close(x @ again.T, x @ weights.T, atol=5e-3, rtol=0)
