@@ -30,7 +30,7 @@ HIDDEN_TAGS = {"parameters", "injected-parameters", "papermill-error-cell-tag"}
 KEPT_METADATA = ("kernelspec", "language_info")
 LABELS = {  # column of units.csv: its heading in the tables of units
     "structure": "area", "truth_kind": "true kind", "verdict": "verdict",
-    "oracle_correlation": "oracle correlation", "correlation_to_average": "prediction",
+    "oracle_correlation": "oracle correlation", "correlation_to_average": "correlation to average",
     "cc_norm": "CCnorm", "mei_response": "MEI",
     "gabor_response": "best Gabor", "image_response": "best image",
     "linear_rf_response": "linear RF", "mei_truth_correlation": "MEI and truth"}
@@ -371,7 +371,7 @@ def units_index(table, units, pages):
              "{download}`units.csv <units.csv>` has a row for every unit."]
     if gallery:
         parts.append("::::{div} gallery\n" + "\n".join(gallery) + "\n::::")
-    parts.append("A click on a heading sorts the table. *Prediction* is the correlation of "
+    parts.append("A click on a heading sorts the table. *Correlation to average* is that of "
                  "predicted and average response to images the model had not seen; *MEI*, *best "
                  "Gabor*, *best image* and *linear RF* are responses to these stimuli at equal "
                  "mean and contrast.")

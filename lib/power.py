@@ -172,10 +172,11 @@ def sentence(by_design, *, goal):
         top = by_design.loc[by_design["median"].idxmax()]
         return (f"No design at the units' own rate reaches {goal:g} of the optimum's response in the "
                 f"median; the most that any reaches is {top['median']:.2f}.")
-    return (f"At the units' own rate ({best.spikes_per_second:.1f} spikes per second) the shortest of these "
-            f"recordings whose MEIs reach {goal:g} of the optimum's response in the median shows "
+    return (f"At the units' own rate ({best.spikes_per_second:.1f} spikes per second) the shortest of "
+            f"these recordings whose MEIs reach {goal:g} of the optimum's response in the median shows "
             f"{best.images:.0f} images {best.repeats:.0f} times, {best.minutes:.1f} minutes of "
-            f"stimulation; it reaches {best['median']:.2f} (95 % interval {best.low:.2f} to {best.high:.2f}).")
+            f"stimulation; it reaches {best['median']:.2f} (95 % interval {best.low:.2f} to "
+            f"{best.high:.2f}).")
 
 
 def load_designs(run_folder):

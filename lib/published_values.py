@@ -98,7 +98,7 @@ def compare(measured):
 def sentence(table):
     """Say how many of the published values a run agrees with, and name those that it does not."""
     others = table[table.verdict != "agrees"]
-    text = f"{len(table) - len(others)} of {len(table)} published values agree with this run"
     if others.empty:
         return f"All {len(table)} published values agree with this run."
-    return text + "; not: " + ", ".join(f"{row.quantity} ({row.verdict})" for row in others.itertuples()) + "."
+    named = ", ".join(f"{row.quantity} ({row.verdict})" for row in others.itertuples())
+    return f"{len(table) - len(others)} of {len(table)} published values agree with this run; not: {named}."

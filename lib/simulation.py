@@ -255,9 +255,10 @@ def shared_gain(times, *, rng):
 
     Returns
     -------
-    (P,) array around 1, SD about 0.2
+    (P,) array around 1, SD about 0.2 (less in a recording shorter than the slow part, 30 s)
     """
-    seconds = np.arange(times[0], times[-1] + 2)
+    stop = max(times[-1], times[0] + 20 * SLOW_TIME)    # a short recording is a part of a longer one
+    seconds = np.arange(times[0], stop + 2)
     slow = ndimage.gaussian_filter1d(rng.normal(size=len(seconds)), SLOW_TIME, mode="wrap")
     slow *= SLOW_GAIN / slow.std()
     log_gain = np.interp(times, seconds, slow) + FAST_GAIN * rng.normal(size=len(times))

@@ -211,6 +211,18 @@ def test_shared_gain_correlates_units():
     assert correlations[0] > 0.08 and abs(correlations[1]) < 0.03
 
 
+@pytest.mark.parametrize("seconds", [0.5, 5, 59, 61])
+def test_shared_gain_of_a_short_recording(seconds):
+    """Fault: a slow part that cannot vary in the time there is, stretched until its exponential overflows,
+    or until it varies from one presentation to the next."""
+    onsets = np.arange(0, seconds, 0.25)
+    with np.errstate(all="raise"):
+        gains = [simulation.shared_gain(onsets, rng=np.random.default_rng(seed)) for seed in range(40)]
+    spread = np.std(np.log(gains), axis=1)
+    assert np.isfinite(gains).all() and np.mean(gains) == pytest.approx(1)
+    assert np.median(spread) < 0.2, "slow 0.14 and fast 0.14 make 0.2 in an hour, less in a minute"
+
+
 def test_most_tuned_units_are_reliable_at_50_repeats():
     """Fails if rates are so low, or so high, that the session is unlike a recording."""
     units = truth.TrueUnits(truth.make_units(24, seed=1))
