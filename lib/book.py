@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from lib import api_pages
 from lib.errors import InputError
 from lib.params import ROOT
 from lib.results import write_json
@@ -105,6 +106,7 @@ def gather_pages(run_folder):
     shutil.copy(required(run_folder, "conclusions.md"), pages / "_run_conclusions.md")
     (pages / "_run_box.md").write_text(run_box(run_folder, pages), encoding="utf-8")
     write_chapters(run_folder, pages)
+    api_pages.write_api(pages / "api")
     for unit in units:
         cells, metadata = unit_page(run_folder, unit, unit_heading(unit, table))
         write_notebook(pages / "units" / f"{unit}.ipynb", cells, metadata)
@@ -413,12 +415,12 @@ def counts_or_value(value):
 
 
 def write_toc(path, units):
-    """Fill the pages of the units into the table of contents, below the page `units`."""
+    """Fill the pages below `units` and `api` into the table of contents."""
     toc = yaml.safe_load(path.read_text(encoding="utf-8"))
-    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
-    index = next(chapter for chapter in chapters if chapter["file"] == "units")
-    if units:
-        index["sections"] = [{"file": f"units/{unit}"} for unit in units]
+    below = {"units": units, "api": api_pages.PAGES}
+    for chapter in (chapter for part in toc["parts"] for chapter in part["chapters"]):
+        if names := below.get(chapter["file"]):
+            chapter["sections"] = [{"file": f"{chapter['file']}/{name}"} for name in names]
     path.write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
 
 

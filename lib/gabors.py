@@ -341,8 +341,8 @@ def grating_tuning(counts, presentations, *, resamples=200, level=0.95, seed=0):
     -------
     DataFrame, one row a unit
         orientation, orientation_low, orientation_high (degrees), selectivity (global
-        orientation selectivity, |sum R exp 2i theta| / sum R), spatial_frequency
-        (cycles/degree), phase (cycles), phase_modulation (|first harmonic| / mean, 0 to 2),
+        orientation selectivity, ``|sum R exp 2i theta| / sum R``), spatial_frequency
+        (cycles/degree), phase (cycles), phase_modulation (``|first harmonic| / mean``, 0 to 2),
         response (mean count of the best condition)
     """
     table, repeats = condition_repeats(

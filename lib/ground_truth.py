@@ -183,7 +183,7 @@ def judge_gabor(truth, stimuli, gabor, *, field=None):
     Returns
     -------
     dict
-        <name>_true_response of every stimulus; the errors of `tuning_errors` after gabor_;
+        <name>_true_response of every stimulus; the errors of `tuning_errors` after ``gabor_``;
         map_error_deg if `field` is given.
     """
     answers = true_responses(truth, np.stack(list(stimuli.values())))

@@ -69,8 +69,10 @@ class Recording:
 class Session:
     """Everything that the stages after 01_data read. Images are at the size of the analysis.
 
-    Attributes as in `Recording`, and
+    It has the attributes of `Recording` and these.
 
+    Attributes
+    ----------
     counts : ndarray of float32, (repeats, images, units)
         NaN where an image was shown less often than others.
     blank_counts : ndarray of float32, (repeats, units), or None

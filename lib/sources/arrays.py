@@ -219,6 +219,7 @@ def _read_npy(path, ndim, *, kinds="iufUS"):
 
 
 def read_npz(path, names):
+    """Return {name: array} of an .npz file, which must hold the arrays `names`."""
     try:
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files}
@@ -255,6 +256,7 @@ def _check_counts(counts, unit_ids, file):
 
 
 def unit_range(images, file):
+    """Return images of the type uint8, or of floats from 0 to 1, as float32 from 0 to 1."""
     if images.ndim != 3 or 0 in images.shape:
         raise InputError(f"{file}: images must be (images, height, width), got shape {images.shape}")
     if images.dtype == np.uint8:

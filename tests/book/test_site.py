@@ -69,4 +69,5 @@ def test_every_selected_unit_has_a_page_two_clicks_away(pages, site):
 
 
 def test_no_value_was_left_unfilled(pages):
-    assert in_every(pages, checks.leaks) == {}
+    prose = {name: page for name, page in pages.items() if not name.startswith("api/")}
+    assert in_every(prose, checks.leaks) == {}
