@@ -19,10 +19,11 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from lib import api_pages
+from lib import api_pages, plotted
 from lib.errors import InputError
+from lib.execute import with_palette
 from lib.params import ROOT
-from lib.results import write_json
+from lib.results import FIGURE_DATA, write_json
 
 SOURCE = ROOT / "book"
 CHAPTERS = ("01_data", "02_rasterplot", "03_oracle", "08_population", "09_audit")
@@ -38,7 +39,8 @@ LABELS = {  # column of units.csv: its heading in the tables of units
 MISSING = "–"
 REFERENCE = re.compile(r"\{(?:numref|ref|eq)\}`(?:[^`<]*<)?(?P<role>[^`<>]+)>?`"
                        r"|\[(?P<text>[^\]]*)\]\(#(?P<link>[^)]+)\)")
-MOST_IN_SIDE_BAR = 40
+MANY = 40  # units; with more, their pages are not in the side bar of each other and show no code
+MOST_DATA, LARGEST_DATA = 60e6, 10e3  # bytes of all data of units' figures; of a file, if there are more
 OVERVIEW_CAPTION = ("Most exciting input, best Gabor and best natural image of the selected "
                     "neurons whose MEI is reliable or uncertain (of all, if there is none), "
                     "from [](08_population.ipynb).")
@@ -104,11 +106,13 @@ def gather_pages(run_folder):
     shutil.copytree(SOURCE / "mathjax", pages / "_extra" / "mathjax")
     shutil.copy(run_folder / "units.csv", pages / "units.csv")
     shutil.copy(required(run_folder, "conclusions.md"), pages / "_run_conclusions.md")
-    (pages / "_run_box.md").write_text(run_box(run_folder, pages), encoding="utf-8")
     write_chapters(run_folder, pages)
     api_pages.write_api(pages / "api")
+    (pages / "_run_box.md").write_text(run_box(run_folder, pages), encoding="utf-8")
+    largest = largest_offered(run_folder, units)
     for unit in units:
         cells, metadata = unit_page(run_folder, unit, unit_heading(unit, table))
+        cells = offer_data(cells, run_folder / "units" / str(unit), pages, largest=largest)
         write_notebook(pages / "units" / f"{unit}.ipynb", cells, metadata)
         if (thumbnail := run_folder / "units" / str(unit) / "mei.png").exists():
             shutil.copy(thumbnail, pages / "units" / f"{unit}.png")
@@ -126,6 +130,7 @@ def write_chapters(run_folder, pages):
     dead = declared - set().union(*map(made_labels, shown))
     for name, cells, chapter in zip(CHAPTERS, shown, chapters, strict=True):
         cells = [drop_dead_references(cell, dead) for cell in cells]
+        cells = offer_data(cells, run_folder, pages)
         write_notebook(pages / f"{name}.ipynb", cells, chapter["metadata"])
 
 
@@ -276,6 +281,59 @@ def is_image(output):
     return any(kind.startswith("image/") for kind in output.get("data", {}))
 
 
+def offer_data(cells, folder, pages, *, largest=np.inf):
+    """Return cells in which the caption of every figure ends in a link to the figure's data.
+
+    Parameters
+    ----------
+    cells : list of dict
+        Of one page, with labels that are unique in the book.
+    folder : Path
+        The results beside the notebooks of the page, with the data in `FIGURE_DATA`.
+    pages : Path
+        The data are copied to `_extra/data` of it.
+    largest : float
+        Bytes; of a larger file the caption says where in the run's folder it is.
+    """
+    files = {file.name.split(".")[0]: file for file in (folder / FIGURE_DATA).glob("*/*")}
+    up = "../" if folder.parent.name == "units" else ""
+    offered = []
+    for cell in cells:
+        figure = cell["metadata"].get("mystnb", {}).get("figure")
+        if figure and "name" in figure:
+            text = "".join(cell["outputs"][0]["data"].get("text/plain", "")) if cell["outputs"] else ""
+            if file := files.get(plotted.name_of(text)):
+                cell = copy.deepcopy(cell)
+                cell["metadata"]["mystnb"]["figure"]["caption"] += " " + data_link(
+                    file, figure["name"], pages, up=up, largest=largest)
+        offered.append(cell)
+    return offered
+
+
+def data_link(file, label, pages, *, up="", largest=np.inf):
+    """Return the HTML that offers the data of a figure, which are copied to where it leads."""
+    if file.stat().st_size > largest:
+        place = "/".join(file.parts[file.parts.index("units"):])
+        return f"Data: `{place}` of the run."
+    target = pages / "_extra" / "data" / f"{label}{file.suffix}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(file, target)
+    return data_anchor(target, up=up)
+
+
+def data_anchor(file, *, up=""):
+    """Return the link to a file below `data` of the site, `up` from the page."""
+    kind, size = file.suffix[1:].upper(), max(1, round(file.stat().st_size / 1000))
+    return f'<a class="figure-data" href="{up}data/{file.name}" download>Data ({kind}, {size} kB)</a>'
+
+
+def largest_offered(run_folder, units):
+    """Return the size up to which data of figures on units' pages go into the site: all, if it is few."""
+    total = sum(file.stat().st_size for unit in units
+                for file in (run_folder / "units" / str(unit) / FIGURE_DATA).glob("*/*"))
+    return np.inf if total < MOST_DATA else LARGEST_DATA
+
+
 def declared_labels(cells):
     """Return the labels that cells would define if all of them worked."""
     return made_labels([{**cell, "outputs": [{"data": {"image/png": ""}}]} for cell in cells])
@@ -399,11 +457,13 @@ def run_box(run_folder, pages):
     lines += ["", "| " + " | ".join(values) + " |", "|" + "---|" * len(values),
               "| " + " | ".join(values.values()) + " |", ":::::", ""]
     overview = run_folder / "figures" / "overview.png"
+    same = list((pages / "_extra" / "data").glob("fig-gallery.*"))
+    offered = "".join(f" {data_anchor(file)}" for file in same)
     if overview.exists():
-        shutil.copy(overview, pages / "_run_overview.png")
+        (pages / "_run_overview.png").write_bytes(with_palette(overview.read_bytes()))
         lines += ["```{figure} _run_overview.png", ":name: fig-overview",
                   f":alt: {words.get('alt', OVERVIEW_ALT)}", "",
-                  words.get("caption", OVERVIEW_CAPTION), "```"]
+                  words.get("caption", OVERVIEW_CAPTION) + offered, "```"]
     return "\n".join(lines) + "\n"
 
 
@@ -430,7 +490,7 @@ def write_config(path, units):
     Sphinx works out the list of all pages anew for each page, which would take longer than all else.
     """
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    if len(units) > MOST_IN_SIDE_BAR:
+    if len(units) > MANY:
         config["sphinx"]["config"] |= {
             "templates_path": ["_templates"],
             "html_sidebars": {"units/*": ["navbar-logo.html", "search-button-field.html",

@@ -4,6 +4,8 @@
 """
 
 import argparse
+import base64
+import io
 import json
 import os
 import sys
@@ -71,10 +73,36 @@ def execute(name, output, parameters, *, result=None, kernel_manager=None):
             os.replace(partial, kept)
             raise InputError(f"{name} failed: {message} (the notebook up to there: {kept})") from None
         write_json(result, {"failed": message})
+        lighten(partial)
         os.replace(partial, output)
         return message
+    lighten(partial)
     os.replace(partial, output)
     return None
+
+
+def lighten(path):
+    """Store the pictures of a notebook with a palette: a third of the size, to the eye the same."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    for output in (o for cell in notebook["cells"] for o in cell.get("outputs", [])):
+        if "image/png" in output.get("data", {}):
+            png = base64.b64decode("".join(output["data"]["image/png"]))
+            output["data"]["image/png"] = base64.b64encode(with_palette(png)).decode()
+    path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def with_palette(png):
+    """Return a PNG with at most 128 colours, chosen so that the largest change of a pixel is small."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    reduced = image.quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    palette, first = reduced.getpalette(), reduced.getpixel((0, 0))
+    palette[3 * first:3 * first + 3] = image.getpixel((0, 0))  # the ground, exactly
+    reduced.putpalette(palette)
+    stream = io.BytesIO()
+    reduced.save(stream, "png", optimize=True)
+    return stream.getvalue()
 
 
 def _check_names(name, parameters, declared):

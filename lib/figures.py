@@ -6,17 +6,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML
 
-from lib import plotted
-
 STYLE = Path(__file__).with_name("report.mplstyle")
 BLUE, RED, GREEN, PINK, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 GREY, BLACK = "#777777", "#000000"
 
 
 def use_style():
-    """Use the report's style, once a notebook, and store beside each picture what it shows."""
+    """Use the report's style, once a notebook."""
     plt.style.use(STYLE)
-    plotted.print_digests()
 
 
 def panels(columns, rows=1, *, width=7.5, height=2.6):

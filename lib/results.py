@@ -20,6 +20,7 @@ PACKAGES = ("numpy", "scipy", "pandas", "torch", "scikit-learn", "rastermap", "a
 NOTEBOOK = {"data": "01_data", "rasterplot": "02_rasterplot", "oracle": "03_oracle",
             "cnn": "04_cnn", "mei": "05_mei", "gabor": "06_gabor", "metrics": "07_metrics",
             "population": "08_population", "audit": "09_audit"}
+FIGURE_DATA = "figure_data"  # folder beside the results: the data of a notebook's figures
 
 
 @dataclasses.dataclass
@@ -76,6 +77,8 @@ class Stage:
 def begin(stage, variables):
     """Start a stage in a notebook: call it in the cell after the parameters.
 
+    From then on the data of every figure that is shown are saved too: see `lib.plotted`.
+
     Parameters
     ----------
     stage : str
@@ -87,13 +90,17 @@ def begin(stage, variables):
     -------
     Stage
     """
+    from lib import plotted  # and with it matplotlib, which only notebooks need
+
     plain = {name: value for name, value in variables.items()
              if not name.startswith("_") and name not in ("In", "Out", "exit", "quit")
              and isinstance(value, (int, float, str, bool, list, dict))}
     folder = Path(plain["run_folder"])
     folder = folder if folder.is_absolute() else ROOT / folder
     shown = {k: v for k, v in plain.items() if k not in ("run_folder", "unit_id")}
-    return Stage(stage, folder, plain.get("unit_id"), shown, time.time())
+    begun = Stage(stage, folder, plain.get("unit_id"), shown, time.time())
+    plotted.describe_figures(begun.folder / FIGURE_DATA / NOTEBOOK[stage])
+    return begun
 
 
 def load_result(folder, stage):

@@ -107,6 +107,12 @@ def bare_figures(page):
     return found
 
 
+def figures_without_data(page):
+    """Return the figures below which their data are neither offered nor said to be in the run."""
+    return [f"figure {figure.get('id', '?')}: no data" for figure in page.find_all("figure")
+            if not figure.find("a", class_="figure-data") and "Data:" not in figure.get_text()]
+
+
 def repeated_labels(pages):
     """Return the labels of figures that more than one figure of the book has."""
     seen, found = {}, []

@@ -11,10 +11,11 @@ GOOD = """<html><head><link rel="stylesheet" href="_static/a.css">
 <p class="math">{nan}</p><pre>None {x}</pre>
 <figure id="fig-a"><img src="_images/a.png" alt="Noise on grey"><figcaption>
 <span class="caption-number">Fig. 1 </span><span class="caption-text">Noise.</span>
-</figcaption></figure></article></body></html>"""
+Data: <code>a.npz</code> of the run.</figcaption></figure></article></body></html>"""
 OTHER = """<html><body><article><a href="a.html#top">back</a><figure id="fig-b">
 <img src="_images/a.png" alt="Noise again"><figcaption><span class="caption-number">Fig. 2 </span>
-<span class="caption-text">Noise.</span></figcaption></figure></article></body></html>"""
+<span class="caption-text">Noise.</span> <a class="figure-data" href="_images/a.png">Data</a>
+</figcaption></figure></article></body></html>"""
 
 
 @pytest.fixture
@@ -34,6 +35,7 @@ def test_a_good_site_has_no_complaints(site):
         assert checks.external_in_page(page) == []
         assert checks.wordless_images(page) == []
         assert checks.bare_figures(page) == []
+        assert checks.figures_without_data(page) == []
         assert checks.leaks(page) == []
     assert checks.broken_links(pages, site) == []
     assert checks.repeated_labels(pages) == []
@@ -96,6 +98,11 @@ def test_an_image_without_words_is_found(image):
 def test_a_figure_without_label_number_or_caption_is_found(drop):
     assert drop in GOOD
     assert len(checks.bare_figures(checks.parse(GOOD.replace(drop, "")))) == 1
+
+
+def test_a_figure_without_its_data_is_found():
+    page = checks.parse(GOOD.replace("Data: <code>a.npz</code> of the run.", ""))
+    assert checks.figures_without_data(page) == ["figure fig-a: no data"]
 
 
 def test_the_same_label_on_two_pages_is_found(site):

@@ -52,6 +52,10 @@ def test_every_figure_has_a_label_a_number_and_a_caption(pages):
     assert any(page.find("figure") for page in pages.values())
 
 
+def test_the_data_of_every_figure_are_offered(pages):
+    assert in_every(pages, checks.figures_without_data) == {}
+
+
 def test_no_label_is_used_twice(pages):
     assert checks.repeated_labels(pages) == []
 

@@ -13,6 +13,7 @@ import yaml
 from lib import book
 from lib.errors import InputError
 from lib.params import ROOT
+from lib.plotted import name_of
 
 PICTURE = {"output_type": "display_data", "data": {"image/png": "iVBORw0K"}, "metadata": {}}
 ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "no spikes\nat all",
@@ -162,6 +163,44 @@ def test_the_page_of_units_lists_each_and_shows_thumbnails_that_exist(run):
     assert {"file": "api/metrics"} in sections.pop("api") and len(sections) == 1
 
 
+def with_data(run, folder, text, content):
+    """Let the only figure of a stage's notebook have data: a file beside the results."""
+    folder = run / folder / "figure_data" / "04_cnn"
+    folder.mkdir(parents=True)
+    (folder / f"{name_of(text)}.csv").write_text(content)
+    return {**PICTURE, "data": PICTURE["data"] | {"text/plain": [text]}}
+
+
+def caption(pages, name):
+    (cell,) = [cell for cell in all_cells(pages, name) if "figure" in cell["metadata"].get("mystnb", {})
+               and "cnn" in cell["metadata"]["mystnb"]["figure"]["name"]]
+    return cell["metadata"]["mystnb"]["figure"]["caption"]
+
+
+def all_cells(pages, name):
+    return json.loads((pages / name).read_text())["cells"]
+
+
+def test_below_each_figure_its_data_can_be_downloaded(run):
+    picture = with_data(run, "units/11", "figure, 1 axes", "x,y")
+    write(run / "units/11/04_cnn.ipynb", markdown("# R"), code(picture, figure="fig-cnn"))
+    pages = book.gather_pages(run)
+    assert 'href="../data/fig-cnn-11.csv" download>Data (CSV, 1 kB)</a>' in caption(pages, "units/11.ipynb")
+    assert (pages / "_extra/data/fig-cnn-11.csv").read_text() == "x,y"
+    assert "data/" not in caption(pages, "units/12.ipynb"), "no data were saved for it"
+
+
+def test_where_there_are_too_many_data_the_page_says_where_the_large_files_are(run, monkeypatch):
+    picture = with_data(run, "units/11", "figure, 1 axes", "x" * 20)
+    write(run / "units/11/04_cnn.ipynb", markdown("# R"), code(picture, figure="fig-cnn"))
+    monkeypatch.setattr(book, "MOST_DATA", 19)
+    monkeypatch.setattr(book, "LARGEST_DATA", 19)
+    pages = book.gather_pages(run)
+    assert re.search(r"Data: `units/11/figure_data/04_cnn/\w+.csv` of the run",
+                     caption(pages, "units/11.ipynb"))
+    assert not (pages / "_extra/data").exists()
+
+
 def test_pages_are_those_of_the_selection_where_there_is_one(run):
     (run / "selected.json").write_text("[12, 13]")
     assert book.read_units(run)[1] == [12, 13]
@@ -197,7 +236,7 @@ def test_a_missing_result_is_one_line_that_names_the_command(run, name):
 def test_with_many_units_their_pages_do_not_list_each_other(run, monkeypatch):
     pages = book.gather_pages(run)
     assert "html_sidebars" not in (pages / "_config.yml").read_text()
-    monkeypatch.setattr(book, "MOST_IN_SIDE_BAR", 1)
+    monkeypatch.setattr(book, "MANY", 1)
     pages = book.gather_pages(run)
     config = yaml.safe_load((pages / "_config.yml").read_text())["sphinx"]["config"]
     assert config["html_sidebars"]["units/*"][-1] == "unit-sidebar.html"

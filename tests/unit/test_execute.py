@@ -1,16 +1,19 @@
 """Executing notebooks: names are checked first, failures are kept and said."""
 
+import io
 import json
 import os
 import sys
 import time
 
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 from lib import warm
 from lib.errors import InputError
-from lib.execute import execute
+from lib.execute import execute, with_palette
 from lib.params import ROOT
 
 pytestmark = pytest.mark.filterwarnings("default")  # of papermill and its kernels
@@ -33,6 +36,20 @@ def test_a_failing_unit_leaves_its_page_and_its_reason(tmp_path):
     page = nbformat.read(tmp_path / "07_metrics.ipynb", as_version=4)
     (error,) = [o for c in page.cells for o in c.get("outputs", []) if o.output_type == "error"]
     assert len(error.traceback) == 1 and error.traceback[0].count("\n") == 0
+
+
+def test_a_picture_with_a_palette_is_smaller_and_looks_the_same():
+    """Fails if a rare colour or the ground is lost, or if the picture stays as it was."""
+    pixels = np.full((200, 300, 3), 255, np.uint8)
+    pixels[20:120, 20:280] = np.random.default_rng(0).integers(0, 256, (100, 260, 1))
+    pixels[150:153, 150:153] = (213, 94, 0)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).convert("RGBA").save(stream, "png")
+    small = with_palette(stream.getvalue())
+    shown = np.asarray(Image.open(io.BytesIO(small)).convert("RGB")).astype(int)
+    assert len(small) < 0.7 * len(stream.getvalue())
+    assert np.abs(shown - pixels).max() <= 12
+    assert (shown[:20] == 255).all()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
