@@ -18,6 +18,8 @@ from lib import (conditions, crossvalidation, ensemble, gabors, mei, metrics, ne
 from lib.results import load_result
 
 ORIGINAL_SHAPE = (60, 96)               # its images, pixels
+DISK = 12                               # radius of its mask, pixels
+PRINTED_GABOR = [0.03669, 0.40972, 0.1323, 0.99926, 0.99757]    # in the order of `published_gabor`
 VALIDATION, COMPARED = 24, 49           # its validation images and selected units
 LAPLACE = torch.tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]])[None, None]
 
@@ -224,7 +226,8 @@ def linear_fit(images, mean_counts, *, size=(6, 8), penalty=1.0):
 def luck(predictions, mean_counts, *, permutations=500, seed=0):
     """The best correlation that units reach on few validation images when there is nothing to find.
 
-    Images are permuted, a set of `VALIDATION` is drawn, and the best of `COMPARED` units is taken.
+    Images are permuted, a set of `VALIDATION` is drawn, and the best of `COMPARED` units is taken,
+    which are drawn with replacement from those of the run.
 
     Parameters
     ----------
@@ -350,6 +353,8 @@ def best_conditions(counts, presentations, *, draws=20, seed=0):
 def published_gabor(*, scene_height, recorded_frequency=0.08):
     """The numbers of the original's Gabor from its formula, and what they are made of.
 
+    Column "printed" holds those that the original printed.
+
     Parameters
     ----------
     scene_height : float, degrees
@@ -361,7 +366,7 @@ def published_gabor(*, scene_height, recorded_frequency=0.08):
     peak = metrics.spectral_peak(image, degrees_per_pixel=pixel)["spatial_frequency"]
     mask = stimuli.circular_mask(image.shape, degrees_per_pixel=1.0, x=0.5, y=-0.5, radius=12)
     index = [metrics.symmetry_index(image, n, degrees_per_pixel=1.0) for n in (1, 2)]
-    return table([
+    rows = table([
         ("standard deviation", float(image.std()), None),
         ("luminance", metrics.published_luminance(image), metrics.luminance(image, mask=mask)),
         ("masked contrast", metrics.published_contrast(image), metrics.contrast(image, mask=mask)),
@@ -370,6 +375,8 @@ def published_gabor(*, scene_height, recorded_frequency=0.08):
         ("share of the mean (DC) in the sum of the index",
          f"{100 * metrics.published_dc_share(image):.1f} %", "0.0 %"),
         ("spatial frequency (cycles/deg), here the recorded one", peak, recorded_frequency)])
+    rows.insert(0, "printed", PRINTED_GABOR + [None] * (len(rows) - len(PRINTED_GABOR)))
+    return rows
 
 
 def swapped_orientation():
@@ -455,7 +462,46 @@ def _symmetry(image, n):
     return metrics.symmetry_index(image, n, degrees_per_pixel=1.0)
 
 
-def luminance(contrasts=(0.1, 0.4), radius=12):
+def fixed_disk(run_folder, units, *, degrees_per_pixel, aside=6):
+    """Effect of a mask of one radius for all stimuli, and of a centre that is set by eye.
+
+    Parameters
+    ----------
+    run_folder : Path
+    units : iterable of int
+        With a result of 06_gabor.
+    degrees_per_pixel : float
+    aside : int
+        Pixels by which an eye may miss the centre, to each of four sides.
+
+    Returns
+    -------
+    DataFrame, or one line
+    """
+    rows = []
+    for unit in units:
+        arrays = load_result(Path(run_folder) / "units" / str(unit), "gabor")[1]
+        image, mask = arrays["stimuli"][0], arrays["mask"]
+        x, y, radius = metrics.analysis_disk(image, mask=mask, degrees_per_pixel=degrees_per_pixel)
+        own = metrics.analysis_mask(image, mask=mask, degrees_per_pixel=degrees_per_pixel)
+        pixels = DISK * len(image) / ORIGINAL_SHAPE[0]
+        middle = np.array(image.shape) / 2 + np.array([-y, x]) / degrees_per_pixel - 0.5
+        there, *beside = (metrics.published_contrast(image, radius=pixels, centre=middle + shift)
+                          for shift in aside * np.array([(0, 0), (0, 1), (0, -1), (1, 0), (-1, 0)]))
+        rows.append([pixels * degrees_per_pixel, radius, there, metrics.contrast(image, mask=own),
+                     1 - np.min(beside) / there])
+    if not rows:
+        return "*No neuron has a most exciting input to measure.*"
+    theirs, radius, fixed, fitted, lost = np.median(rows, axis=0)
+    low, high = np.min(rows, axis=0)[1], np.max(rows, axis=0)[1]
+    return table([("radius of the disk (deg), median over MEIs", theirs, radius),
+                  ("smallest to largest radius (deg)", f"{theirs:.1f}", f"{low:.1f} to {high:.1f}"),
+                  ("contrast inside, median", fixed, fitted),
+                  (f"contrast lost if the centre is {aside} pixels off, median",
+                   f"{100 * lost:.0f} %", "0 %, the centre is computed")])
+
+
+def luminance(contrasts=(0.1, 0.4), radius=DISK):
     """What the original's luminance says of grey, and of two Gabors of different contrast.
 
     A disk of pixels is summed and divided by pi r^2; before that each image is stretched to [0, 1].

@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 STYLE = Path(__file__).with_name("report.mplstyle")
 BLUE, RED, GREEN, PINK, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
@@ -147,8 +148,12 @@ def scatter(ax, x, y, *, xlabel, ylabel, groups=None, diagonal=False, log=False)
         low, high = np.nanmin([x, y]), np.nanmax([x, y])
         ax.plot([low, high], [low, high], color=GREY, ls=":", lw=1, zorder=0)
     if log:
-        ax.set_xscale("log")
-        ax.set_yscale("log")
+        ax.set(xscale="log", yscale="log")
+        for axis in (ax.xaxis, ax.yaxis):
+            low, high = axis.get_view_interval()
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 4 * low else MaxNLocator(5))
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_locator(NullLocator())
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     if len(set(groups)) > 1:
@@ -259,9 +264,9 @@ def response_map(ax, values, x, y, *, title="", label="spikes", ellipse=None, ma
 
 
 def receptive_field(axes, values, x, y, *, field, by_angle, marks):
-    """Draw a response map with its fitted field (a row of `fit_gaussians`), and orientation tuning."""
-    response_map(axes[0], values, x, y, marks=marks,
-                 ellipse=(field.x, field.y, field.sigma_x, field.sigma_y, 0))
+    """Draw a response map, outlining the `field` (a row of `fit_gaussians`) if given, and tuning."""
+    response_map(axes[0], values, x, y, marks=marks, ellipse=None if field is None else (
+        field.x, field.y, field.sigma_x, field.sigma_y, 0))
     curves(axes[1], by_angle.index, {"": by_angle.to_numpy()}, xlabel="orientation (deg)",
            ylabel="mean count")
     return axes
@@ -320,11 +325,13 @@ def model_scores(axes, lines, table):
 
 def true_responses(axes, known):
     """Draw the MEI against the optimum, and true against predicted gains: `population.known_truth`."""
-    scatter(axes[0], known.optimum_true_response, known.mei_true_response, diagonal=True,
-            groups=known.truth_kind, xlabel="true response to the optimum",
-            ylabel="true response to the MEI")
-    scatter(axes[1], known.predicted_gain, known.true_gain, diagonal=True,
-            xlabel="predicted MEI / best Gabor", ylabel="true MEI / best Gabor")
+    kinds = known.truth_kind.str.replace("_", " ")
+    scatter(axes[0], known.optimum_true_response, known.mei_true_response, diagonal=True, groups=kinds,
+            xlabel="true response to the optimum", ylabel="true response to the masked MEI")
+    scatter(axes[1], known.predicted_gain, known.true_gain, diagonal=True, groups=kinds, log=True,
+            xlabel="predicted masked MEI / best Gabor", ylabel="true masked MEI / best Gabor")
+    if legend := axes[1].get_legend():
+        legend.remove()     # the same as in the other panel
     return axes
 
 

@@ -31,6 +31,7 @@ from lib.metrics import masked_correlation
 from lib.models import MeanModel
 from lib.results import Stage
 from lib.session import load_session, required
+from lib.statistics import holm, jackknife_comparison
 from lib.stimuli import ROTATION, gabor, pixel_grid, set_mean_contrast
 
 PARAMETERS = ["x", "y", "orientation", "spatial_frequency", "phase", "sigma", "aspect"]
@@ -40,8 +41,8 @@ GRIDS = {   # at least so many positions; orientations, frequencies, phases, sig
     "quick": (20, 6, 3, 4, (0.4,)),                 # 1,440 or a few more
 }
 FREQUENCIES = (0.02, 0.16)      # cycles/degree: the range of mouse visual cortex
-LABELS = {"mei": "MEI", "gabor": "best Gabor", "fitted_gabor": "fitted Gabor", "image": "best image",
-          "linear_rf": "linear RF", "image_full": "best image, full"}
+LABELS = {"mei": "masked MEI", "gabor": "best Gabor", "fitted_gabor": "fitted Gabor",
+          "image": "best image", "linear_rf": "linear RF", "image_full": "best image, full"}
 CLIP_STEPS = 7
 KEPT = 40       # Gabors of the grid kept for each unit, to be ranked again under its mask
 
@@ -674,24 +675,60 @@ def describe(search, fit, *, refine_from):
             f"{best.y:.1f}. The Gabor fitted to the MEI correlates {fit.r:.3f} with it.")
 
 
-def describe_comparison(table, *, note=""):
-    """Say what MEI, best Gabor and best natural image draw, and what the models' agreement means.
+def compare_predictions(table, *, folds):
+    """The masked MEI against each other stimulus, in the predictions for one unit.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `compare_stimuli`, on models that each left out another fold of the images.
+    folds : int
+        Number of folds.
+
+    Returns
+    -------
+    DataFrame
+        Of `lib.statistics.jackknife_comparison`, a row a stimulus; p_holm: corrected for their number.
+    """
+    rows = {name: jackknife_comparison(table.loc["mei"], table.loc[name], folds=folds)
+            for name in table.index.drop("mei")}
+    tests = pd.DataFrame.from_dict(rows, orient="index")
+    return tests.assign(p_holm=holm(tests.p.to_numpy(float)))
+
+
+def shown_tests(tests):
+    """`compare_predictions` as a page shows it."""
+    shown = pd.DataFrame({
+        "models": tests.n, "difference (spikes)": tests.mean_difference.map("{:+.2f}".format),
+        "95 % interval": [f"{low:+.2f} to {high:+.2f}" for low, high in zip(tests.low, tests.high)],
+        "ratio": tests.mean_ratio, "p (Holm)": tests.p_holm.map("{:.2g}".format)})
+    return shown.replace({"nan": "–", "+nan to +nan": "–"}).rename(index=LABELS).rename_axis(
+        columns="masked MEI against").style.format({"ratio": "{:.2f}"}, na_rep="–")
+
+
+def describe_comparison(table, tests, *, alpha=0.05):
+    """Say what MEI, best Gabor and best natural image draw, and whether the first two differ.
 
     Parameters
     ----------
     table : DataFrame
         Of `compare_stimuli`.
-    note : str
-        Of the tests over models: why there are none.
+    tests : DataFrame
+        Of `compare_predictions`.
+    alpha : float
+        Of the corrected test.
     """
-    mean = table.mean(axis=1)
+    mean, gabor = table.mean(axis=1), tests.loc["gabor"]
     above = int((table.loc["mei"] > table.loc["gabor"]).sum())
-    return (f"The MEI draws {mean['mei']:.2f} predicted spikes, the best Gabor {mean['gabor']:.2f} (ratio "
-            f"{mean['mei'] / mean['gabor']:.2f}; in {above} of {table.shape[1]} models the MEI is "
-            f"better), the best natural image {mean['image']:.2f}. The "
-            "table compares the MEI with each of the others over these models. They share most of their "
-            "training images, so it says how far the models agree, not how far to trust them"
-            + (f" ({note})." if note else "."))
+    text = (f"The masked MEI draws {mean['mei']:.2f} predicted spikes, the best Gabor "
+            f"{mean['gabor']:.2f} (ratio {gabor.mean_ratio:.2f}; in {above} of {table.shape[1]} models the "
+            f"MEI is better), the best natural image {mean['image']:.2f}. ")
+    if not np.isfinite(gabor.p_holm):
+        return text + "So few models allow no test."
+    better = "masked MEI" if gabor.mean_difference > 0 else "best Gabor"
+    certain = ("other images could have changed that" if gabor.p_holm >= alpha else
+               "other images would hardly have changed that")
+    return text + f"More is predicted of the {better}; {certain} (p = {gabor.p_holm:.2g})."
 
 
 # ---- the grid of a run --------------------------------------------------------------------------

@@ -371,6 +371,21 @@ def grating_tuning(counts, presentations, *, resamples=200, level=0.95, seed=0):
         "phase", "phase_modulation", "response"])
 
 
+def shown_tuning(tuning):
+    """A row of `grating_tuning` as a page shows it: names with units, the interval in words."""
+    known = tuning.orientation_high - tuning.orientation_low < 90
+    preferred = (f"{tuning.orientation:.0f} ({tuning.orientation_low:.0f} to "
+                 f"{tuning.orientation_high:.0f})" if known else
+                 "not told: the interval spans 90 degrees or more")
+    rows = {"preferred orientation (deg, 0: vertical bars; 95 % interval)": preferred,
+            "orientation selectivity (0 to 1)": f"{tuning.selectivity:.2f}",
+            "preferred spatial frequency (cycles/deg)": f"{tuning.spatial_frequency:g}",
+            "preferred phase (cycles)": f"{tuning.phase:.2f}",
+            "modulation by the phase (0 to 2)": f"{tuning.phase_modulation:.2f}",
+            "mean count at the best grating": f"{tuning.response:.2f}"}
+    return pd.DataFrame({"": rows.keys(), "static gratings": rows.values()}).style.hide(axis="index")
+
+
 # ---- one unit, summed up ------------------------------------------------------------------------
 
 @dataclasses.dataclass
@@ -481,9 +496,11 @@ def describe_prediction(score, n):
     """Say how well the responses to `n` Gabors are predicted: of `prediction_score`."""
     if not np.isfinite(score["r"]):
         return "Prediction or recording does not vary over the Gabors; they cannot be correlated."
+    above = " (an estimate of noisy means: the model seems to be above it)"
     return (f"Over the {n} Gabors prediction and recording correlate {score['r']:.3f} (conditions "
             f"permuted: p = {score['p']:.4f}); from the scatter of the "
-            f"repeats a perfect model is estimated to reach {score['ceiling']:.3f}.")
+            f"repeats a perfect model is estimated to reach {score['ceiling']:.3f}"
+            + (above if score["r"] > score["ceiling"] else "") + ".")
 
 
 # ---- what was shown, as images; distances -------------------------------------------------------

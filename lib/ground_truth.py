@@ -8,6 +8,11 @@ from lib import ensemble, mei, metrics
 from lib.truth import TrueUnits
 
 
+SHOWN = {"optimum": "true optimum", "mei": "MEI", "ascent": "end of ascent", "masked_mei": "masked MEI",
+         "image": "best image", "published": "published", "grey": "grey",
+         "inhibiting": "most inhibiting"}
+
+
 def load_truth(run_folder, unit_id):
     """Return the `TrueUnits` of one unit, or None where the session is a recording."""
     path = Path(run_folder) / "truth.h5"
@@ -140,9 +145,26 @@ def judge_mei(truth, stimuli, *, mean, contrast, mask, degrees_per_pixel, seed=0
 
 def shown_responses(scalars):
     """Return names and true responses of the stimuli of `judge_mei` as a page shows them, best first."""
-    names = ["optimum", "mei", "ascent", "masked_mei", "image", "published", "grey", "inhibiting"]
-    return ([name.replace("_", " ") for name in names],
-            [scalars[f"{name}_true_response"] for name in names])
+    return [*SHOWN.values()], [scalars[f"{name}_true_response"] for name in SHOWN]
+
+
+def shown_beside_gabors(of_mei, of_gabor):
+    """Return names and true responses to the optimum, the MEI and everything that is compared with it.
+
+    Parameters
+    ----------
+    of_mei : dict
+        Of `judge_mei`: there mei is the whole MEI.
+    of_gabor : dict
+        Of `judge_gabor`: there mei is the masked MEI.
+    """
+    compared = {"mei": "masked MEI", "gabor": "best Gabor", "fitted_gabor": "fitted Gabor",
+                "image": "best image", "linear_rf": "linear RF", "image_full": "best image, full"}
+    shown = {"true optimum": of_mei["optimum_true_response"], "whole MEI": of_mei["mei_true_response"]}
+    shown |= {label: of_gabor[f"{name}_true_response"] for name, label in compared.items()
+              if f"{name}_true_response" in of_gabor}
+    shown["grey"] = of_mei["grey_true_response"]
+    return list(shown), list(shown.values())
 
 
 def sentence(scalars):
@@ -196,9 +218,25 @@ def judge_gabor(truth, stimuli, gabor, *, field=None):
     return scalars
 
 
-def gabor_sentence(scalars, *, predicted):
-    """Say what `judge_gabor` found beside the predicted responses: mei and gabor, spikes."""
+def gabor_sentence(scalars, *, predicted, optimum):
+    """Say what `judge_gabor` found beside the optimum and the predicted responses.
+
+    Parameters
+    ----------
+    scalars : dict
+        Of `judge_gabor`.
+    predicted : dict
+        Predicted responses to mei (masked) and gabor, spikes.
+    optimum : float
+        True response to the optimum, spikes.
+    """
     mine, gabor, image = (scalars[f"{name}_true_response"] for name in ("mei", "gabor", "image"))
-    return (f"In truth this simulated neuron answers {mine:.2f} spikes to the MEI, {gabor:.2f} to the best "
-            f"Gabor and {image:.2f} to the natural image: the gain of the MEI over the Gabor is predicted "
-            f"as {predicted['mei'] / predicted['gabor']:.2f} and is {mine / max(gabor, 1e-6):.2f}.")
+
+    def answer(response):
+        return f"{response:.2f} ({100 * response / optimum:.0f} %)"
+
+    return (f"In truth this simulated neuron answers {answer(mine)} spikes to the MEI under its mask, "
+            f"{answer(gabor)} to the best Gabor and {answer(image)} to the natural image, in brackets "
+            f"as parts of the {optimum:.2f} to its optimum: the gain of the masked MEI over the Gabor "
+            f"is predicted as {predicted['mei'] / predicted['gabor']:.2f} and is "
+            f"{mine / max(gabor, 1e-6):.2f}.")

@@ -1,5 +1,11 @@
 """The sentences of the MEI's page, written from what the run computed."""
 
+import pandas as pd
+
+AGREEMENT = {"image_correlation": "correlation of the pixels",
+             "energy_correlation": "correlation of the local energy, whatever the phase",
+             "response_ratio": "smallest over largest response"}
+
 
 def made(makers, judges, *, kind, mean, contrast, fraction, natural_contrast, finest_detail):
     """Say on what models and under which limits the images were made.
@@ -15,11 +21,16 @@ def made(makers, judges, *, kind, mean, contrast, fraction, natural_contrast, fi
     finest_detail : float
         Cycles per degree.
     """
-    return (f"Made on {len(makers)} models of kind *{kind}*, judged by {len(judges)}. Every image has mean "
-            f"{mean:.3f} and RMS contrast {contrast:.4f}, {fraction:g} of C* = {natural_contrast:.4f}: a "
-            "pattern of the size of a receptive field on grey could not have the full C* without leaving "
-            "the displayable range. No image is given detail above "
+    return (f"Made on {len(makers)} models of kind *{kind}*, judged by {len(judges)}. Every image has "
+            f"mean {mean:.3f} and RMS contrast {contrast:.4f}, {fraction:g} of C* = {natural_contrast:.4f}: "
+            "a pattern of the size of a receptive field on grey could not have the full C* without "
+            "leaving the displayable range. No image is given detail above "
             f"{finest_detail:g} cycles per degree.")
+
+
+def shown_agreement(agreed):
+    """`mei.agreements` as a page shows it."""
+    return pd.DataFrame(agreed).T.rename(columns=AGREEMENT).style.format(precision=3, na_rep="–")
 
 
 def masked(mask, *, kept, degrees_per_pixel):
@@ -46,10 +57,10 @@ def others(drives, correlations, heard, *, alike=0.5):
     finding = ("the model answers patterns that are unlike each other" if correlations[1] < alike else
                "nothing unlike the MEI was found to draw nearly as much")
     answers = ", ".join(f"{r:.2f}" for r in heard[:-2])
-    return (f"The others draw {100 * min(drives[1:]) / drives[0]:.0f} % or more of the MEI's response on the "
-            f"models that made them; the first correlates {correlations[1]:.2f} with the MEI: {finding}. "
-            f"The judges answer {answers} spikes to MEI and others, {heard[-2]:.2f} to the most inhibiting "
-            f"image and {heard[-1]:.2f} to grey.")
+    return (f"The others draw {100 * min(drives[1:]) / drives[0]:.0f} % or more of the MEI's response on "
+            f"the models that made them; the first correlates {correlations[1]:.2f} with the MEI: "
+            f"{finding}. The judges answer {answers} spikes to MEI and others, {heard[-2]:.2f} to the most "
+            f"inhibiting image and {heard[-1]:.2f} to grey.")
 
 
 def judged(word, reasons, row):
@@ -63,5 +74,5 @@ def judged(word, reasons, row):
 
 def published(mine, theirs, *, contrast):
     """Say what the judges answer to the MEI and to the published image at equal contrast."""
-    return (f"At equal mean and contrast the judges answer {mine:.2f} to the MEI and {theirs:.2f} to the "
-            f"published image, whose own contrast ended at {contrast:.3f}.")
+    return (f"At equal mean and contrast the judges answer {mine:.2f} to the MEI and {theirs:.2f} to "
+            f"the published image, whose own contrast ended at {contrast:.3f}.")

@@ -5,11 +5,23 @@ Everything is measured inside a mask and in degrees of visual angle. The functio
 """
 
 import numpy as np
+import pandas as pd
 from scipy import ndimage, signal
 
 from lib.stimuli import ROTATION, circular_mask, orientation_of, pixel_grid
 
 BIN = np.pi / 16        # width of the orientation bins of the symmetry index
+NAMES = {   # of what is measured, with units, as a page shows them
+    "luminance": "luminance (0 black, 1 white)", "contrast": "contrast (SD of the luminance)",
+    "symmetry_1": "one-fold symmetry (0 to 1)", "symmetry_2": "two-fold symmetry (0 to 1)",
+    "spatial_frequency": "peak spatial frequency (cycles/deg)",
+    "orientation": "orientation of the peak (deg, 0: vertical bars)",
+    "frequency_bandwidth": "bandwidth in frequency (octaves)",
+    "orientation_bandwidth": "bandwidth in orientation (deg)", "x": "centre: azimuth (deg)",
+    "y": "centre: elevation (deg)", "radius": "radius of the disk (deg)",
+    "dc_share": "share of the mean in the symmetry's sum", "correlation": "correlation of the pixels",
+    "structural_similarity": "structural similarity (SSIM)",
+    "energy_correlation": "correlation of the local energy, whatever the phase"}
 
 
 # ---- mask, luminance, contrast ------------------------------------------------------------------
@@ -267,6 +279,11 @@ def _width(position, value, peak, level):
     below = value < level
     left, right = position[below & (position < peak)], position[below & (position > peak)]
     return float(right.min() - left.max()) if len(left) and len(right) else float("nan")
+
+
+def shown(measures, *, precision=3):
+    """Measures {stimulus: {name: value}} as a page shows them, under their names and units."""
+    return pd.DataFrame(measures).rename(index=NAMES).style.format(precision=precision, na_rep="–")
 
 
 # ---- one table row ------------------------------------------------------------------------------

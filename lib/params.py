@@ -44,8 +44,8 @@ RANGES = {
     "mei.steps": (1, 100_000), "mei.published_steps": (1, 100_000), "gabor.refine_from": (1, 100),
     "gabor.bootstrap": (20, 100_000), "metrics.highest_frequency": (0.01, 10),
     "power.images": (8, 2000), "power.repeats": (1, 500), "power.rates": (0.01, 100),
-    "power.units": (7, 500), "population.alpha": (1e-6, 0.5), "audit.steps": (1, 100_000),
-    "seed": (0, 2**31 - 1),
+    "power.units": (7, 500), "population.alpha": (1e-6, 0.5), "population.recovery_goal": (0.01, 1),
+    "audit.steps": (1, 100_000), "seed": (0, 2**31 - 1),
 }
 
 

@@ -31,9 +31,26 @@ EXTRA = ["verdict", "fitted_gabor_response", "image_full_response", "permutation
 SHAPES = {"symmetry_1": "one-fold symmetry", "spatial_frequency": "spatial frequency"}
 STIMULI = {"gabor": "the best Gabor", "fitted_gabor": "the Gabor fitted to the MEI",
            "image": "the best natural image", "linear_rf": "the linear receptive field"}
-SHOWN = ["selected", "oracle_correlation", "cc_max", "correlation_to_average", "cc_norm", "verdict",
-         "mei_response", "gabor_response", "image_response", "mei_orientation",
-         "mei_spatial_frequency", "gabor_sigma", "gabor_prediction"]
+SHOWN = {"selected": "selected", "oracle_correlation": "oracle correlation", "cc_max": "CCmax",
+         "correlation_to_average": "correlation to average", "cc_norm": "CCnorm", "verdict": "verdict",
+         "mei_response": "masked MEI (spikes)", "gabor_response": "best Gabor (spikes)",
+         "image_response": "best image (spikes)", "mei_orientation": "MEI: orientation (deg)",
+         "mei_spatial_frequency": "MEI: frequency (cycles/deg)", "gabor_sigma": "Gabor: sigma (deg)",
+         "gabor_prediction": "recorded Gabors: correlation"}
+OF_KIND = {"units": "neurons", "of_optimum": "masked MEI / optimum",
+           "gabor_of_optimum": "best Gabor / optimum", "image_of_optimum": "best image / optimum",
+           "correlation_to_average": "correlation to average",
+           "mei_truth_correlation": "correlation of MEI and optimum",
+           "position_error_deg": "MEI: position off by (deg)",
+           "orientation_error_deg": "MEI: orientation off by (deg)",
+           "frequency_error_octaves": "MEI: frequency off by (octaves)",
+           "gabor_position_error_deg": "Gabor: position off by (deg)",
+           "gabor_orientation_error_deg": "Gabor: orientation off by (deg)",
+           "gabor_frequency_error_octaves": "Gabor: frequency off by (octaves)",
+           "map_error_deg": "recorded map: position off by (deg)"}
+GAINS = {"n": "neurons", "predicted": "predicted gain", "true": "true gain",
+         "same_direction": "same one is better", "rank_correlation": "rank correlation of the gains",
+         "factor": "factor between the gains"}
 STAGES = ("cnn", "mei", "gabor", "metrics")
 
 
@@ -96,8 +113,9 @@ def describe(table, failed):
 
 def shown_units(table):
     """The columns of `units_table` that a page shows, most reliable unit first."""
-    shown = table.set_index("unit_id")[SHOWN].sort_values("oracle_correlation", ascending=False)
-    return shown.style.format(precision=3, na_rep="–")
+    shown = table.set_index("unit_id")[list(SHOWN)].sort_values("oracle_correlation", ascending=False)
+    shown = shown.replace({"selected": {True: "yes", False: "no"}}).rename(columns=SHOWN)
+    return shown.rename_axis(index=None, columns="unit").style.format(precision=3, na_rep="–")
 
 
 def summary(table, *, model, failed):
@@ -105,7 +123,9 @@ def summary(table, *, model, failed):
     chosen = table[table.selected]
     return {"units": len(table), "selected": len(chosen), "model": model,
             "verdicts": chosen.verdict.value_counts().to_dict(),
-            "median_correlation": table.correlation_to_average.median(), "failed": failed}
+            "median_correlation_of_all_scored_units": table.correlation_to_average.median(),
+            "median_correlation_of_the_selected": chosen.correlation_to_average.median(),
+            "failed": failed}
 
 
 def verdict_sentences(table):
@@ -195,15 +215,9 @@ def response_tests(table, *, true=False, seed=0):
     return compare(table, {name: (f"mei{kind}", f"{name}{kind}") for name in STIMULI}, seed=seed)
 
 
-def shown_tests(tests):
-    """The columns of `response_tests` that a page shows."""
-    columns = ["n", "median_difference", "low", "high", "median_ratio", "effect_size", "p_holm"]
-    return tests[columns].rename(index=STIMULI).style.format(precision=4, na_rep="–")
-
-
 def response_sentences(tests, *, true=False, alpha=0.05):
     """One sentence for every row of `response_tests`."""
-    first = "the true response to the MEI" if true else "the predicted response to the MEI"
+    first = f"the {'true' if true else 'predicted'} response to the masked MEI"
     return [sentence(tests.loc[name], first, f"that to {words}", alpha=alpha, unit=" spikes", ratio=True)
             for name, words in STIMULI.items()]
 
@@ -242,8 +256,8 @@ def agreement_sentence(row, words, *, weak=0.5):
     """Say how far predicted and true gains over one stimulus agree."""
     if row.n == 0:
         return f"Predicted and true gains over {words} could not be compared: no unit has both."
-    text = (f"Over {words} the MEI gains a factor of {row.predicted:.2f} as predicted and {row.true:.2f} "
-            f"in truth (medians of {row.n:.0f} neurons); prediction and truth name the same stimulus as "
+    text = (f"Over {words} the masked MEI gains a factor of {row.predicted:.2f} as predicted and "
+            f"{row.true:.2f} in truth (medians of {row.n:.0f} neurons); prediction and truth name the same stimulus as "
             f"the better one in {row.same_direction:.0f} of them")
     if not np.isfinite(row.rank_correlation):
         return text + "; too few neurons to correlate the gains."
@@ -258,8 +272,16 @@ def agreement_sentences(gains):
     return [agreement_sentence(gains.loc[name], words) for name, words in list(STIMULI.items())[:3]]
 
 
+def shown_gains(gains):
+    """`gain_agreement` as a page shows it."""
+    return gains.rename(index=STIMULI, columns=GAINS).style.format(
+        "{:.0f}", subset=[GAINS["n"], GAINS["same_direction"]], na_rep="–").format(
+        precision=2, na_rep="–", subset=[GAINS[k] for k in ("predicted", "true", "rank_correlation",
+                                                            "factor")])
+
+
 def known_truth(table):
-    """Simulated units with a true response to the MEI, by kind, and their gains over the best Gabor.
+    """Simulated units with a true response to the masked MEI, by kind, and what it and others draw.
 
     Parameters
     ----------
@@ -269,48 +291,88 @@ def known_truth(table):
     Returns
     -------
     DataFrame
-        With predicted_gain and true_gain: response to the MEI over that to the best Gabor.
+        With predicted_gain and true_gain: response to the masked MEI over that to the best Gabor;
+        of_optimum, gabor_of_optimum and image_of_optimum: true responses over that to the optimum.
     """
     known = table.dropna(subset=["mei_true_response"]).sort_values("truth_kind")
     return known.assign(predicted_gain=known.mei_response / known.gabor_response,
-                        true_gain=known.mei_true_response / known.gabor_true_response)
+                        true_gain=known.mei_true_response / known.gabor_true_response,
+                        of_optimum=known.mei_true_response / known.optimum_true_response,
+                        gabor_of_optimum=known.gabor_true_response / known.optimum_true_response,
+                        image_of_optimum=known.image_true_response / known.optimum_true_response)
 
 
 def by_kind(table):
     """How well the truth of simulated units is met, a row a kind of unit.
 
-    MEI and best Gabor against the true optimum; the recorded map against the true place, where the
-    map is significant. Medians.
+    MEI, best Gabor and best natural image against the true optimum; the recorded map against the true
+    place, where the map is significant. Medians.
 
     Parameters
     ----------
     table : DataFrame
-        Of `units_table`, simulated units with a true response to the MEI.
+        Of `known_truth`.
     """
-    table = table.assign(of_optimum=table.mei_true_response / table.optimum_true_response,
-                         map_error_deg=table.map_error_deg.where(table.map_p < 0.05))
-    errors = ["position_error_deg", "orientation_error_deg", "frequency_error_octaves"]
-    columns = ["of_optimum", "mei_truth_correlation", *errors, *(f"gabor_{name}" for name in errors),
-               "map_error_deg"]
-    groups = table.groupby("truth_kind")
-    return groups[columns].median().assign(units=groups.size())[["units", *columns]]
+    table = table.assign(map_error_deg=table.map_error_deg.where(table.map_p < 0.05))
+    groups, columns = table.groupby("truth_kind"), list(OF_KIND)[1:]
+    return groups[columns].median().assign(units=groups.size())[list(OF_KIND)]
 
 
-def truth_sentences(table, *, alpha=0.05):
+def shown_kinds(kinds):
+    """`by_kind` as a page shows it: a column a kind."""
+    shown = kinds.rename(index=lambda kind: kind.replace("_", " "), columns=OF_KIND).T
+    return shown.rename_axis(index=None, columns=None).style.format(precision=2, na_rep="–").format(
+        "{:.0f}", subset=(OF_KIND["units"], slice(None)))
+
+
+def kind_sentence(table, *, goal):
+    """Say on which kinds of simulated units the MEI falls short of a share of the true optimum.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `known_truth`.
+    goal : float
+        Share of the response to the optimum, in (0, 1).
+    """
+    kinds = by_kind(table).sort_values("of_optimum")
+
+    def named(rows, *, why=False):
+        return ", ".join(
+            f"*{kind.replace('_', ' ')}* ({100 * row.of_optimum:.0f} %, n = {row.units:.0f}"
+            + (f", responses to unseen images predicted at r = {row.correlation_to_average:.2f})"
+               if why else ")") for kind, row in rows.iterrows())
+
+    short = kinds[kinds.of_optimum < goal]
+    reached = kinds[kinds.of_optimum >= goal]
+    if short.empty:
+        return (f"On every kind of neuron the masked MEI draws at least {100 * goal:.0f} % of the optimum "
+                f"in the median: {named(reached)}.")
+    return (f"The model fails on some kinds of neuron: the masked MEI falls short of {100 * goal:.0f} % of "
+            f"the optimum (medians) on {named(short, why=True)}; it reaches that on "
+            + (f"{named(reached)}." if len(reached) else "none."))
+
+
+def truth_sentences(table, *, goal, alpha=0.05):
     """Say how near MEIs, best Gabors and recorded maps come to the truth of simulated units.
 
     Parameters
     ----------
     table : DataFrame
-        Of `units_table`, simulated units with a true response to the MEI.
+        Of `known_truth`.
+    goal : float
+        Share of the response to the optimum below which a kind of unit is named.
     """
     if table.empty:
         return []
-    share = 100 * table.mei_true_response / table.optimum_true_response
+    share = 100 * table.of_optimum
     lowest = share.idxmin()
-    said = [f"The masked MEI really draws {share.median():.0f} % of what the best possible image draws (median "
-            f"of {len(share)} simulated neurons; lowest {share[lowest]:.0f} %, of a neuron whose verdict is "
-            f"*{table.verdict[lowest]}*)."]
+    said = [f"The masked MEI really draws {share.median():.0f} % of what the best possible image draws "
+            f"(median of {len(share)} simulated neurons; the best Gabor "
+            f"{100 * table.gabor_of_optimum.median():.0f} %, the best natural image in the mask "
+            f"{100 * table.image_of_optimum.median():.0f} %; lowest {share[lowest]:.0f} %, of a "
+            f"*{table.truth_kind[lowest].replace('_', ' ')}* neuron whose verdict is "
+            f"*{table.verdict[lowest]}*).", kind_sentence(table, goal=goal)]
     simple = table[(table.truth_kind == "simple") & table.gabor_position_error_deg.notna()]
     if len(simple):
         said.append(
@@ -347,9 +409,9 @@ def tuning_sentence(table):
     turn = np.abs((known.mei_orientation - known.gabor_orientation + 90) % 180 - 90)
     octaves = np.abs(np.log2(known.mei_spatial_frequency / known.gabor_spatial_frequency))
     low, middle, high = known.mei_spatial_frequency.quantile([0.1, 0.5, 0.9])
-    return (f"The supported MEIs of {len(known)} neurons prefer {middle:.3f} cycles per degree in the median (10th "
-            f"to 90th percentile {low:.3f} to {high:.3f}) and fill a disk of {known.mei_radius.median():.1f} "
-            f"degrees radius. Best Gabor and MEI lie {turn.median():.1f} degrees of orientation and "
+    return (f"The supported MEIs of {len(known)} neurons prefer {middle:.3f} cycles per degree in the "
+            f"median (10th to 90th percentile {low:.3f} to {high:.3f}) and fill a disk of "
+            f"{known.mei_radius.median():.1f} degrees radius. Best Gabor and MEI lie {turn.median():.1f} degrees of orientation and "
             f"{octaves.median():.2f} octaves apart (medians).")
 
 

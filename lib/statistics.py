@@ -108,6 +108,44 @@ def holm(p_values):
     return adjusted
 
 
+def jackknife_comparison(a, b, *, folds, level=0.95):
+    """Compare predictions of one unit by models that each left out another fold of the images: a - b.
+
+    Such models share most of their images, so their scatter is far smaller than the error of their
+    mean. The grouped jackknife gives that error: ``(folds - 1)^2 / folds`` times the variance over models; t
+    test and interval with a degree of freedom less than there are models.
+
+    Parameters
+    ----------
+    a, b : array (n,)
+        Predictions of the n models at hand, of `folds` that would make the set complete.
+    folds : int
+    level : float
+        Coverage of the interval.
+
+    Returns
+    -------
+    dict
+        ``n`` models, ``mean_difference`` with ``low`` and ``high``, ``mean_ratio`` (of the means),
+        ``p``; NaN intervals and p with one model.
+
+    References
+    ----------
+    Efron, The Jackknife, the Bootstrap and Other Resampling Plans (1982), chapters 2 and 3.
+    """
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    difference, n = a - b, len(a)
+    result = {"n": n, "mean_difference": difference.mean(), "low": np.nan, "high": np.nan,
+              "mean_ratio": a.mean() / b.mean() if b.mean() > 0 else np.nan, "p": np.nan}
+    if n > 1:
+        error = (folds - 1) / np.sqrt(folds) * difference.std(ddof=1)
+        half = scipy.stats.t.ppf((1 + level) / 2, n - 1) * error
+        result |= {"low": difference.mean() - half, "high": difference.mean() + half}
+        if error > 0:
+            result["p"] = 2 * scipy.stats.t.sf(np.abs(difference.mean()) / error, n - 1)
+    return result
+
+
 def permutation_p(observed, null):
     """Share of permutations that reach the observed value, the observed one counted among them.
 
@@ -156,6 +194,36 @@ def compare(table, pairs, *, seed=0):
     result = pd.DataFrame.from_dict(rows, orient="index")
     result["p_holm"] = holm(result.p.to_numpy(float))
     return result
+
+
+def shown(tests, *, names, label="", unit="", units="neurons"):
+    """Rows of `compare` as a page shows them.
+
+    Parameters
+    ----------
+    tests : DataFrame
+    names : dict of str to str
+        Words for the rows.
+    label : str
+        Heading of their column.
+    unit : str
+        Of the difference, such as "spikes".
+    units : str
+        What n counts.
+
+    Returns
+    -------
+    Styler
+    """
+    unit = f" ({unit})" if unit else ""
+    table = pd.DataFrame({
+        units: tests.n, f"median difference{unit}": tests.median_difference.map("{:+.3g}".format),
+        "95 % interval": [f"{low:+.3g} to {high:+.3g}" for low, high in zip(tests.low, tests.high)],
+        "median ratio": tests.median_ratio, "effect size": tests.effect_size,
+        "p (Holm)": tests.p_holm.map("{:.2g}".format)})
+    return table.replace({"nan": "–", "+nan": "–", "+nan to +nan": "–", "nan to nan": "–"}).rename(
+        index=names).rename_axis(columns=label).style.format(
+        {"median ratio": "{:.2f}", "effect size": "{:+.2f}"}, na_rep="–")
 
 
 def sentence(row, first, second, *, alpha=0.05, unit="", ratio=False):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import audit, conditions, metrics
+from lib import audit, conditions, metrics, results, stimuli
 from lib.session import Session
 
 
@@ -126,10 +126,31 @@ def test_the_originals_gabor_from_its_formula():
     """Fault: a formula corrected in the column of the original."""
     table = audit.published_gabor(scene_height=94.8)
     values = table.original[:5].to_numpy(float)
+    np.testing.assert_allclose(values, table.printed[:5].to_numpy(float), atol=6e-6)
     np.testing.assert_allclose(values, [.03669, .40972, .1323, .99926, .99757], atol=6e-6)
     assert float(table.original.iloc[5].split()[0]) > 98
     assert table.here["one-fold symmetry"] == pytest.approx(0.82, abs=0.005)
     assert table.original.iloc[6] > 2 * table.here.iloc[6]
+
+
+def test_a_disk_off_its_stimulus_loses_contrast(tmp_path):
+    """Fault: azimuth and elevation exchanged in the centre, or degrees taken for pixels."""
+    degrees = 1.58
+    image = 0.5 + 0.3 * stimuli.gabor((60, 77), degrees_per_pixel=degrees, x=-25, y=12, orientation=0,
+                                      spatial_frequency=0.05, phase=0, sigma=7)
+    mask = stimuli.circular_mask(image.shape, degrees_per_pixel=degrees, x=-25, y=12, radius=14)
+    (tmp_path / "units" / "5").mkdir(parents=True)
+    results.write_json(tmp_path / "units" / "5" / "gabor.json", {"scalars": {}})
+    np.savez(tmp_path / "units" / "5" / "gabor.npz", stimuli=image[None], mask=mask)
+    table = audit.fixed_disk(tmp_path, [5], degrees_per_pixel=degrees, aside=12)
+    radius = table.loc["radius of the disk (deg), median over MEIs"]
+    assert radius.original == pytest.approx(12 * degrees) and radius.here == pytest.approx(14, abs=0.5)
+    y, x = np.indices(image.shape)
+    inside = np.hypot((x - 38) * degrees + 25, (29.5 - y) * degrees - 12) <= 12 * degrees
+    assert table.original["contrast inside, median"] == pytest.approx(image[inside].std(), rel=0.02)
+    lost = float(table.original.iloc[3].split()[0])
+    assert 10 < lost < 60
+    assert "No neuron" in audit.fixed_disk(tmp_path, [], degrees_per_pixel=degrees)
 
 
 def test_bars_are_swapped():

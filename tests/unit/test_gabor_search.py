@@ -307,12 +307,20 @@ def test_competitors_are_the_preferred_images_under_their_own_masks():
 
 
 def test_the_page_says_what_the_search_and_the_comparison_found():
-    """Fault: MEI and Gabor exchanged, models counted where the Gabor wins, the note lost."""
+    """Fault: MEI and Gabor exchanged, models counted where the Gabor wins, a finding fixed in the text."""
     table = pd.DataFrame({0: [4.0, 2, 1], 1: [2.0, 3, 1], 2: [3.0, 1, 1]}, index=["mei", "gabor", "image"])
-    text = gabor_search.describe_comparison(table)
+    tests = gabor_search.compare_predictions(table, folds=6)
+    assert tests.index.tolist() == ["gabor", "image"] and tests.mean_difference.tolist() == [1, 2]
+    assert tests.p_holm["gabor"] > 0.05 and tests.low["gabor"] < -1
+    text = gabor_search.describe_comparison(table, tests)
     assert "draws 3.00 predicted" in text and "Gabor 2.00 (ratio 1.50; in 2 of 3 models" in text
-    assert "natural image 1.00" in text and text.endswith("trust them.")
-    assert gabor_search.describe_comparison(table, note="too few").endswith("trust them (too few).")
+    assert "natural image 1.00. More is predicted of the masked MEI; other images could have" in text
+    sure = gabor_search.compare_predictions(table.sub([0, 50, 0], axis=0), folds=6)
+    assert "other images would hardly" in gabor_search.describe_comparison(table, sure)
+    one = gabor_search.compare_predictions(table[[0]], folds=1)
+    assert gabor_search.describe_comparison(table[[0]], one).endswith("So few models allow no test.")
+    shown = gabor_search.shown_tests(one).data
+    assert shown.index.tolist() == ["best Gabor", "best image"] and set(shown["p (Holm)"]) == {"–"}
     best = pd.DataFrame([dict(x=3.0, y=-4.0, orientation=30.0, spatial_frequency=0.05, sigma=8.0)])
     search = gabor_search.GaborSearch(best, None, None, None, None, 1440)
     text = gabor_search.describe(search, gabor_search.GaborFit({}, None, 0.875), refine_from=5)

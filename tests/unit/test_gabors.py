@@ -217,6 +217,11 @@ def test_grating_tuning_finds_the_preference():
     assert fit.spatial_frequency == 0.08
     assert fit.phase == pytest.approx(0.3, abs=0.06)
     assert fit.phase_modulation == pytest.approx(0.75, abs=0.25)
+    shown = gabors.shown_tuning(fit).data.set_index("")["static gratings"]
+    assert shown.iloc[0].startswith(f"{fit.orientation:.0f} (") and shown.iloc[2] == "0.08"
+    wide = gabors.shown_tuning(fit + pd.Series({"orientation_low": -50, "orientation_high": 50}).reindex(
+        fit.index, fill_value=0))
+    assert wide.data["static gratings"].iloc[0].startswith("not told")
 
 
 def test_grating_tuning_of_an_untuned_unit():
@@ -289,6 +294,9 @@ def test_prediction_score_of_the_true_rates_reaches_the_ceiling():
     assert right["p"] < 0.002 and gabors.prediction_score(-rates, repeats)["p"] > 0.99
     flat = gabors.prediction_score(np.ones(243), repeats)
     assert "cannot be correlated" in gabors.describe_prediction(flat, 243)
+    above = gabors.describe_prediction({"r": 0.4, "ceiling": 0.3, "p": 0.01}, 243)
+    assert "seems to be above" in above
+    assert "seems" not in gabors.describe_prediction({"r": 0.3, "ceiling": 0.4, "p": 0.01}, 243)
 
 
 def test_screen_shows_every_orientation_where_gabors_were():

@@ -98,8 +98,10 @@ def test_gabors_and_maps_are_off_by_their_distance_from_the_truth(units):
     assert found["map_error_deg"] == pytest.approx(10)
     assert "map_error_deg" not in ground_truth.judge_gabor(one, stimuli, gabor)
     said = ground_truth.gabor_sentence({"mei_true_response": 3.0, "gabor_true_response": 2.0,
-                                        "image_true_response": 1.0}, predicted={"mei": 4.0, "gabor": 2.0})
-    assert "3.00 spikes to the MEI, 2.00 to the best" in said and "1.00 to the natural" in said
+                                        "image_true_response": 1.0}, optimum=4.0,
+                                       predicted={"mei": 4.0, "gabor": 2.0})
+    assert "3.00 (75 %) spikes to the MEI under its mask, 2.00 (50 %) to the best" in said
+    assert "1.00 (25 %) to the natural" in said and "the 4.00 to its optimum" in said
     assert "predicted as 2.00 and is 1.50" in said
 
 
@@ -107,4 +109,14 @@ def test_true_responses_stand_under_their_names():
     """Fault: names and responses in different orders."""
     names = ["inhibiting", "grey", "published", "image", "masked_mei", "ascent", "mei", "optimum"]
     labels, values = ground_truth.shown_responses({f"{n}_true_response": k for k, n in enumerate(names)})
-    assert labels == [name.replace("_", " ") for name in names[::-1]] and values == list(range(7, -1, -1))
+    assert labels == ["true optimum", "MEI", "end of ascent", "masked MEI", "best image", "published",
+                      "grey", "most inhibiting"]
+    assert values == list(range(7, -1, -1))
+
+
+def test_optimum_mei_gabor_and_image_stand_side_by_side():
+    """Fault: the whole MEI's response taken for the masked one's, which bear the same name."""
+    of_mei = {"optimum_true_response": 9.0, "mei_true_response": 8.0, "grey_true_response": 1.0}
+    of_gabor = {"mei_true_response": 7.0, "gabor_true_response": 6.0, "image_true_response": 4.0}
+    assert dict(zip(*ground_truth.shown_beside_gabors(of_mei, of_gabor))) == {
+        "true optimum": 9, "whole MEI": 8, "masked MEI": 7, "best Gabor": 6, "best image": 4, "grey": 1}

@@ -26,6 +26,15 @@ def test_verdict_and_reasons_are_said():
     assert text.count("\n- ") == 2
 
 
+def test_agreement_stands_under_words():
+    """Fault: a name of the code on the page, or starts and models exchanged."""
+    agreed = {"over starts": {"image_correlation": 0.9, "energy_correlation": 0.8, "response_ratio": 0.7},
+              "over fold models": {}}
+    shown = mei_sentences.shown_agreement(agreed).data
+    assert shown.loc["over starts"].tolist() == [0.9, 0.8, 0.7] and shown.loc["over fold models"].isna().all()
+    assert not [name for name in shown if "_" in name]
+
+
 def test_mask_is_in_square_degrees():
     """Fault: pixels for square degrees; the masked response over the ascent's."""
     mask = np.zeros((10, 10), np.float32)

@@ -71,6 +71,23 @@ def test_unpaired_values_are_refused():
         statistics.paired_comparison([1, 2, 3], [1])
 
 
+def test_jackknife_covers_the_truth_and_the_scatter_of_the_models_does_not():
+    """Fails if models that share nine tenths of their data are taken for independent ones.
+
+    The models are means of all folds but one; a tenth of the data is in each fold; five of ten judge.
+    """
+    rng = np.random.default_rng(0)
+    folds = rng.normal(3.0, 1.0, (2000, 10))
+    models = (folds.sum(1, keepdims=True) - folds)[:, ::2] / 9
+    found = [statistics.jackknife_comparison(m, np.ones(5), folds=10) for m in models]
+    assert np.mean([f["low"] <= 2 <= f["high"] for f in found]) == pytest.approx(0.95, abs=0.02)
+    null = [statistics.jackknife_comparison(m, np.full(5, 3.0), folds=10)["p"] for m in models]
+    assert np.mean(np.array(null) < 0.05) == pytest.approx(0.05, abs=0.02)
+    assert found[0]["n"] == 5 and found[0]["mean_ratio"] == pytest.approx(models[0].mean())
+    one = statistics.jackknife_comparison([3.0], [2.0], folds=1)
+    assert one["mean_difference"] == 1 and np.isnan([one["low"], one["p"]]).all()
+
+
 def test_holm_of_a_worked_example():
     """Fails if steps are not n, n - 1, ..., not monotone, above 1, or if NaN counts as a test."""
     found = statistics.holm([0.01, 0.04, np.nan, 0.03, 0.005])
