@@ -5,6 +5,7 @@
 
 import argparse
 import copy
+import functools
 import html
 import json
 import os
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from lib import api_pages, plotted
+from lib import api_pages, explore, plotted
 from lib.errors import InputError
 from lib.execute import with_palette
 from lib.params import ROOT
@@ -39,7 +40,7 @@ LABELS = {  # column of units.csv: its heading in the tables of units
 MISSING = "–"
 REFERENCE = re.compile(r"\{(?:numref|ref|eq)\}`(?:[^`<]*<)?(?P<role>[^`<>]+)>?`"
                        r"|\[(?P<text>[^\]]*)\]\(#(?P<link>[^)]+)\)")
-MANY = 40  # units; with more, their pages are not in the side bar of each other and show no code
+MANY = 40  # units; with more, their pages are not in the side bar and do not show their code
 MOST_DATA, LARGEST_DATA = 60e6, 10e3  # bytes of all data of units' figures; of a file, if there are more
 OVERVIEW_CAPTION = ("Most exciting input, best Gabor and best natural image of the selected "
                     "neurons whose MEI is reliable or uncertain (of all, if there is none), "
@@ -110,14 +111,21 @@ def gather_pages(run_folder):
     api_pages.write_api(pages / "api")
     (pages / "_run_box.md").write_text(run_box(run_folder, pages), encoding="utf-8")
     largest = largest_offered(run_folder, units)
+    images = functools.cache(lambda: explore.natural_images(
+        run_folder, pages / "_extra" / "explore" / "images.jpg"))
     for unit in units:
         cells, metadata = unit_page(run_folder, unit, unit_heading(unit, table))
         cells = offer_data(cells, run_folder / "units" / str(unit), pages, largest=largest)
+        cells = add_explorers(cells, run_folder / "units" / str(unit), pages, images)
+        if len(units) > MANY:
+            cells = [without_code(cell) for cell in cells]
         write_notebook(pages / "units" / f"{unit}.ipynb", cells, metadata)
         if (thumbnail := run_folder / "units" / str(unit) / "mei.png").exists():
             shutil.copy(thumbnail, pages / "units" / f"{unit}.png")
+    if len(units) > MANY:
+        (pages / "units" / "code.md").write_text(code_page(run_folder, units[0]), encoding="utf-8")
     (pages / "units.md").write_text(units_index(table, units, pages), encoding="utf-8")
-    write_toc(pages / "_toc.yml", units)
+    write_toc(pages / "_toc.yml", [*units, *(["code"] if len(units) > MANY else [])])
     write_config(pages / "_config.yml", units)
     return pages
 
@@ -215,6 +223,26 @@ def unit_page(run_folder, unit, heading):
     made = made_labels(cells)
     cells = [drop_dead_references(cell, declared - made) for cell in cells]
     return [rename_labels(cell, made, unit) for cell in cells], metadata
+
+
+def without_code(cell):
+    """Return a cell whose code is not shown."""
+    if cell["cell_type"] != "code":
+        return cell
+    tags = {*cell["metadata"].get("tags", []), "remove-input"} - {"hide-input"}
+    return {**cell, "metadata": cell["metadata"] | {"tags": sorted(tags)}}
+
+
+def code_page(run_folder, unit):
+    """Return the page with the code of all units' pages, which is the same: taken from one unit's."""
+    parts = ["# The code of these pages\n\nWhat stands on the page of every neuron was made by this code, "
+             "stage by stage; the parameters are at the end of each stage."]
+    for stage in UNIT_STAGES:
+        path = run_folder / "units" / str(unit) / f"{stage}.ipynb"
+        cells = visible(read_notebook(path)["cells"]) if path.is_file() else []
+        code = "\n\n".join(cell["source"] for cell in cells if cell["cell_type"] == "code")
+        parts.append(f"## {stage}\n\n````python\n{code}\n````")
+    return "\n\n".join(parts) + "\n"
 
 
 def markdown_cell(text):
@@ -327,6 +355,25 @@ def data_anchor(file, *, up=""):
     return f'<a class="figure-data" href="{up}data/{file.name}" download>Data ({kind}, {size} kB)</a>'
 
 
+def add_explorers(cells, folder, pages, images):
+    """Return a unit's cells with what a reader can take in hand put below the figures it belongs to.
+
+    `images` is called once for shape and numbers of the natural images: `explore.natural_images`.
+    """
+    unit, place = folder.name, pages / "_extra" / "explore"
+    below = {f"fig-prediction-{unit}": lambda: explore.responses(
+                 folder, "../explore/images.jpg", *images()),
+             f"fig-mei-path-{unit}": lambda: explore.ascent(
+                 folder, place / f"{unit}.jpg", f"../explore/{unit}.jpg")}
+    added = []
+    for cell in cells:
+        added.append(cell)
+        label = cell["metadata"].get("mystnb", {}).get("figure", {}).get("name")
+        if label in below and (words := below[label]()):
+            added.append(markdown_cell(words))
+    return added
+
+
 def largest_offered(run_folder, units):
     """Return the size up to which data of figures on units' pages go into the site: all, if it is few."""
     total = sum(file.stat().st_size for unit in units
@@ -428,7 +475,8 @@ def units_index(table, units, pages):
         values = [show(table.at[unit, name]) for name in names]
         lines.append(f"| [{unit}](units/{unit}.ipynb) | " + " | ".join(values) + " |")
     parts = [f"# Neurons\n\n{len(units)} of {len(table)} units have a page of their own. "
-             "{download}`units.csv <units.csv>` has a row for every unit."]
+             "{download}`units.csv <units.csv>` has a row for every unit."
+             + (" Their pages share [their code](units/code.md)." if len(units) > MANY else "")]
     if gallery:
         parts.append("::::{div} gallery\n" + "\n".join(gallery) + "\n::::")
     parts.append("A click on a heading sorts the table. *Correlation to average* is that of "
@@ -485,7 +533,7 @@ def write_toc(path, units):
 
 
 def write_config(path, units):
-    """Write the book's settings; with many units their pages get a side bar without the other units.
+    """Write the book's settings; with many units the side bar does not list them.
 
     Sphinx works out the list of all pages anew for each page, which would take longer than all else.
     """
@@ -493,16 +541,16 @@ def write_config(path, units):
     if len(units) > MANY:
         config["sphinx"]["config"] |= {
             "templates_path": ["_templates"],
-            "html_sidebars": {"units/*": ["navbar-logo.html", "search-button-field.html",
-                                          "unit-sidebar.html"]}}
+            "html_sidebars": {"**": ["navbar-logo.html", "search-button-field.html",
+                                     "chapters.html"]}}
         folder = path.parent / "_templates"
         folder.mkdir(exist_ok=True)
-        (folder / "unit-sidebar.html").write_text(unit_sidebar(path.parent), encoding="utf-8")
+        (folder / "chapters.html").write_text(chapters_sidebar(path.parent), encoding="utf-8")
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
 
-def unit_sidebar(pages):
-    """Return the template of the side bar on units' pages: the chapters, in the theme's own form."""
+def chapters_sidebar(pages):
+    """Return the template of a side bar with the chapters only, in the theme's own form."""
     toc = yaml.safe_load((pages / "_toc.yml").read_text(encoding="utf-8"))
     lines, number = [_side_links([f"<a href=\"{{{{ pathto('{toc['root']}') }}}}\">"
                                   f"{title_of(pages, toc['root'])}</a>"])], 0

@@ -10,6 +10,8 @@ import jupyter_book.sphinx
 import pybtex.plugin
 import sphinx_multitoc_numbering
 from jupyter_book.cli.main import main
+from sphinx.domains.math import MathDomain
+from sphinx.search.en import SearchEnglish
 
 
 def with_jobs(jobs):
@@ -17,7 +19,9 @@ def with_jobs(jobs):
 
     The numbering of chapters runs in the main process, after all pages are read; its extension is
     safe but does not say so, and Sphinx would therefore read in one process, with a warning.
-    Pybtex searches all installed packages for its plugins at each citation; once is enough.
+    Pybtex searches all installed packages for its plugins at each citation, and the search's index
+    works out the stem of a word wherever it stands; once is enough. MathJax is loaded by pages that
+    have formulas, not by all pages above one in the table of contents.
     """
     number_chapters = sphinx_multitoc_numbering.setup
 
@@ -29,6 +33,8 @@ def with_jobs(jobs):
     build = functools.partial(jupyter_book.sphinx.build_sphinx, jobs=jobs)
     jupyter_book.sphinx.build_sphinx = build
     pybtex.plugin.entry_points = functools.cache(pybtex.plugin.entry_points)
+    SearchEnglish.stem = functools.cache(SearchEnglish.stem)
+    MathDomain.has_equations = lambda self, page: self.data["has_equations"].get(page, False)
 
 
 if __name__ == "__main__":

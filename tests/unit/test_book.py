@@ -233,16 +233,19 @@ def test_a_missing_result_is_one_line_that_names_the_command(run, name):
     assert name in str(error.value) and "\n" not in str(error.value)
 
 
-def test_with_many_units_their_pages_do_not_list_each_other(run, monkeypatch):
+def test_with_many_units_their_pages_list_neither_each_other_nor_their_code(run, monkeypatch):
     pages = book.gather_pages(run)
     assert "html_sidebars" not in (pages / "_config.yml").read_text()
     monkeypatch.setattr(book, "MANY", 1)
     pages = book.gather_pages(run)
     config = yaml.safe_load((pages / "_config.yml").read_text())["sphinx"]["config"]
-    assert config["html_sidebars"]["units/*"][-1] == "unit-sidebar.html"
-    text = (pages / "_templates" / "unit-sidebar.html").read_text()
+    assert config["html_sidebars"]["**"][-1] == "chapters.html"
+    text = (pages / "_templates" / "chapters.html").read_text()
     assert "<a href=\"{{ pathto('01_data') }}\">2. 01_data</a>" in text
     assert "pathto('units')" in text and "units/11" not in text
+    assert not [cell for cell in all_cells(pages, "units/11.ipynb")
+                if cell["cell_type"] == "code" and "remove-input" not in cell["metadata"]["tags"]]
+    assert "x = 1" in (pages / "units/code.md").read_text(), "the code has a page of its own"
 
 
 def fake_build(returncode, text):
