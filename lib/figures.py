@@ -125,8 +125,16 @@ def latency(ax, times, values, *, window, ylabel):
     return ax
 
 
+def nothing(ax):
+    """Say in the middle of an axis that there is nothing to draw."""
+    ax.text(0.5, 0.5, "no neuron has a value", transform=ax.transAxes, ha="center", color=GREY)
+    return ax
+
+
 def histogram(ax, values, *, xlabel, bins=20, marks=None):
     """Draw a histogram; `marks` maps labels to vertical lines."""
+    if len(values) == 0:
+        nothing(ax)
     ax.hist(values, bins=bins, color=BLUE, alpha=0.8)
     for k, (name, at) in enumerate((marks or {}).items()):
         ax.axvline(at, color=(RED, ORANGE, GREEN)[k % 3], ls="--", label=name)
@@ -140,6 +148,8 @@ def histogram(ax, values, *, xlabel, bins=20, marks=None):
 def scatter(ax, x, y, *, xlabel, ylabel, groups=None, diagonal=False, log=False):
     """Draw points, one colour and marker a group (`groups`: labels of the points)."""
     groups = np.array([""] * len(x)) if groups is None else np.asarray(groups)
+    if len(groups) == 0:
+        nothing(ax)
     for k, group in enumerate(dict.fromkeys(groups)):
         mine = groups == group
         ax.plot(np.asarray(x)[mine], np.asarray(y)[mine], "os^Dv<>P*X"[k % 10], color=f"C{k % 7}", ms=5,
@@ -293,7 +303,9 @@ def pairs(ax, left, right, *, names, ylabel):
     """Draw paired values of units, a line each, and their medians."""
     for a, b in zip(left, right):
         ax.plot([0, 1], [a, b], color=GREY, alpha=0.5, lw=1)
-    for k, values in enumerate((left, right)):
+    if len(left) == 0:
+        nothing(ax)
+    for k, values in enumerate((left, right) if len(left) else ()):
         ax.plot([k] * len(values), values, "o", color=(BLUE, RED)[k], ms=4)
         ax.hlines(np.median(values), k - 0.15, k + 0.15, color=BLACK, lw=2.5)
     ax.set_xlim(-0.4, 1.4)
@@ -323,13 +335,22 @@ def model_scores(axes, lines, table):
     return axes
 
 
-def true_responses(axes, known):
-    """Draw the MEI against the optimum, and true against predicted gains: `population.known_truth`."""
+def true_responses(axes, known, *, limit):
+    """Draw the MEI against the optimum, and true against predicted gains: `population.known_truth`.
+
+    Gains above the limit are drawn there, with the neuron's kind, id and gains (predicted, true).
+    """
     kinds = known.truth_kind.str.replace("_", " ")
     scatter(axes[0], known.optimum_true_response, known.mei_true_response, diagonal=True, groups=kinds,
             xlabel="true response to the optimum", ylabel="true response to the masked MEI")
-    scatter(axes[1], known.predicted_gain, known.true_gain, diagonal=True, groups=kinds, log=True,
+    gains = known[["predicted_gain", "true_gain"]]
+    shown = gains.clip(upper=limit)
+    scatter(axes[1], shown.predicted_gain, shown.true_gain, diagonal=True, groups=kinds, log=True,
             xlabel="predicted masked MEI / best Gabor", ylabel="true masked MEI / best Gabor")
+    for unit in known.index[(gains > limit).any(axis=1)]:
+        text = f"{kinds[unit]} {unit}:\n{gains.predicted_gain[unit]:.3g}, {gains.true_gain[unit]:.3g}"
+        axes[1].annotate(text, shown.loc[unit], (-6, -3), textcoords="offset points", ha="right", va="top",
+                         fontsize=7, color=GREY)
     if legend := axes[1].get_legend():
         legend.remove()     # the same as in the other panel
     return axes
@@ -366,6 +387,8 @@ def gallery(pictures, titles, *, columns=3):
     rows = max(1, -(-len(pictures) // columns))
     fig = plt.figure(figsize=(7.5, 1.0 * rows))
     groups = fig.add_gridspec(rows, columns, wspace=0.06, hspace=0.3)
+    if not pictures:
+        nothing(fig.add_subplot()).set_axis_off()
     for place, (unit, images) in zip(groups, pictures.items()):
         inner = place.subgridspec(1, len(images), wspace=0.02)
         for k, pixels in enumerate(images):

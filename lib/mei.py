@@ -921,9 +921,9 @@ VERDICT_RULES = {
         0.1, 0.0, "lower end of the interval of the correlation with responses to unseen images"),
     "cc_norm": (
         0.5, 0.2, "correlation with responses to unseen images, over what their noise allows"),
-    "start_response_ratio": (0.9, 0.5, "smallest over largest response of the starts' images"),
+    "start_response_ratio": (0.9, 0.5, "response to the other starts' images (median), over the MEI's"),
     "start_energy_correlation": (
-        0.7, 0.3, "phase-invariant correlation of the starts' images"),
+        0.7, 0.3, "phase-invariant correlation of the MEI with the other starts' images (median)"),
     "member_energy_correlation": (
         0.6, 0.2, "phase-invariant correlation of the images made on single models"),
     "transfer": (0.7, 0.3, "response of models not used to make it, over that of those used"),
@@ -932,31 +932,40 @@ VERDICT_RULES = {
 }
 
 
-def agreement(images, responses, *, degrees_per_pixel) -> dict:
+def agreement(images, responses, *, degrees_per_pixel, best=None) -> dict:
     """How much the images made for one unit, from several starts or models, agree.
+
+    All pairs count, or, given `best`, those with this image: an ascent that stalled says nothing against
+    the image that the others found again.
 
     Parameters
     ----------
     images : (n, h, w) array
     responses : (n,) array
     degrees_per_pixel : float
+    best : int, optional
+        Index of one of the images.
 
     Returns
     -------
     dict of float
         `image_correlation` and `energy_correlation` (of the local energy, so the same whatever
-        the phase), means over the pairs; `response_ratio`, smallest over largest.
+        the phase), means over the pairs; `response_ratio`, smallest over largest. With `best`,
+        medians over the other images, their responses over that to it.
     """
     images, responses = np.asarray(images), np.asarray(responses)
     if images.ndim != 3 or len(images) < 2 or responses.shape != images.shape[:1]:
         raise ValueError(f"images {images.shape} and responses {responses.shape}, expected "
                          "(n, h, w) and (n,) with n at least 2")
     energy = [local_energy(i, degrees_per_pixel=degrees_per_pixel).ravel() for i in images]
-    pairs = np.triu_indices(len(images), 1)
+    others = np.arange(len(images)) != best
+    pairs, middle, ratio = (
+        (np.triu_indices(len(images), 1), np.mean, responses.min() / responses.max()) if best is None
+        else ((best, others), np.median, np.median(responses[others]) / responses[best]))
     return {
-        "image_correlation": float(np.corrcoef(images.reshape(len(images), -1))[pairs].mean()),
-        "energy_correlation": float(np.corrcoef(energy)[pairs].mean()),
-        "response_ratio": float(responses.min() / responses.max()),
+        "image_correlation": float(middle(np.corrcoef(images.reshape(len(images), -1))[pairs])),
+        "energy_correlation": float(middle(np.corrcoef(energy)[pairs])),
+        "response_ratio": float(ratio),
     }
 
 
@@ -978,7 +987,7 @@ def agreements(found, per_member, *, degrees_per_pixel) -> dict:
     """
     many = len(per_member.best) > 1
     return {
-        "over starts": agreement(found.images[0], found.responses[0],
+        "over starts": agreement(found.images[0], found.responses[0], best=found.best[0],
                                  degrees_per_pixel=degrees_per_pixel),
         "over fold models": agreement(per_member.best_images, per_member.best_responses,
                                       degrees_per_pixel=degrees_per_pixel) if many else {},

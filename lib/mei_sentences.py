@@ -4,7 +4,7 @@ import pandas as pd
 
 AGREEMENT = {"image_correlation": "correlation of the pixels",
              "energy_correlation": "correlation of the local energy, whatever the phase",
-             "response_ratio": "smallest over largest response"}
+             "response_ratio": "ratio of the responses"}
 
 
 def made(makers, judges, *, kind, mean, contrast, fraction, natural_contrast, finest_detail):

@@ -302,6 +302,11 @@ def known_truth(table):
                         image_of_optimum=known.image_true_response / known.optimum_true_response)
 
 
+def gain_limit(known):
+    """Gain up to which an axis shows the neurons of `known_truth`: half more than three quarters have."""
+    return float(1.5 * known[["predicted_gain", "true_gain"]].max(axis=1).quantile(0.75))
+
+
 def by_kind(table):
     """How well the truth of simulated units is met, a row a kind of unit.
 
@@ -433,8 +438,9 @@ def pictures(run_folder, table, failed):
 
 def measures(run_folder, units):
     """What `lib.metrics.stimulus_metrics` found of MEI and best Gabor: a row a unit."""
-    return pd.DataFrame.from_dict({unit: load_result(
-        Path(run_folder) / "units" / str(unit), "metrics")[0] for unit in units}, orient="index")
+    found = {unit: load_result(Path(run_folder) / "units" / str(unit), "metrics")[0] for unit in units}
+    columns = None if found else [f"{who}_{name}" for who in ("mei", "gabor") for name in SHAPES]
+    return pd.DataFrame.from_dict(found, orient="index", columns=columns)
 
 
 def receptive_field_sentence(table, *, alpha=0.05, seed=0):

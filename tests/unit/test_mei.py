@@ -445,6 +445,17 @@ def test_agreement_sees_phase_only_in_the_image():
     assert phases["response_ratio"] == pytest.approx(0.8)
 
 
+def test_one_stalled_start_does_not_unmake_what_the_others_found():
+    """Fault: the worst start judges the best one; phases count; the best is compared with itself."""
+    again = [patch(phase=p) for p in (0, 0.25, 0.5)]
+    stalled = mei.agreement([*again, np.roll(patch(), 15, 1)], [4.9, 5.0, 4.95, 1.0], best=1,
+                            degrees_per_pixel=DPP)
+    assert stalled["energy_correlation"] > 0.9 and stalled["response_ratio"] == pytest.approx(0.98)
+    alone = mei.agreement([patch(), *[np.roll(patch(), s, 1) for s in (15, -15)], patch()],
+                          [5.0, 1.0, 1.0, 5.0], best=0, degrees_per_pixel=DPP)
+    assert alone["energy_correlation"] < 0.5 and alone["response_ratio"] == pytest.approx(0.2)
+
+
 def test_agreement_needs_two_images():
     with pytest.raises(ValueError, match="at least 2"):
         mei.agreement(np.zeros((1, *SHAPE)), [1.0], degrees_per_pixel=DPP)

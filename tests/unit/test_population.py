@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import population, statistics
+from lib import figures, population, statistics
 from lib.results import write_json
 
 
@@ -271,6 +271,30 @@ def test_what_is_drawn_of_models_and_truth():
     assert known.truth_kind.tolist() == ["complex", "spot"]
     assert known.predicted_gain.tolist() == [3, 2] and known.true_gain.tolist() == [0.5, 1.5]
     assert known.of_optimum.tolist() == [0.25, 0.75] and known.gabor_of_optimum.tolist() == [0.5, 0.5]
+
+
+def test_one_neuron_beyond_the_axes_does_not_squash_the_others():
+    """Fault: the axes go as far as the largest gain, or the neuron at the edge has no name."""
+    gain = [1.0, 1.1, 1.2, 20.0]
+    known = population.known_truth(units(
+        4, mei_response=np.multiply(gain, 2), gabor_response=2.0, mei_true_response=[2.0, 2, 2, 8],
+        gabor_true_response=2.0, optimum_true_response=9.0, truth_kind=["spot"] * 3 + ["corner"]
+    ).set_axis([5, 6, 7, 8]))
+    axes = figures.true_responses(figures.panels(2), known, limit=population.gain_limit(known))
+    assert axes[1].get_xlim()[1] < 20
+    assert [text.get_text() for text in axes[1].texts] == ["corner 8:\n20, 4"]
+    figures.plt.close("all")
+
+
+def test_a_run_without_a_result_draws_that_it_has_none(tmp_path):
+    """Fault: a run in which every unit failed stops at the summary of all of them."""
+    measured = population.measures(tmp_path, [])
+    assert all("no unit has both" in text for text in population.shape_sentences(measured))
+    axes = figures.shapes(figures.panels(2), measured, population.SHAPES)
+    drawn = [*axes, figures.histogram(figures.panels(1), [], xlabel="gain"),
+             *figures.gallery({}, {}).axes]
+    assert all(ax.texts[0].get_text() == "no neuron has a value" for ax in drawn)
+    figures.plt.close("all")
 
 
 def test_every_image_that_competes_has_a_sentence_on_its_gains():
