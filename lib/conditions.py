@@ -67,9 +67,12 @@ def condition_repeats(counts, presentations, *, stimulus="gabors", columns=GABOR
     if len(counts) != len(presentations):
         raise InputError(f"counts of {len(counts)} presentations, a table of {len(presentations)}; "
                          "give one row of counts for each row of the table")
+    rows = shown_rows(presentations, stimulus)[columns]
+    values = rows.apply(pd.to_numeric, errors="coerce").to_numpy(float)
     counts = counts.reshape(len(counts), -1)[(presentations.stimulus_name == stimulus).to_numpy()]
-    values = shown_rows(presentations, stimulus)[columns].to_numpy(float)
     known = np.isfinite(values).all(axis=1)
+    if not known.any():
+        raise InputError(f"no presentation of {stimulus} says its {', '.join(columns)} as numbers")
     table, code = np.unique(values[known], axis=0, return_inverse=True)
     order = np.argsort(code, kind="stable")
     number = np.bincount(code)

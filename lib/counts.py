@@ -234,7 +234,7 @@ def bin_spikes(spike_times, starts, stops, *, bin_size=0.1):
     for start, stop in zip(starts, stops):
         edges = start + bin_size * np.arange(int((stop - start) / bin_size + 1e-6) + 1)
         counted = [np.diff(np.searchsorted(spikes, edges)) for spikes in spike_times]
-        counts.append(np.array(counted, dtype=np.int32).reshape(-1, len(edges) - 1))
+        counts.append(np.array(counted, dtype=np.int32).reshape(len(spike_times), len(edges) - 1))
         times.append(edges[:-1])
     return counts, times
 
@@ -439,7 +439,7 @@ def _check_windows(starts, stops):
 
 def _frame_ids(frames):
     frames = pd.to_numeric(pd.Series(frames), errors="coerce").to_numpy(float)
-    ids = np.where(np.isfinite(frames), frames, 0).astype(int)
+    ids = np.where((frames >= BLANK) & (frames < 2**31), frames, BLANK - 1).astype(int)
     wrong = np.flatnonzero(ids != frames)
     if len(wrong):
         raise InputError(f"{len(wrong)} presentations have no integer frame id (the first: row "

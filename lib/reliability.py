@@ -310,8 +310,9 @@ def _cc_max(sums):
     images, mean, squares, noise = sums
     variance = _variance(images, mean, squares)
     with np.errstate(invalid="ignore", divide="ignore"):
-        power = np.clip(variance - noise / images, 0, None)
-        return np.where((images > 1) & (variance > 0), np.sqrt(power / variance), np.nan)
+        share = 1 - noise / images / variance
+        share = np.where(share > 1e-12, share, 0.0)  # else CCnorm would divide by what rounding left
+        return np.where((images > 1) & (variance > 0), np.sqrt(share), np.nan)
 
 
 def _half_means(repeats, *, splits, seed):

@@ -76,9 +76,11 @@ def _read_pair(counts, images):
     _check_counts(counts, table["unit_ids"], counts_file.name)
     images = unit_range(stack["images"], images_file.name)
     image_ids = table.get("image_ids", np.arange(counts.shape[1]))
-    if len(image_ids) != counts.shape[1] or len(set(image_ids.tolist())) < len(image_ids):
-        raise InputError(f"{counts_file.name}: image_ids must be {counts.shape[1]} different "
-                         f"numbers, one for each image of counts; got {len(image_ids)}")
+    if (image_ids.shape != counts.shape[1:2] or image_ids.dtype.kind not in "iu"
+            or len(np.unique(image_ids)) < len(image_ids)):
+        raise InputError(f"{counts_file.name}: image_ids must be {counts.shape[1]} different whole "
+                         f"numbers, one for each image of counts; got {image_ids.dtype} of shape "
+                         f"{image_ids.shape}")
     if image_ids.min() < 0 or image_ids.max() >= len(images):
         raise InputError(f"{counts_file.name} names images {image_ids.min()} to {image_ids.max()} but "
                          f"{images_file.name} holds {len(images)}; image_ids are its rows")
@@ -86,10 +88,15 @@ def _read_pair(counts, images):
     if areas is not None and (areas.shape != table["unit_ids"].shape or areas.dtype.kind != "U"):
         raise InputError(f"{counts_file.name}: structures must be {len(table['unit_ids'])} acronyms, got "
                          f"{areas.dtype} of shape {areas.shape}")
+    window = table.get("window_s", np.array([0.0, 0.25]))
+    if window.shape != (2,) or window.dtype.kind not in "iuf" or not -10 < window[0] < window[1] < 10:
+        raise InputError(f"{counts_file.name}: window_s must be start and stop in seconds after onset, got "
+                         f"{_shown(window)}")
+    degrees = stack.get("degrees_per_pixel", np.array(SCENE_HEIGHT_DEG / images.shape[1]))
     return dict(name=counts_file.stem, counts=counts, unit_ids=table["unit_ids"], structures=areas,
                 images=images[image_ids], image_ids=image_ids.astype(int),
-                degrees_per_pixel=float(stack.get("degrees_per_pixel", SCENE_HEIGHT_DEG / images.shape[1])),
-                count_window=tuple(float(v) for v in table.get("window_s", (0.0, 0.25))))
+                degrees_per_pixel=pixel_size(degrees, images_file.name),
+                count_window=tuple(map(float, window)))
 
 
 def read_static(folder, *, tiers=(), degrees_per_pixel=0):
@@ -165,6 +172,8 @@ def _distinct_images(folder, trials):
             raise InputError(f"{folder.name}: image {trial} has {len(pixels)} channels; the report is about "
                              "grey images")
         pixels = pixels.reshape(pixels.shape[-2:])
+        if not pixels.size:
+            raise InputError(f"{folder.name}: image {trial} has no pixels")
         if images and pixels.shape != images[0].shape:
             raise InputError(f"{folder.name}: image {trial} is {pixels.shape[0]} x {pixels.shape[1]} pixels, "
                              f"image {trials[0]} {images[0].shape[0]} x {images[0].shape[1]}")
@@ -208,8 +217,9 @@ def _of_neurons(folder, name, n):
 def _read_npy(path, ndim, *, kinds="iufUS"):
     """Read one array; object arrays, which run code when they are read, are refused."""
     try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with open(path, "rb") as opened:
+            values = np.lib.format.read_array(opened, allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError, OverflowError, TypeError) as error:
         raise InputError(f"{path}: not a readable .npy file ({type(error).__name__})") from None
     if values.ndim not in np.atleast_1d(ndim) or values.dtype.kind not in kinds:
         what = "numbers" if kinds == "iuf" else "an array"
@@ -265,3 +275,15 @@ def unit_range(images, file):
         return images.astype(np.float32)
     raise InputError(f"{file}: images must be uint8 or floats in [0, 1], got {images.dtype} from "
                      f"{images.min():g} to {images.max():g}")
+
+
+def pixel_size(degrees, file):
+    """Return `degrees_per_pixel` of a file as a float, after a check."""
+    if degrees.shape != () or degrees.dtype.kind not in "iuf" or not 1e-4 < degrees < 1e2:
+        raise InputError(f"{file}: degrees_per_pixel must be one number from 0.0001 to 100, got "
+                         f"{_shown(degrees)}")
+    return float(degrees)
+
+
+def _shown(values):
+    return values.tolist() if values.size <= 3 else f"{values.dtype} of shape {values.shape}"

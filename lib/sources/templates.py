@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from lib.errors import DamagedFile, InputError
-from lib.sources.arrays import SCENE_HEIGHT_DEG, read_npz, unit_range
+from lib.sources.arrays import SCENE_HEIGHT_DEG, pixel_size, read_npz, unit_range
 
 SCENE = re.compile(r"natural_scene_(\d+)\.tiff?$")
 # Pixels of the screen that a natural scene and a natural movie cover, centred
@@ -38,11 +38,11 @@ def read_templates(path):
         frames, images = _scenes(path)
         return dict(images=images, image_ids=frames, movies={},
                     degrees_per_pixel=SCENE_HEIGHT_DEG / images.shape[1])
-    content = {name: unit_range(values, path.name) if values.ndim else values
-               for name, values in read_npz(path, ("images",)).items()}
-    images = content.pop("images")
-    degrees = float(content.pop("degrees_per_pixel", SCENE_HEIGHT_DEG / images.shape[1]))
-    movies = {name: movie for name, movie in content.items() if len(movie)}
+    content = read_npz(path, ("images",))
+    degrees = content.pop("degrees_per_pixel", None)
+    movies = {name: unit_range(values, path.name) for name, values in content.items()}
+    images = movies.pop("images")
+    degrees = SCENE_HEIGHT_DEG / images.shape[1] if degrees is None else pixel_size(degrees, path.name)
     for name, movie in movies.items():
         if movie.shape[1:] != images.shape[1:]:
             raise InputError(f"{path.name}: {name} is {movie.shape[1]} x {movie.shape[2]} pixels, images "

@@ -143,7 +143,7 @@ def test_arrays_join_images_by_id(tmp_path):
     ({"structures": np.array(["V1"])}, "structures must be 2 acronyms"),
     ({"unit_ids": np.array([7, 7])}, "stands twice"),
     ({"unit_ids": np.array([7])}, "must be 2 whole numbers"),
-    ({"image_ids": np.array([0, 1, 1])}, "3 different numbers"),
+    ({"image_ids": np.array([0, 1, 1])}, "3 different whole numbers"),
     ({"image_ids": np.array([0, 1, 8])}, "holds 3"),
     ({"images": np.full((3, 40, 50), 300.0)}, "uint8 or floats in [0, 1]"),
     ({"images": np.zeros((40, 50))}, "must be (images, height, width)"),
