@@ -33,7 +33,8 @@ def show(section):
     """A section as a page shows it: a table in five digits, or its one line."""
     if isinstance(section, str):
         return Markdown(section)
-    return section.style.format(precision=5, na_rep="–")
+    return section.style.format(
+        lambda v: f"{v:.5g}" if isinstance(v, (float, np.floating)) else v, na_rep="–")
 
 
 # ---- the data -----------------------------------------------------------------------------------
@@ -427,7 +428,7 @@ def shown_to_the_model(run_folder, session, units, *, kind):
     theirs = mei.predicted_responses(judges, image[None], units=columns)[0]
     best = units.gabor_response.to_numpy(float)
     return table([("median predicted count to the Gabor", np.median(theirs), np.median(best)),
-                  ("median predicted count to the MEI", None, units.mei_response.median()),
+                  ("median predicted count to the masked MEI", None, units.mei_response.median()),
                   ("neurons that answer more to it than to the other Gabor",
                    int((theirs > best).sum()), int((best > theirs).sum()))]
                  ), pd.DataFrame({"best Gabor": best, "the original's Gabor": theirs}, units.index)
@@ -456,6 +457,24 @@ def symmetry(shape=ORIGINAL_SHAPE, *, draws=20, seed=0):
                       for f in (metrics.published_symmetry, _symmetry)]
     return pd.DataFrame.from_dict(rows, orient="index", columns=[
         "1-fold, original", "1-fold, here", "2-fold, original", "2-fold, here"])
+
+
+def spectrum_angles(orientations=(45, 22.5)):
+    """Effect of angles between pixel indices of a spectrum that is not square.
+
+    The direction is that of the axial average's first harmonic, between 0 and 90 degrees.
+    """
+    rows = []
+    for orientation in orientations:
+        image = stimuli.gabor(ORIGINAL_SHAPE, degrees_per_pixel=1.0, x=0, y=0, orientation=orientation,
+                              spatial_frequency=0.15, phase=0, sigma=6)
+        theirs, _ = metrics.published_orientation_power(image - image.mean())
+        ours, angles = metrics.orientation_power(image, degrees_per_pixel=1.0)
+        their_angles = (np.arange(len(theirs)) - 15.5) * metrics.BIN
+        rows.append((f"direction of the spectrum of a Gabor of {orientation:g} degrees", *(
+            np.rad2deg(np.abs(np.angle(np.sum(power * np.exp(2j * at)))) / 2)
+            for power, at in ((theirs, their_angles), (ours, angles)))))
+    return table(rows)
 
 
 def _symmetry(image, n):

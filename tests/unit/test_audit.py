@@ -168,6 +168,22 @@ def test_symmetry_of_noise_and_gabor():
     assert table.loc["two crossed Gabors", "2-fold, here"] > 0.5
 
 
+def test_angles_of_a_spectrum_that_is_not_square():
+    """Fault: the correction applied to the original's column, or degrees of the bars for the carrier's."""
+    table = audit.spectrum_angles()
+    assert table.here.to_numpy(float) == pytest.approx([45, 22.5], abs=1.5)
+    expected = np.rad2deg(np.arctan(np.tan(np.deg2rad([45, 22.5])) * 60 / 96))
+    assert table.original.to_numpy(float) == pytest.approx(expected, abs=3)
+
+
+def test_tables_show_five_digits_and_no_more():
+    """Fault: 45.00000 where 45 is meant, a number in words formatted, nothing as nan."""
+    html = audit.show(audit.table([("a", 45.0, np.float32(0.0366912)), ("b", "3 %", None), ("c", 7, 2)])).to_html()
+    cells = [part.split("<")[0].strip() for part in html.split('class="data')[1:]]
+    shown = [cell.split(">")[1] for cell in cells]
+    assert shown == ["45", "0.036691", "3 %", "–", "7", "2"]
+
+
 def test_luminance_of_the_stretch():
     """Fault: the image measured before the stretch, or the disk's area in pixels."""
     table = audit.luminance()
