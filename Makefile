@@ -10,7 +10,8 @@ report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/in
 sessions: .venv/ready     ## the Allen Institute's sessions that `source: allen` can take
 	@$(PY) -m lib.sources.allen
 
-test: nbval               ## the small run, the notebooks' stored outputs, unit tests, the built site
+test: nbval               ## the small run, its numbers, the notebooks' stored outputs, unit tests, the built site
+	@$(PY) -m tests.baselines
 	@$(PY) -m pytest tests/unit tests/book/test_checks.py -q -n 2
 	@SITE=build/small/site $(PY) -m pytest tests/book/test_site.py -q
 
@@ -20,9 +21,10 @@ small: .venv/ready        ## the run that the tests make: every notebook through
 nbval: small              ## execute the notebooks again and compare with their stored outputs
 	@OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(PY) -m pytest --nbval -p tests.notebooks.tolerance -q -n 2 --dist loadfile notebooks
 
-refresh: small            ## store the outputs that the small run gave the notebooks
+refresh: small            ## store the small run's outputs in the notebooks and its numbers as baselines
 	@$(PY) -m tests.notebooks.refresh
 	@git diff --stat -- notebooks
+	@$(PY) -m tests.baselines --store
 
 notebook: .venv/ready     ## execute one notebook of a run: NB=05_mei UNIT=id
 	@$(PY) -m lib.report $(PARAMS) --notebook $(NB) $(if $(UNIT),--unit $(UNIT))
