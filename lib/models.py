@@ -407,18 +407,24 @@ def _posterior(evidence, *, rounds=10, uniform=0.1):
     return weight.view_as(evidence)
 
 
-def _group_kernels(parts, core, seen):
-    """Kernels (targets, groups, n, n) of mean diagonal 1, and what they were divided by.
+def _kernels(parts, core, seen, *, places=256):
+    """Yield the kernels (targets, n, n) of each group, then of each complex group pooled.
 
-    A kernel a group, and after them one for each complex group pooled over the window.
+    `places` are taken at a time, which bounds the memory.
     """
     targets, n = len(seen[0]), len(parts[0])
-    kernels = [(weight @ _gram(part)).view(targets, n, n) for part, weight in zip(parts, seen)]
+    for part, weight in zip(parts, seen):
+        yield sum(w @ _gram(p) for p, w in zip(part.split(places, 2), weight.split(places, 1))
+                  ).view(targets, n, n)
     for part, weight, (family, _) in zip(parts, seen, core.groups):
         if family == "complex":
             pooled = torch.einsum("ncp,up->unc", part, weight)
-            kernels.append(pooled @ pooled.transpose(1, 2))
-    kernels = torch.stack(kernels, 1)
+            yield pooled @ pooled.transpose(1, 2)
+
+
+def _group_kernels(parts, core, seen):
+    """All `_kernels` (targets, groups, n, n) at mean diagonal 1, and what they were divided by."""
+    kernels = torch.stack(list(_kernels(parts, core, seen)), 1)
     scales = _size(kernels)
     return kernels.div_(scales), scales[:, :, 0, 0]
 
@@ -501,34 +507,9 @@ def _solve_with(weights, centred, z, noise, sets, core, seen, strengths):
     for features, targets in sets:
         error = (targets - features @ weights.T).square().mean(0)
         variance.append(torch.maximum(error, noise).expand(len(targets), -1))
-    variance, out = torch.cat(variance), torch.zeros_like(weights)
-    for unit in range(len(weights)):
-        used, scale, pool = _unit_features(core, [w[unit] for w in seen], strengths[unit])
-        own = torch.cat([x[:, used] * scale, x @ pool], 1)
-        covariance = own @ own.T
-        covariance.diagonal().add_(variance[:, unit])
-        dual = torch.cholesky_solve(y[:, [unit]], torch.linalg.cholesky(covariance))
-        out[unit, used] = (own[:, :len(used)].T @ dual)[:, 0] * scale
-        out[unit] += pool @ (own[:, len(used):].T @ dual)[:, 0]
-    return out
-
-
-def _unit_features(core, seen, strengths, *, negligible=1e-3):
-    """A unit's features: which, times what; and the (features, k) sums of the pooled groups."""
-    used, scale, pooled, start, pool = [], [], [], 0, len(core.groups)
-    for k, (weight, (family, shape)) in enumerate(zip(seen, core.groups)):
-        index = start + torch.arange(shape[0])[:, None] * len(weight) + torch.arange(len(weight))
-        near = weight > negligible * weight.max()
-        used.append(index[:, near].flatten())
-        scale.append((strengths[k] * weight[near]).sqrt().repeat(shape[0]))
-        start += shape[0] * len(weight)
-        if family == "complex":
-            pooled.append((index, weight * strengths[pool].sqrt()))
-            pool += 1
-    sums = torch.zeros(start, sum(len(index) for index, _ in pooled))
-    column = 0
-    for index, weight in pooled:
-        for row in index:
-            sums[row, column] = weight
-            column += 1
-    return torch.cat(used), torch.cat(scale), sums
+    parts = _by_place(x, core)
+    covariance = torch.diag_embed(torch.cat(variance).T)
+    for kernel, strength in zip(_kernels(parts, core, seen), strengths.T):
+        covariance += strength[:, None, None] * kernel
+    dual = torch.cholesky_solve(y.T[..., None], torch.linalg.cholesky(covariance))
+    return _primal(parts, core, seen, dual * strengths[:, None])

@@ -10,45 +10,59 @@ from lib.params import STIMULI
 
 MOVIE_STEP = 8              # frames of a movie that are taken together: about as long as a scene
 GREY, CONTRAST = 0.5, 0.8   # of the screen, and of gratings where the session does not say
+AVAILABLE = ("natural_movies", "static_gratings")
 PHASES = 8                  # frames of the one cycle that a Gabor drifts through
 
 
-def training_sets(session, names):
-    """Frames and mean responses of the stimuli asked for, but for the scenes.
+def held(session, names):
+    """Names of the stimuli beside the scenes that a session holds of those asked for.
 
     Parameters
     ----------
     session : lib.session.Session
     names : list of str
-        Of `lib.params.STIMULI`.
+        Of `lib.params.STIMULI`; "available": movies and gratings where the session holds them. Gabors
+        are not among them: they stay a test of what the model was never shown.
+
+    Returns
+    -------
+    list of str
+        Names of presentations; each movie has its own.
+
+    Raises
+    ------
+    InputError
+        An unknown name, or a stimulus that is named and that the session does not hold.
+    """
+    valid = (*STIMULI, "available")
+    unknown = [name for name in names if name not in valid]
+    if unknown:
+        raise InputError(f"stimuli: {unknown[0]} is none of {', '.join(valid)}")
+    shown = set() if session.presentations is None else set(session.presentations.stimulus_name)
+    found = []
+    for name in STIMULI[1:]:
+        own = [n for n in (sorted(session.movies) if name == "natural_movies" else [name]) if n in shown]
+        if name in names and not own:
+            raise InputError(f"stimuli: session {session.name} holds no {name}; take it from the list")
+        if name in names or "available" in names and name in AVAILABLE:
+            found += own
+    return found
+
+
+def training_sets(session, names):
+    """Frames and mean responses of the stimuli asked for, but for the scenes.
+
+    Parameters and errors as `held`.
 
     Returns
     -------
     dict of str to (frames, responses)
         Frames (k, f, h, w) in [0, 1], f of them shown one after the other for a response (k, units):
-        mean counts, as of a window as long as that of the scenes. Movies stand under their own names.
-
-    Raises
-    ------
-    InputError
-        An unknown name, or a stimulus that the session does not hold.
+        mean counts, as of a window as long as that of the scenes. The keys are those of `held`.
     """
-    unknown = [name for name in names if name not in STIMULI]
-    if unknown:
-        raise InputError(f"stimuli: {unknown[0]} is none of {', '.join(STIMULI)}")
-    shown = set() if session.presentations is None else set(session.presentations.stimulus_name)
-    sets = {}
-    for name in [name for name in names if name != "natural_scenes"]:
-        if name == "natural_movies":
-            found = {movie: _movie(session, movie) for movie in sorted(session.movies)
-                     if movie in shown}
-        else:
-            make = {"static_gratings": _gratings, "gabors": _gabors}[name]
-            found = {name: make(session)} if name in shown else {}
-        if not found:
-            raise InputError(f"stimuli: session {session.name} holds no {name}; take it from the list")
-        sets |= found
-    return sets
+    make = {"static_gratings": _gratings, "gabors": _gabors}
+    return {name: make[name](session) if name in make else _movie(session, name)
+            for name in held(session, names)}
 
 
 def mean_features(core, frames):

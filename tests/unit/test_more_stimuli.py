@@ -42,6 +42,18 @@ def test_what_a_session_lacks_is_said():
         more_stimuli.training_sets(session(), ["movies"])
 
 
+def test_available_is_what_the_session_holds_but_gabors():
+    """Fails if a lack is an error, if Gabors are taken unasked, or if a movie is left out."""
+    held = session()
+    assert more_stimuli.held(held, ["available"]) == ["natural_movie_one"]
+    extra = held.presentations.iloc[:2].assign(stimulus_name=["gabors", "static_gratings"])
+    held.presentations = pd.concat([held.presentations, extra])
+    assert more_stimuli.held(held, ["available"]) == ["natural_movie_one", "static_gratings"]
+    assert more_stimuli.held(held, ["natural_scenes", "gabors"]) == ["gabors"]
+    held.presentations = None
+    assert more_stimuli.held(held, ["available"]) == []
+
+
 def test_features_are_averaged_over_the_frames_of_a_response():
     core = models.V1Core(SHAPE, degrees_per_pixel=DEGREES)
     frames = RNG.random((2, 3, *SHAPE)).astype(np.float32)
