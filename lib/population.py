@@ -123,9 +123,16 @@ def summary(table, *, model, failed):
     chosen = table[table.selected]
     return {"units": len(table), "selected": len(chosen), "model": model,
             "verdicts": chosen.verdict.value_counts().to_dict(),
-            "median_correlation_of_all_scored_units": table.correlation_to_average.median(),
-            "median_correlation_of_the_selected": chosen.correlation_to_average.median(),
+            "median_correlation_of_all_scored_units": table.correlation_to_average.dropna().median(),
+            "median_correlation_of_the_selected": chosen.correlation_to_average.dropna().median(),
             "failed": failed}
+
+
+def verdicts(table):
+    """Say how many of the selected units have each verdict, in one line."""
+    counts = table.verdict.value_counts()
+    named = ", ".join(f"{n} {word}" for word, n in counts.items())
+    return f"Verdicts: {named}." if named else "*No selected neuron has a verdict.*"
 
 
 def verdict_sentences(table):
@@ -257,8 +264,8 @@ def agreement_sentence(row, words, *, weak=0.5):
     if row.n == 0:
         return f"Predicted and true gains over {words} could not be compared: no unit has both."
     text = (f"Over {words} the masked MEI gains a factor of {row.predicted:.2f} as predicted and "
-            f"{row.true:.2f} in truth (medians of {row.n:.0f} neurons); prediction and truth name the same stimulus as "
-            f"the better one in {row.same_direction:.0f} of them")
+            f"{row.true:.2f} in truth (medians, n = {row.n:.0f}); prediction and truth name the same "
+            f"stimulus as the better one in {row.same_direction:.0f} of {row.n:.0f}")
     if not np.isfinite(row.rank_correlation):
         return text + "; too few neurons to correlate the gains."
     relation = ("are unrelated" if abs(row.rank_correlation) < 0.2 else "run against each other"
@@ -303,7 +310,7 @@ def known_truth(table):
 
 
 def gain_limit(known):
-    """Gain up to which an axis shows the neurons of `known_truth`: half more than three quarters have."""
+    """Gain up to which an axis shows the neurons of `known_truth`: 1.5 times what 3 of 4 have."""
     return float(1.5 * known[["predicted_gain", "true_gain"]].max(axis=1).quantile(0.75))
 
 
@@ -351,10 +358,10 @@ def kind_sentence(table, *, goal):
     short = kinds[kinds.of_optimum < goal]
     reached = kinds[kinds.of_optimum >= goal]
     if short.empty:
-        return (f"On every kind of neuron the masked MEI draws at least {100 * goal:.0f} % of the optimum "
-                f"in the median: {named(reached)}.")
-    return (f"The model fails on some kinds of neuron: the masked MEI falls short of {100 * goal:.0f} % of "
-            f"the optimum (medians) on {named(short, why=True)}; it reaches that on "
+        return (f"On every kind of neuron the masked MEI draws at least {100 * goal:.0f} % of the "
+                f"optimum in the median: {named(reached)}.")
+    return (f"The model fails on some kinds of neuron: the masked MEI falls short of {100 * goal:.0f} % "
+            f"of the optimum (medians) on {named(short, why=True)}; it reaches that on "
             + (f"{named(reached)}." if len(reached) else "none."))
 
 
@@ -373,7 +380,7 @@ def truth_sentences(table, *, goal, alpha=0.05):
     share = 100 * table.of_optimum
     lowest = share.idxmin()
     said = [f"The masked MEI really draws {share.median():.0f} % of what the best possible image draws "
-            f"(median of {len(share)} simulated neurons; the best Gabor "
+            f"(medians, n = {len(share)} simulated; the best Gabor "
             f"{100 * table.gabor_of_optimum.median():.0f} %, the best natural image in the mask "
             f"{100 * table.image_of_optimum.median():.0f} %; lowest {share[lowest]:.0f} %, of a "
             f"*{table.truth_kind[lowest].replace('_', ' ')}* neuron whose verdict is "
@@ -385,11 +392,11 @@ def truth_sentences(table, *, goal, alpha=0.05):
             f"{simple.gabor_orientation_error_deg.median():.1f} degrees of orientation, "
             f"{simple.gabor_frequency_error_octaves.median():.2f} octaves and "
             f"{simple.gabor_position_error_deg.median():.1f} degrees of position "
-            f"(medians of {len(simple)}).")
+            f"(medians, n = {len(simple)}).")
     mapped = table[(table.map_p < alpha) & table.map_error_deg.notna()]
     if len(mapped):
         said.append(f"The centre of the recorded map misses the true place by "
-                    f"{mapped.map_error_deg.median():.1f} degrees (median of {len(mapped)} neurons with "
+                    f"{mapped.map_error_deg.median():.1f} degrees (median, n = {len(mapped)} with "
                     "a significant map).")
     return said
 
@@ -414,10 +421,11 @@ def tuning_sentence(table):
     turn = np.abs((known.mei_orientation - known.gabor_orientation + 90) % 180 - 90)
     octaves = np.abs(np.log2(known.mei_spatial_frequency / known.gabor_spatial_frequency))
     low, middle, high = known.mei_spatial_frequency.quantile([0.1, 0.5, 0.9])
-    return (f"The supported MEIs of {len(known)} neurons prefer {middle:.3f} cycles per degree in the "
+    return (f"The supported MEIs (n = {len(known)}) prefer {middle:.3f} cycles per degree in the "
             f"median (10th to 90th percentile {low:.3f} to {high:.3f}) and fill a disk of "
-            f"{known.mei_radius.median():.1f} degrees radius. Best Gabor and MEI lie {turn.median():.1f} degrees of orientation and "
-            f"{octaves.median():.2f} octaves apart (medians).")
+            f"{known.mei_radius.median():.1f} degrees radius. Best Gabor and MEI lie "
+            f"{turn.median():.1f} degrees of orientation and {octaves.median():.2f} octaves apart "
+            "(medians).")
 
 
 def pictures(run_folder, table, failed):
@@ -460,7 +468,7 @@ def receptive_field_sentence(table, *, alpha=0.05, seed=0):
     """
     known = table[(table.map_p < alpha) & table.mei_x.notna()]
     if len(known) < FEWEST_PAIRS:
-        return (f"{len(known)} selected neurons have a significant map of recorded Gabors and an MEI: "
+        return (f"Selected neurons with a significant map of recorded Gabors and an MEI: {len(known)}, "
                 f"too few to test where MEIs lie ({FEWEST_PAIRS} needed)."), None, known.index
     test = distance_test(known[["map_x", "map_y"]], known[["mei_x", "mei_y"]], seed=seed)
     size = (f"median distance {test['median']:.1f} degrees, {test['shuffled']:.1f} between shuffled "

@@ -245,8 +245,10 @@ def sentence(row, first, second, *, alpha=0.05, unit="", ratio=False):
     first = first[0].upper() + first[1:]
     if row.n == 0:
         return f"{first} and {second} could not be compared: no unit has both."
-    size = (f"median difference {row.median_difference:+.3g}{unit}, 95 % interval "
-            f"{row.low:+.3g} to {row.high:+.3g}, n = {row.n}")
+    size = f"median difference {row.median_difference:+.3g}{unit}, "
+    if np.isfinite(row.low):
+        size += f"95 % interval {row.low:+.3g} to {row.high:+.3g}, "
+    size += f"n = {row.n}"
     if ratio and np.isfinite(row.median_ratio):
         size = f"median ratio {row.median_ratio:.2f}, {size}"
     if not np.isfinite(row.p_holm):

@@ -21,6 +21,7 @@ def test_the_sentence_follows_the_result():
     assert statistics.sentence(compare(-1), "MEI", "Gabor").startswith("MEI falls below Gabor")
     assert statistics.sentence(compare(0), "the MEI", "Gabor").startswith("No difference between the MEI")
     assert "too few units" in statistics.sentence(compare(1, n=3), "MEI", "Gabor")
+    assert "nan" not in statistics.sentence(compare(1, n=1), "MEI", "Gabor")
 
 
 def test_small_differences_and_ratios_are_said():
@@ -159,8 +160,8 @@ def test_the_truth_is_told_of_the_units_that_have_one():
     assert "75 %" in best and "the best Gabor 50 %, the best natural image in the mask 25 %" in best
     assert "lowest 50 %, of a *complex* neuron whose verdict is *reliable*" in best
     assert "falls short of 70 % of the optimum (medians) on *complex* (50 %, n = 1" in kinds
-    assert "1.5 degrees of position (medians of 2)" in simple
-    assert "1.5 degrees (median of 2" in mapped
+    assert "1.5 degrees of position (medians, n = 2)" in simple
+    assert "1.5 degrees (median, n = 2" in mapped
     spots = known.assign(truth_kind="spot", map_p=0.5)
     assert len(population.truth_sentences(spots, goal=0.7)) == 2
     assert population.truth_sentences(known[:0], goal=0.7) == []
@@ -314,6 +315,8 @@ def test_a_run_is_summed_up_by_its_selected_units():
     assert found["verdicts"] == {"reliable": 2, "uncertain": 1}
     assert found["median_correlation_of_all_scored_units"] == pytest.approx(0.75)
     assert found["median_correlation_of_the_selected"] == pytest.approx(0.8)
+    assert population.verdicts(table[table.selected]) == "Verdicts: 2 reliable, 1 uncertain."
+    assert "No selected neuron" in population.verdicts(table[:0])
     assert population.verdict_sentences(table[table.selected]) == [
         "2 of 3 selected neurons: reliable.", "1 of 3 selected neurons: uncertain."]
 
