@@ -51,9 +51,10 @@ def test_raster_and_rate_are_of_the_same_spikes(times, onsets, bins):
     assert np.isclose(rates.sum() * 0.125 * len(onsets), len(lags))
 
 
-@given(st.lists(st.integers(-1, 4), min_size=1, max_size=25), st.randoms(use_true_random=False))
+@given(st.lists(st.sampled_from([-1, 0, 2, 9, 10, 100]), min_size=1, max_size=25),
+       st.randoms(use_true_random=False))
 def test_counts_by_image_do_not_depend_on_the_order_of_the_rows(frames, random):
-    """Fault: repeats in the order of the table, an image without its responses, zeros lost."""
+    """Fault: repeats in the order of the table, images in that of their names, zeros lost."""
     rows = table(frames, 0.25 * np.arange(len(frames)))
     values = np.array([[random.randint(0, 3), 7] for _ in frames])
     found, blank, ids = counts.scene_counts(values, rows)

@@ -80,6 +80,17 @@ def test_optimum_of_two_filters_is_no_gabor(units, kind):
     assert (respond(units, unit, at_contrast(gabors)).max() - baseline) / (best - baseline) < 0.8
 
 
+def test_a_corner_needs_both_filters_and_two_subunits_one(units):
+    """Fails if a corner adds what it must multiply, so that half a corner would do."""
+    for kind, least, most in (("corner", 0.0, 0.1), ("two_subunit", 0.3, 1.0)):
+        unit = unit_of(units, kind)
+        a, b = truth.render_filters(units.table.loc[[unit]], SHAPE, degrees_per_pixel=DPP)[:, 0]
+        half = a - (a * b).sum() * b                    # drives the first filter and not the second
+        alone, both = (respond(units, unit, at_contrast(p))[0] - units.table.baseline[unit]
+                       for p in (half, a + b))
+        assert least <= alone / both < most
+
+
 def test_responses_do_not_depend_on_resolution(units):
     """Fails if filters are normalised per pixel instead of per degree."""
     patterns = dict(x=np.linspace(-25, 25, 12), y=np.linspace(-15, 15, 12), sigma=9.0, phase=0.2,
