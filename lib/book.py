@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +43,10 @@ REFERENCE = re.compile(r"\{(?:numref|ref|eq)\}`(?:[^`<]*<)?(?P<role>[^`<>]+)>?`"
                        r"|\[(?P<text>[^\]]*)\]\(#(?P<link>[^)]+)\)")
 MANY = 40  # units; with more, their pages are not in the side bar and do not show their code
 MOST_DATA, LARGEST_DATA = 60e6, 10e3  # bytes of all data of units' figures; of a file, if there are more
-OVERVIEW_CAPTION = ("Most exciting input, best Gabor and best natural image of the selected "
-                    "neurons whose MEI is reliable or uncertain (of all, if there is none), "
-                    "from [](08_population.ipynb).")
+OVERVIEW_CAPTION = ("Most exciting input, best Gabor and best natural image of selected neurons whose "
+                    "MEI is reliable or uncertain (of any, if there is none), the most reliable "
+                    "responses first; the rest stand in [](08_population.ipynb).")
+COMPARISON = "fig-mei-gabor"  # of 08_population, also on the first page
 OVERVIEW_ALT = ("Small images in rows of three for each selected neuron: most exciting input, best "
                 "Gabor patch, best natural image")
 
@@ -87,8 +89,12 @@ def build_book(run_folder, *, jobs=None):
 
 
 def put_in_place(new, site):
-    """Make the folder `new` the site; an earlier site is removed only after that."""
+    """Make the folder `new` the site; an earlier site is removed only after that.
+
+    The theme's script of icons (1.5 MB a page) is emptied: its style sheet draws them from a font.
+    """
     shutil.rmtree(new / "_sources", ignore_errors=True)
+    (new / "_static" / "scripts" / "fontawesome.js").write_text("")
     old = site.with_name(".site.old")
     shutil.rmtree(old, ignore_errors=True)
     if site.exists():
@@ -488,31 +494,46 @@ def units_index(table, units, pages):
 
 
 def run_box(run_folder, pages):
-    """Return what the first page says about this run: summary.json, and overview.png if there.
+    """Return what the first page says about this run: what was asked, what was found, how sure.
 
-    `sentences` of the summary are listed, `failed` units named, plain values and counts tabled;
-    `overview` may hold `caption` and `alt` of the picture.
+    The words are those of summary.json: `found` and `sure` are sentences, `failed` units are named,
+    plain values and counts tabled. Two pictures are those of 08_population, if they were drawn there.
     """
     summary = json.loads(required(run_folder, "summary.json").read_text(encoding="utf-8"))
-    lines = [":::::{admonition} This run", ":class: tip run-box"]
-    lines += [f"- {sentence}" for sentence in summary.pop("sentences", [])]
+    found, sure = summary.pop("found", []), summary.pop("sure", [])
     if failed := [int(unit) for unit in summary.pop("failed", [])]:
         links = ", ".join(f"[{unit}](units/{unit}.ipynb)" for unit in failed)
-        lines.append(f"- A stage failed for {len(failed)} units, which have no result: {links}.")
-    words = summary.pop("overview", {})
+        sure = [*sure, f"A stage failed for {len(failed)} units, which have no result: {links}."]
+    asked = (f"Of {summary['units']} neurons recorded, {summary['selected']} answered natural images "
+             "reliably. Which image would each of them answer most, and is it more than a Gabor patch?")
     values = {name.replace("_", " "): counts_or_value(value) for name, value in summary.items()
               if value not in (None, {}, [])}
+    lines = [":::::{admonition} This run", ":class: tip run-box"]
+    for heading, sentences in (("Asked", [asked]), ("Found", found), ("How sure", sure)):
+        lines += ["", f"**{heading}**", "", *(f"- {sentence}" for sentence in sentences)]
     lines += ["", "| " + " | ".join(values) + " |", "|" + "---|" * len(values),
               "| " + " | ".join(values.values()) + " |", ":::::", ""]
     overview = run_folder / "figures" / "overview.png"
-    same = list((pages / "_extra" / "data").glob("fig-gallery.*"))
-    offered = "".join(f" {data_anchor(file)}" for file in same)
     if overview.exists():
-        (pages / "_run_overview.png").write_bytes(with_palette(overview.read_bytes()))
-        lines += ["```{figure} _run_overview.png", ":name: fig-overview",
-                  f":alt: {words.get('alt', OVERVIEW_ALT)}", "",
-                  words.get("caption", OVERVIEW_CAPTION) + offered, "```"]
+        lines += front_figure(pages, "fig-overview", overview.read_bytes(), alt=OVERVIEW_ALT,
+                              caption=OVERVIEW_CAPTION, data_of="fig-gallery")
+    population = read_notebook(run_folder / "notebooks" / "08_population.ipynb")
+    for cell in population["cells"]:
+        figure = cell["metadata"].get("mystnb", {}).get("figure", {})
+        pictures = [o["data"]["image/png"] for o in cell.get("outputs", []) if is_image(o)]
+        if figure.get("name") == COMPARISON and pictures:
+            lines += front_figure(
+                pages, "fig-comparison", b64decode("".join(pictures[0])), caption=figure["caption"],
+                alt=cell["metadata"]["mystnb"]["image"]["alt"], data_of=COMPARISON)
     return "\n".join(lines) + "\n"
+
+
+def front_figure(pages, label, png, *, alt, caption, data_of):
+    """Return the Markdown of a figure on the first page, and write its picture."""
+    (pages / f"_{label}.png").write_bytes(with_palette(png))
+    data = [data_anchor(file) for file in (pages / "_extra" / "data").glob(f"{data_of}.*")]
+    return [f"```{{figure}} _{label}.png", f":name: {label}", f":alt: {alt}", "",
+            " ".join([caption, *data]), "```", ""]
 
 
 def counts_or_value(value):
@@ -539,13 +560,10 @@ def write_config(path, units):
     """
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     if len(units) > MANY:
-        config["sphinx"]["config"] |= {
-            "templates_path": ["_templates"],
-            "html_sidebars": {"**": ["navbar-logo.html", "search-button-field.html",
-                                     "chapters.html"]}}
-        folder = path.parent / "_templates"
-        folder.mkdir(exist_ok=True)
-        (folder / "chapters.html").write_text(chapters_sidebar(path.parent), encoding="utf-8")
+        config["sphinx"]["config"]["html_sidebars"] = {
+            "**": ["navbar-logo.html", "search-button-field.html", "chapters.html"]}
+        template = path.parent / "_templates" / "chapters.html"
+        template.write_text(chapters_sidebar(path.parent), encoding="utf-8")
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
 

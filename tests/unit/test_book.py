@@ -1,6 +1,8 @@
 """The pages of the book: gathered from small made-up notebooks, without building them."""
 
 import ast
+import base64
+import io
 import json
 import re
 import subprocess
@@ -9,6 +11,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from lib import book
 from lib.errors import InputError
@@ -18,6 +21,13 @@ from lib.plotted import name_of
 PICTURE = {"output_type": "display_data", "data": {"image/png": "iVBORw0K"}, "metadata": {}}
 ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "no spikes\nat all",
          "traceback": []}
+
+
+def png():
+    """A white picture."""
+    stream = io.BytesIO()
+    Image.new("RGB", (4, 4), "white").save(stream, "png")
+    return base64.b64encode(stream.getvalue()).decode()
 
 
 def words(text):
@@ -61,8 +71,8 @@ def run(tmp_path):
                   "mei_response": [2.5, None, None]}).to_csv(tmp_path / "units.csv", index=False)
     (tmp_path / "conclusions.md").write_text("- computed\n")
     (tmp_path / "summary.json").write_text(json.dumps(
-        {"units": 3, "median_correlation": None, "verdicts": {"reliable": 2}, "failed": [12],
-         "sentences": ["Two were selected."]}))
+        {"units": 3, "selected": 2, "median_correlation": None, "verdicts": {"reliable": 2}, "failed": [12],
+         "found": ["Two were selected."], "sure": ["Quite."]}))
     return tmp_path
 
 
@@ -209,12 +219,25 @@ def test_pages_are_those_of_the_selection_where_there_is_one(run):
         book.read_units(run)
 
 
-def test_the_first_page_tells_of_the_run(run):
+def test_the_first_page_says_what_was_asked_what_was_found_and_how_sure(run):
     text = (book.gather_pages(run) / "_run_box.md").read_text()
-    assert "- Two were selected." in text
+    asked, found, sure = (text.index(f"**{part}**") for part in ("Asked", "Found", "How sure"))
+    assert asked < found < text.index("- Two were selected.") < sure < text.index("- Quite.")
     assert "failed for 1 units, which have no result: [12](units/12.ipynb)" in text
-    assert "| units | verdicts |" in text and "| 3 | 2 reliable |" in text
+    assert "| units | selected | verdicts |" in text and "| 3 | 2 | 2 reliable |" in text
     assert "None" not in text and "figure" not in text
+
+
+def test_the_first_page_shows_the_comparison_of_the_run(run):
+    picture = with_data(run, ".", "figure, 1 axes", "x,y")
+    picture["data"]["image/png"] = png()
+    cell = code(picture, figure="fig-mei-gabor")
+    cell["metadata"]["mystnb"]["image"] = {"alt": "Paired points."}
+    write(run / "notebooks/08_population.ipynb", markdown("# P"), cell)
+    pages = book.gather_pages(run)
+    text = (pages / "_run_box.md").read_text()
+    assert ":alt: Paired points." in text and 'href="data/fig-mei-gabor.csv"' in text
+    assert (pages / "_fig-comparison.png").exists()
 
 
 @pytest.mark.parametrize("value, shown", [
@@ -252,7 +275,7 @@ def fake_build(returncode, text):
     def build(command, **options):
         folder = command[command.index("--path-output") + 1]
         html = book.Path(folder) / "_build" / "html"
-        html.mkdir(parents=True)
+        (html / "_static" / "scripts").mkdir(parents=True)
         (html / "index.html").write_text("new")
         return SimpleNamespace(returncode=returncode, stdout="", stderr=text)
     return build
@@ -272,7 +295,7 @@ def test_a_good_build_replaces_the_site_and_all_that_was_in_it(run, monkeypatch)
     (run / "site/stale.html").write_text("old")
     monkeypatch.setattr(subprocess, "run", fake_build(0, ""))
     assert book.build_book(run).read_text() == "new"
-    assert [path.name for path in (run / "site").iterdir()] == ["index.html"]
+    assert {path.name for path in (run / "site").iterdir()} == {"index.html", "_static"}
     assert not list(run.glob(".site*")) and not (run / "_build").exists()
 
 

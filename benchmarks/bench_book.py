@@ -1,0 +1,185 @@
+"""The book at 500 neurons, its first page as a reader meets it, and whether a build can be repeated.
+
+    python benchmarks/bench_book.py [--run build/small] [--units 500] [--only many|first|twice]
+
+Takes a finished run. `many` copies its neurons under new ids (every picture another file, as in a real
+run) and builds their book; limits: 180 s, 200 MB. `first` and the search need Chromium.
+"""
+import argparse
+import filecmp
+import json
+import resource
+import shutil
+import struct
+import tempfile
+import time
+import zlib
+from base64 import b64decode, b64encode
+from pathlib import Path
+
+import pandas as pd
+
+from lib import book
+from lib.params import ROOT
+from tests.book.browser import PHONE, PROGRAM, DESKTOP, Browser
+
+FIRST_ID = 700_000_001
+
+
+def copy_run(run, folder, number):
+    """Copy a run to `folder`, its units again and again under new ids until there are `number`."""
+    shutil.copytree(run, folder, ignore=shutil.ignore_patterns(
+        "site", "pages", "units", "models", ".snakemake", "*.nwb", "simulated_images.npz"))
+    table, units = book.read_units(run)
+    rows = []
+    for n in range(number):
+        unit, new = units[n % len(units)], FIRST_ID + n
+        copy_unit(run / "units" / str(unit), folder / "units" / str(new), unit, new)
+        rows.append(table.loc[[unit]].rename(index={unit: new}))
+    pd.concat([table[~table.selected], *rows]).to_csv(folder / "units.csv", index_label="unit_id")
+    (folder / "selected.json").write_text(json.dumps([FIRST_ID + n for n in range(number)]))
+    return folder
+
+
+def copy_unit(old_folder, new_folder, old, new):
+    """Copy the folder of a unit under a new id; its pictures look the same but are other files."""
+    shutil.copytree(old_folder, new_folder, ignore=shutil.ignore_patterns("*.ipynb"))
+    for path in old_folder.glob("*.ipynb"):
+        notebook = json.loads(path.read_text().replace(str(old), str(new)))
+        for output in (o for cell in notebook["cells"] for o in cell.get("outputs", [])):
+            if picture := output.get("data", {}).get("image/png"):
+                output["data"]["image/png"] = another_picture("".join(picture), new)
+        (new_folder / path.name).write_text(json.dumps(notebook))
+
+
+def another_picture(text, unit):
+    """Return a PNG (base64) with a unit's id as a comment, put before its last block."""
+    png, comment = b64decode(text), b"tEXtUnit\0" + str(unit).encode()
+    block = struct.pack(">I", len(comment) - 4) + comment + struct.pack(">I", zlib.crc32(comment))
+    return b64encode(png[:-12] + block + png[-12:]).decode()
+
+
+def megabytes(folder):
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+
+
+def many_units(run, number):
+    """Build the book of many neurons."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = copy_run(run, Path(place) / "many", number)
+        start = time.perf_counter()
+        first = book.build_book(folder)
+        seconds = time.perf_counter() - start
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        site = first.parent
+        rows = {"seconds (limit 180)": f"{seconds:.0f}", "largest process, MiB": f"{peak:.0f}",
+                "site, MB (limit 200)": f"{megabytes(site):.0f}", "files": len(list(site.rglob("*")))}
+        for part in sorted(site.iterdir(), key=lambda p: p.name):
+            if part.is_dir() and (size := megabytes(part)) > 1:
+                rows[f"  {part.name}, MB"] = f"{size:.0f}"
+        if PROGRAM:
+            rows |= search(site, FIRST_ID + number - 1)
+    show(f"{number} neurons' pages", rows)
+
+
+def search(site, unit):
+    """Look for a unit by the search page and by the table of units, as a reader would."""
+    with Browser() as browser:
+        browser.look()
+        start = time.perf_counter()
+        browser.open(f"{(site / 'search.html').as_uri()}?q={unit}")
+        found = browser.ask("""new Promise(done => { const look = () => {
+            const links = [...document.querySelectorAll("#search-results li a")].map(a => a.href);
+            links.length ? done(links) : setTimeout(look, 50); }; look(); setTimeout(() => done([]), 30000); })""")
+        taken = time.perf_counter() - start
+        browser.open((site / "units.html").as_uri())
+        left = browser.ask(f"""(() => {{ const box = document.querySelector(".sortable input");
+            box.value = "{unit}"; box.dispatchEvent(new Event("input"));
+            return [...document.querySelectorAll(".sortable tbody tr")]
+                .filter(row => row.checkVisibility()).map(row => row.querySelector("a").href); }})()""")
+    wanted = f"units/{unit}.html"
+    return {f"search for {unit}": f"{'found' if any(wanted in link for link in found) else 'NOT FOUND'} "
+                                  f"({len(found)} pages, {taken:.1f} s)",
+            "table of units, filtered": f"{'found' if any(wanted in a for a in left) else 'NOT FOUND'} "
+                                        f"({len(left)} rows)"}
+
+
+def first_page(site):
+    """What the first page costs a reader: bytes, requests, time until something and all is shown."""
+    for name, size in (("desktop", DESKTOP), ("phone", PHONE)):
+        with Browser() as browser:
+            browser.look(size=size)
+            browser.ask("""0""")
+            browser.call("Page.addScriptToEvaluateOnNewDocument", source="""
+                new PerformanceObserver(list => { for (const e of list.getEntries()) window.largest = e.startTime; })
+                    .observe({type: "largest-contentful-paint", buffered: true});
+                window.moved = 0;
+                new PerformanceObserver(list => { for (const e of list.getEntries()) window.moved += e.value; })
+                    .observe({type: "layout-shift", buffered: true});
+                window.blocked = 0;
+                new PerformanceObserver(list => { for (const e of list.getEntries()) window.blocked += e.duration - 50; })
+                    .observe({type: "longtask", buffered: true});""")
+            browser.open((site / "index.html").as_uri())
+            times = browser.ask("""new Promise(done => setTimeout(() => { const t = performance.timing;
+                done({shown: performance.getEntriesByName("first-contentful-paint")[0].startTime,
+                      largest: window.largest, moved: window.moved, blocked: window.blocked,
+                      loaded: t.loadEventEnd - t.navigationStart}); }, 1000))""")
+            asked = {e["params"]["requestId"]: e["params"]["request"]["url"] for e in browser.events
+                     if e["method"] == "Network.requestWillBeSent"}
+            files = [Path(url.removeprefix("file://").split("?")[0].split("#")[0])
+                     for url in asked.values() if url.startswith("file://")]
+        show(f"the first page, {name}", {
+            "requests": len(files), "bytes, kB": f"{sum(f.stat().st_size for f in files) / 1e3:.0f}",
+            **{f"  {f.name[:40]}, kB": f"{f.stat().st_size / 1e3:.0f}"
+               for f in sorted(files, key=lambda f: -f.stat().st_size)[:6]},
+            "to other hosts": sum(not url.startswith(("file:", "data:")) for url in asked.values()),
+            "first content shown, ms": f"{times['shown']:.0f}",
+            "largest content shown, ms": f"{times['largest']:.0f}",
+            "script blocks for, ms": f"{times['blocked']:.0f}",
+            "layout shift (good: below .1)": f"{times['moved']:.3f}",
+            "loaded, ms": f"{times['loaded']:.0f}"})
+
+
+def twice(run):
+    """Build the same run twice; lists the files of the two sites that differ."""
+    with tempfile.TemporaryDirectory() as place:
+        sites = []
+        for name in ("one", "two"):
+            folder = Path(place) / name / run.name
+            shutil.copytree(run, folder, ignore=shutil.ignore_patterns("site", "pages", ".snakemake"))
+            sites.append(book.build_book(folder).parent)
+        files = [sorted(file.relative_to(site) for file in site.rglob("*") if file.is_file())
+                 for site in sites]
+        differ = [str(f) for f in files[0] if f in files[1]
+                  and not filecmp.cmp(sites[0] / f, sites[1] / f, shallow=False)]
+        show("two builds of one run", {"files": len(files[0]), "only in one": len(
+            set(files[0]) ^ set(files[1])), "different": ", ".join(differ) or "none"})
+
+
+def show(title, rows):
+    print(f"\n{title}")
+    for name, value in rows.items():
+        print(f"  {name:<42}{value}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--run", type=Path, default=ROOT / "build" / "small")
+    parser.add_argument("--units", type=int, default=500)
+    parser.add_argument("--only", choices=["many", "first", "twice"])
+    parser.add_argument("--real", help="not used: the book has no recorded data of its own")
+    arguments = parser.parse_args()
+    run = arguments.run.resolve()
+    if arguments.only in (None, "first"):
+        if PROGRAM:
+            first_page(run / "site")
+        else:
+            print("no Chromium: the first page was not looked at")
+    if arguments.only in (None, "twice"):
+        twice(run)
+    if arguments.only in (None, "many"):
+        many_units(run, arguments.units)
+
+
+if __name__ == "__main__":
+    main()
