@@ -504,8 +504,9 @@ def run_box(run_folder, pages):
     if failed := [int(unit) for unit in summary.pop("failed", [])]:
         links = ", ".join(f"[{unit}](units/{unit}.ipynb)" for unit in failed)
         sure = [*sure, f"A stage failed for {len(failed)} units, which have no result: {links}."]
-    asked = (f"Of {summary['units']} neurons recorded, {summary['selected']} answered natural images "
-             "reliably. Which image would each of them answer most, and is it more than a Gabor patch?")
+    asked = (f"{summary['selected']} of {summary['units']} recorded neurons were "
+             "[selected](03_oracle.ipynb). Which image would each of them answer most, and is it more "
+             "than a Gabor patch?")
     values = {name.replace("_", " "): counts_or_value(value) for name, value in summary.items()
               if value not in (None, {}, [])}
     lines = [":::::{admonition} This run", ":class: tip run-box"]
