@@ -2,7 +2,7 @@ PARAMS ?= params.yml
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 PY = .venv/bin/python
 
-.PHONY: report sessions test small nbval refresh bench notebook unit clean
+.PHONY: report sessions test small nbval refresh bench notebook unit pdf clean
 
 report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html
 	@$(PY) -m lib.report $(PARAMS)
@@ -31,6 +31,9 @@ notebook: .venv/ready     ## execute one notebook of a run: NB=05_mei UNIT=id
 
 unit: .venv/ready         ## every stage of one unit: UNIT=id
 	@$(PY) -m lib.report $(PARAMS) --unit $(UNIT)
+
+pdf: .venv/ready          ## the book as a PDF, or UNIT=id one unit's report; CHROME=program that prints
+	@$(PY) -m lib.report $(PARAMS) --pdf $(if $(UNIT),--unit $(UNIT))
 
 bench: .venv/ready        ## benchmark tables; REAL=folder adds recorded data
 	@for b in benchmarks/bench_*.py; do $(PY) $$b $(if $(REAL),--real $(REAL)); done

@@ -1,6 +1,7 @@
 """Make the report of a run.
 
-    python -m lib.report [PARAMS.yml] [--notebook 05_mei] [--unit ID] [--cores N] [--profile FOLDER]
+    python -m lib.report [PARAMS.yml] [--notebook 05_mei | --pdf] [--unit ID]
+                         [--cores N] [--profile FOLDER]
 """
 
 import argparse
@@ -70,6 +71,30 @@ def make_report(params_file, *, cores, notebook=None, unit=None, profile=None):
     if code == 0 and not targets:
         print(f"the book: {folder / 'site' / 'index.html'} ({time.time() - started:.0f} s)")
     return code or int(bool(failed))
+
+
+def print_report(params_file, *, cores, unit=None, profile=None):
+    """Make the whole report and the PDF of its book, or of one unit's page; returns the exit code.
+
+    Parameters
+    ----------
+    params_file, cores, profile
+        As for `make_report`.
+    unit : int, optional
+        The unit; the whole book if not given.
+    """
+    from lib import pdf  # reading HTML and PDF is no part of other runs
+
+    browser = pdf.find_browser()
+    code = make_report(params_file, cores=cores, profile=profile)
+    folder = run_folder(load_params(params_file))
+    if code and not failures(folder):
+        return code
+    print("PDF ...", flush=True)
+    started = time.time()
+    path = pdf.make_pdf(folder, unit=unit, browser=browser)
+    print(f"the PDF: {path} ({time.time() - started:.0f} s)")
+    return code
 
 
 def run_and_tell(command, environment):
@@ -159,11 +184,16 @@ def main():
     parser.add_argument("--profile", type=Path)
     parser.add_argument("--notebook")
     parser.add_argument("--unit", type=int)
+    parser.add_argument("--pdf", action="store_true")
     arguments = parser.parse_args()
+    if arguments.pdf and arguments.notebook:
+        parser.error("--pdf prints finished pages: it takes --unit, not --notebook")
+    options = {"cores": arguments.cores, "unit": arguments.unit, "profile": arguments.profile}
     try:
-        code = make_report(arguments.params, cores=arguments.cores,
-                           notebook=arguments.notebook, unit=arguments.unit,
-                           profile=arguments.profile)
+        if arguments.pdf:
+            code = print_report(arguments.params, **options)
+        else:
+            code = make_report(arguments.params, notebook=arguments.notebook, **options)
     except InputError as error:
         print(error, file=sys.stderr)
         code = 2
