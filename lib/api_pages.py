@@ -32,7 +32,7 @@ PAGES = {  # page: (title, what is on it, modules)
               ("simulation", "truth", "ground_truth")),
     "run": ("A run and its book",
             "The declaration, the pipeline, what stages leave for the next ones, figures, the book.",
-            ("params", "report", "execute", "warm", "dependencies", "results", "errors", "figures",
+            ("params", "report", "execute", "warm", "dependencies", "results", "errors", "figures", "explore",
              "plotted", "book", "book_jobs", "api_pages", "pdf")),
 }
 STYLE = Config(napoleon_use_param=False, napoleon_use_rtype=False,
