@@ -132,7 +132,7 @@ def outliers(mean_counts, *, seed=42):
     rank = [forest.score.corr(pd.Series(variance), method="spearman") for forest in forests]
     halves = [np.asarray(v) > np.nanmedian(v) for v in (slipped, variance)]
     return table([("units called outliers", *(int(f.anomaly.sum()) for f in forests)),
-                  ("rank correlation of the score with the variance", *rank),
+                  ("rank correlation of the score (low: an outlier) with the variance", *rank),
                   ("median variance", np.median(slipped), np.median(variance)),
                   ("units on the other side of the median variance",
                    int(np.sum(halves[0] != halves[1])), 0)])

@@ -35,7 +35,7 @@ KEPT_METADATA = ("kernelspec", "language_info")
 LABELS = {  # column of units.csv: its heading in the tables of units
     "structure": "area", "truth_kind": "true kind", "verdict": "verdict",
     "oracle_correlation": "oracle correlation", "correlation_to_average": "correlation to average",
-    "cc_norm": "CCnorm", "mei_response": "MEI",
+    "cc_norm": "CCnorm", "mei_response": "masked MEI",
     "gabor_response": "best Gabor", "image_response": "best image",
     "linear_rf_response": "linear RF", "mei_truth_correlation": "MEI and truth"}
 MISSING = "–"
@@ -486,9 +486,9 @@ def units_index(table, units, pages):
     if gallery:
         parts.append("::::{div} gallery\n" + "\n".join(gallery) + "\n::::")
     parts.append("A click on a heading sorts the table. *Correlation to average* is that of "
-                 "predicted and average response to images the model had not seen; *MEI*, *best "
-                 "Gabor*, *best image* and *linear RF* are responses to these stimuli at equal "
-                 "mean and contrast.")
+                 "predicted and average response to images the model had not seen; *masked "
+                 "MEI*, *best Gabor*, *best image* and *linear RF* are predicted responses at equal "
+                 "mean, contrast and mask.")
     parts.append("::::{div} sortable\n" + "\n".join(lines) + "\n::::")
     return "\n\n".join(parts) + "\n"
 

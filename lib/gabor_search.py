@@ -726,8 +726,8 @@ def describe_comparison(table, tests, *, alpha=0.05):
     if not np.isfinite(gabor.p_holm):
         return text + "So few models allow no test."
     better = "masked MEI" if gabor.mean_difference > 0 else "best Gabor"
-    certain = ("other images could have changed that" if gabor.p_holm >= alpha else
-               "other images would hardly have changed that")
+    certain = ("other natural images could have changed that" if gabor.p_holm >= alpha else
+               "other natural images would hardly have changed that")
     return text + f"More is predicted of the {better}; {certain} (p = {gabor.p_holm:.2g})."
 
 

@@ -314,9 +314,9 @@ def test_the_page_says_what_the_search_and_the_comparison_found():
     assert tests.p_holm["gabor"] > 0.05 and tests.low["gabor"] < -1
     text = gabor_search.describe_comparison(table, tests)
     assert "draws 3.00 predicted" in text and "Gabor 2.00 (ratio 1.50; in 2 of 3 models" in text
-    assert "natural image 1.00. More is predicted of the masked MEI; other images could have" in text
+    assert "natural image 1.00. More is predicted of the masked MEI; other natural images could have" in text
     sure = gabor_search.compare_predictions(table.sub([0, 50, 0], axis=0), folds=6)
-    assert "other images would hardly" in gabor_search.describe_comparison(table, sure)
+    assert "other natural images would hardly" in gabor_search.describe_comparison(table, sure)
     one = gabor_search.compare_predictions(table[[0]], folds=1)
     assert gabor_search.describe_comparison(table[[0]], one).endswith("So few models allow no test.")
     shown = gabor_search.shown_tests(one).data
