@@ -503,7 +503,7 @@ def run_box(run_folder, pages):
     found, sure = summary.pop("found", []), summary.pop("sure", [])
     if failed := [int(unit) for unit in summary.pop("failed", [])]:
         links = ", ".join(f"[{unit}](units/{unit}.ipynb)" for unit in failed)
-        sure = [*sure, f"A stage failed for {len(failed)} units, which have no result: {links}."]
+        sure = [*sure, f"A stage failed, so that these neurons have no result: {links}."]
     asked = (f"{summary['selected']} of {summary['units']} recorded neurons were "
              "[selected](03_oracle.ipynb). Which image would each of them answer most, and is it more "
              "than a Gabor patch?")
