@@ -11,17 +11,19 @@ import json
 import resource
 import shutil
 import struct
+import sys
 import tempfile
 import time
 import zlib
 from base64 import b64decode, b64encode
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pandas as pd
 
 from lib import book
 from lib.params import ROOT
-from tests.book.browser import PHONE, PROGRAM, DESKTOP, Browser
+from tests.book.browser import DESKTOP, PHONE, PROGRAM, Browser
 
 FIRST_ID = 700_000_001
 
@@ -70,9 +72,11 @@ def many_units(run, number):
         start = time.perf_counter()
         first = book.build_book(folder)
         seconds = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         site = first.parent
-        rows = {"seconds (limit 180)": f"{seconds:.0f}", "largest process, MiB": f"{peak:.0f}",
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        rows = {"seconds (limit 180)": f"{seconds:.0f}",
+                "seconds of computing": f"{usage.ru_utime + usage.ru_stime:.0f}",
+                "largest process, MiB": f"{usage.ru_maxrss / 1024:.0f}",
                 "site, MB (limit 200)": f"{megabytes(site):.0f}", "files": len(list(site.rglob("*")))}
         for part in sorted(site.iterdir(), key=lambda p: p.name):
             if part.is_dir() and (size := megabytes(part)) > 1:
@@ -82,26 +86,44 @@ def many_units(run, number):
     show(f"{number} neurons' pages", rows)
 
 
+FOUND = """new Promise(done => { const look = () => {
+  const links = [...document.querySelectorAll("#search-results li a")].map(link => link.href);
+  links.length ? done(links) : setTimeout(look, 50); };
+  look(); setTimeout(() => done([]), 60000); })"""
+LEFT = """(unit => { const box = document.querySelector(".sortable input");
+  box.value = unit; box.dispatchEvent(new Event("input"));
+  return [...document.querySelectorAll(".sortable tbody tr")].filter(row => row.checkVisibility())
+    .map(row => row.querySelector("a").href); })"""
+
+
 def search(site, unit):
     """Look for a unit by the search page and by the table of units, as a reader would."""
     with Browser() as browser:
         browser.look()
         start = time.perf_counter()
         browser.open(f"{(site / 'search.html').as_uri()}?q={unit}")
-        found = browser.ask("""new Promise(done => { const look = () => {
-            const links = [...document.querySelectorAll("#search-results li a")].map(a => a.href);
-            links.length ? done(links) : setTimeout(look, 50); }; look(); setTimeout(() => done([]), 30000); })""")
+        found = browser.ask(FOUND)
         taken = time.perf_counter() - start
         browser.open((site / "units.html").as_uri())
-        left = browser.ask(f"""(() => {{ const box = document.querySelector(".sortable input");
-            box.value = "{unit}"; box.dispatchEvent(new Event("input"));
-            return [...document.querySelectorAll(".sortable tbody tr")]
-                .filter(row => row.checkVisibility()).map(row => row.querySelector("a").href); }})()""")
+        left = browser.ask(f"{LEFT}('{unit}')")
+    words = {True: "found", False: "NOT FOUND"}
     wanted = f"units/{unit}.html"
-    return {f"search for {unit}": f"{'found' if any(wanted in link for link in found) else 'NOT FOUND'} "
-                                  f"({len(found)} pages, {taken:.1f} s)",
-            "table of units, filtered": f"{'found' if any(wanted in a for a in left) else 'NOT FOUND'} "
-                                        f"({len(left)} rows)"}
+    return {f"search for {unit}": f"{words[any(wanted in link for link in found)]} in {taken:.1f} s, "
+                                  f"{len(found)} pages",
+            "table of units, filtered": f"{words[any(wanted in link for link in left)]}, "
+                                        f"{len(left)} rows"}
+
+
+WATCH = """window.moved = window.blocked = 0;
+  const watch = (type, note) => new PerformanceObserver(list => list.getEntries().forEach(note))
+    .observe({type, buffered: true});
+  watch("largest-contentful-paint", entry => { window.largest = entry.startTime; });
+  watch("layout-shift", entry => { window.moved += entry.value; });
+  watch("longtask", entry => { window.blocked += entry.duration - 50; });"""
+TIMES = """new Promise(done => setTimeout(() => done({
+  shown: performance.getEntriesByName("first-contentful-paint")[0].startTime, largest: window.largest,
+  moved: window.moved, blocked: window.blocked,
+  loaded: performance.timing.loadEventEnd - performance.timing.navigationStart}), 1000))"""
 
 
 def first_page(site):
@@ -109,33 +131,21 @@ def first_page(site):
     for name, size in (("desktop", DESKTOP), ("phone", PHONE)):
         with Browser() as browser:
             browser.look(size=size)
-            browser.ask("""0""")
-            browser.call("Page.addScriptToEvaluateOnNewDocument", source="""
-                new PerformanceObserver(list => { for (const e of list.getEntries()) window.largest = e.startTime; })
-                    .observe({type: "largest-contentful-paint", buffered: true});
-                window.moved = 0;
-                new PerformanceObserver(list => { for (const e of list.getEntries()) window.moved += e.value; })
-                    .observe({type: "layout-shift", buffered: true});
-                window.blocked = 0;
-                new PerformanceObserver(list => { for (const e of list.getEntries()) window.blocked += e.duration - 50; })
-                    .observe({type: "longtask", buffered: true});""")
+            browser.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
             browser.open((site / "index.html").as_uri())
-            times = browser.ask("""new Promise(done => setTimeout(() => { const t = performance.timing;
-                done({shown: performance.getEntriesByName("first-contentful-paint")[0].startTime,
-                      largest: window.largest, moved: window.moved, blocked: window.blocked,
-                      loaded: t.loadEventEnd - t.navigationStart}); }, 1000))""")
-            asked = {e["params"]["requestId"]: e["params"]["request"]["url"] for e in browser.events
-                     if e["method"] == "Network.requestWillBeSent"}
-            files = [Path(url.removeprefix("file://").split("?")[0].split("#")[0])
-                     for url in asked.values() if url.startswith("file://")]
+            times = browser.ask(TIMES)
+            asked = [event["params"]["request"]["url"] for event in browser.events
+                     if event["method"] == "Network.requestWillBeSent"]
+        files = [Path(urlsplit(url).path) for url in asked if url.startswith("file:")]
+        size_of = {file.name[:40]: file.stat().st_size / 1e3 for file in files}
+        largest = sorted(size_of, key=size_of.get, reverse=True)[:5]
         show(f"the first page, {name}", {
-            "requests": len(files), "bytes, kB": f"{sum(f.stat().st_size for f in files) / 1e3:.0f}",
-            **{f"  {f.name[:40]}, kB": f"{f.stat().st_size / 1e3:.0f}"
-               for f in sorted(files, key=lambda f: -f.stat().st_size)[:6]},
-            "to other hosts": sum(not url.startswith(("file:", "data:")) for url in asked.values()),
+            "requests": len(files), "to other hosts": len(asked) - len(files) - sum(
+                url.startswith("data:") for url in asked),
+            "kB": f"{sum(size_of.values()):.0f}", **{f"  {n}": f"{size_of[n]:.0f}" for n in largest},
             "first content shown, ms": f"{times['shown']:.0f}",
             "largest content shown, ms": f"{times['largest']:.0f}",
-            "script blocks for, ms": f"{times['blocked']:.0f}",
+            "scripts block for, ms": f"{times['blocked']:.0f}",
             "layout shift (good: below .1)": f"{times['moved']:.3f}",
             "loaded, ms": f"{times['loaded']:.0f}"})
 
@@ -170,6 +180,8 @@ def main():
     parser.add_argument("--real", help="not used: the book has no recorded data of its own")
     arguments = parser.parse_args()
     run = arguments.run.resolve()
+    if not (run / "site" / "index.html").is_file():
+        sys.exit(f"{run} is no finished run: `make report` or `make small` makes one")
     if arguments.only in (None, "first"):
         if PROGRAM:
             first_page(run / "site")
