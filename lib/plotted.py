@@ -19,6 +19,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 BLOCKS = 8  # means of so many blocks along an array, or of 4 x 4 blocks of an image, stand for it
+LARGE = 100_000
 COLUMNS = ["panel", "series", "x", "y", "x_end", "y_end", "value"]
 
 
@@ -47,7 +48,8 @@ def save(figure, path):
     The table has a row for each point: `panel` (title or labels of the axis), `series` (its name in the
     legend, or its kind) and its place; bars, intervals and lines between two points also have an end.
     The arrays of an .npz are the same, named "panel: series", each image with its extent (left, right,
-    bottom, top) in the units of the axes, and names along an axis as an array of their own.
+    bottom, top) in the units of the axes, and names along an axis as an array of their own. Images of
+    more than `LARGE` values are kept to three digits.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     series, arrays = [], {}
@@ -59,6 +61,8 @@ def save(figure, path):
         for shown in ax.images:
             name = _another(f"{panel}: image", arrays)
             arrays[name] = np.ma.filled(np.ma.asarray(shown.get_array(), np.float32), np.nan)
+            if arrays[name].size > LARGE:
+                arrays[name] = arrays[name].astype(np.float16)
             arrays[f"{name}, extent"] = np.array(shown.get_extent(), np.float32)
     if not arrays:
         rows = pd.DataFrame([{"panel": panel, "series": name} | row

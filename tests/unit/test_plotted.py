@@ -122,6 +122,15 @@ def test_images_are_saved_as_arrays_with_their_extent_and_what_is_drawn_on_them(
     assert arrays["MEI: line"].tolist() == [[1, 2]]
 
 
+def test_a_large_image_is_kept_to_three_digits(saved):
+    pixels = np.random.default_rng(0).normal(size=(400, 300))
+    fig, ax = plt.subplots()
+    ax.imshow(pixels)
+    kept = saved(fig)["panel 1: image"]
+    assert kept.itemsize == 2
+    np.testing.assert_allclose(kept, pixels, rtol=1e-3, atol=1e-3)
+
+
 def test_a_figure_of_nothing_is_a_table_without_rows(saved):
     assert len(saved(plt.figure())) == 0
 
