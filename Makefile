@@ -7,8 +7,8 @@ PY = .venv/bin/python
 report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html
 	@$(PY) -m lib.report $(PARAMS)
 
-sessions: .venv/ready     ## the Allen Institute's sessions that `source: allen` can take
-	@$(PY) -m lib.sources.allen
+sessions: .venv/ready     ## the Allen Institute's sessions that `source: allen` can take; CACHE=folder
+	@$(PY) -m lib.sources.allen $(if $(CACHE),--cache $(CACHE)) $(if $(WAREHOUSE),--warehouse $(WAREHOUSE))
 
 test: nbval               ## the small run, its numbers, the notebooks' stored outputs, unit tests, the built site
 	@$(PY) -m tests.baselines

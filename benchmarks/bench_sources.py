@@ -1,13 +1,16 @@
 """Sources: what a person sees of every fault, kills at random moments, reading by range, a large file.
 
-    python benchmarks/bench_sources.py [--quick] [--only faults kills run_kills http large books] [--folder FOLDER]
+    python benchmarks/bench_sources.py [--quick] [--only faults kills run_kills http large books]
+                                       [--folder FOLDER] [--keep]
 
 Servers on 127.0.0.1 only. `--quick` makes 6 kills of a download in place of 20 and leaves out the kills
-of a run, the large file (100 million spikes: 1.7 GB in FOLDER, a temporary one if not given) and the books.
+of a run, the large file (100 million spikes: 1.7 GB in FOLDER, a temporary one if not given) and the
+books. `--keep` leaves the finished books in build/.
 """
 import argparse
 import contextlib
 import io
+import json
 import os
 import re
 import shutil
@@ -26,7 +29,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))                    # for tests.warehouse
 
-from lib import download, nwb, simulation
+from lib import download, nwb, published_values, simulation
 from lib.errors import InputError
 from lib.report import make_report
 from lib.sources import allen
@@ -36,10 +39,20 @@ SESSION, WITHOUT_SCENES = SESSIONS
 FETCH = ("import sys; from lib.sources.allen import Cache; "
          "Cache(dict(cache=sys.argv[1], warehouse=sys.argv[2], stall=5)).session_file(int(sys.argv[3]))")
 
+# The smallest run with every stage
+TINY = dict(
+    data=dict(image_height=24), oracle=dict(bootstrap=20, published_draws=5),
+    cnn=dict(model="ridge", baselines=["ridge"], folds=2, published_units=0, permutations=20),
+    mei=dict(steps=20, published_steps=5, random_starts=1),
+    gabor=dict(grid="quick", refine_from=1, bootstrap=20),
+    power=dict(images=[8], repeats=[2], rates=[1], units=7), audit=dict(steps=5))
+RESULTS = (".csv", ".npz", ".h5", ".safetensors", ".md", ".json")
+
 
 def files_of(folder):
     """Names and sizes of what is in a folder."""
-    found = sorted(p for p in Path(folder).rglob("*") if p.is_file() and p.suffix not in (".csv", ".json"))
+    found = sorted(p for p in Path(folder).rglob("*")
+                   if p.is_file() and p.suffix not in (".csv", ".json"))
     return ", ".join(f"{p.name} ({p.stat().st_size:,})" for p in found) or "nothing"
 
 
@@ -72,9 +85,11 @@ def server_faults(work):
                 server.faults = [] if fault == "none" else [fault] * times
                 cache = work / f"cache{len(rows)}"
                 session = dict(cache=cache, warehouse=server.address, stall=0.3)
-                text, _ = seen(lambda: allen.Cache(session, attempts=3, back_off=0.01).session_file(SESSION))
+                patience = dict(attempts=3, back_off=0.01)
+                text, _ = seen(lambda: allen.Cache(session, **patience).session_file(SESSION))
                 path = cache / f"session_{SESSION}" / name
-                same = "the same bytes" if path.exists() and path.read_bytes() == whole else "no session file"
+                same = ("the same bytes" if path.exists() and path.read_bytes() == whole
+                        else "no session file")
                 rows.append((f"server: {fault}" + (", always" if times > 1 else ""),
                              text.replace(str(work), "").replace(server.address, "http://..."),
                              f"{same}; {files_of(cache)}"))
@@ -91,6 +106,10 @@ def input_faults(work):
     stack = dict(images=rng.integers(0, 256, (3, 20, 30), np.uint8))
     (work / "short.nwb").write_bytes(file.read_bytes()[:20_000])
     (work / "page.nwb").write_text("<html>")
+    zeroed = bytearray(file.read_bytes())
+    for heap in re.finditer(b"GCOL", zeroed):
+        zeroed[heap.end() + 12:heap.end() + 76] = bytes(64)
+    (work / "zeroed.nwb").write_bytes(zeroed)
 
     def arrays(name, counts=(), images=()):
         np.savez(work / f"{name}_c.npz", **good | dict(counts))
@@ -100,6 +119,10 @@ def input_faults(work):
     def session(**changes):
         return dict(source="nwb", session=dict(file=str(file), images=str(images)) | changes)
 
+    shutil.copy(file, work / "visp.nwb")
+    with h5py.File(work / "visp.nwb", "r+") as second:
+        second["units/id"][:] += 500
+        second["general/extracellular_ephys/electrodes/location"][:] = "VISp"
     cache = dict(cache=str(given), warehouse="http://127.0.0.1:9", id=SESSION)
     shutil.copytree(given / "served", given / "x")
     pd.DataFrame({"session_type": SESSIONS.values()}, index=pd.Index(SESSIONS, name="id")).to_csv(
@@ -110,23 +133,28 @@ def input_faults(work):
         "unknown session": dict(source="allen", session=cache | {"id": 715093700}),
         "session without natural scenes": dict(source="allen", session=cache | {"id": WITHOUT_SCENES}),
         "unknown structure": session() | dict(structure="VISl"),
+        "structure missing in one of two sessions": dict(source="nwb", session=[
+            session()["session"], session(file="visp.nwb")["session"]]),
         "unknown unit": session() | dict(units=[950000004]),
         "truncated NWB": session(file="short.nwb"),
         "NWB is a web page": session(file="page.nwb"),
+        "NWB with zeroed heaps": session(file="zeroed.nwb"),
         "NWB is not there": session(file="none.nwb"),
         "NWB address is not there": session(file="http://127.0.0.1:9/a.nwb"),
         "images missing for a frame": session(images="two"),
-        "images and responses differ in number": arrays("number", images={"images": stack["images"][:2]}),
+        "images and responses differ in number": arrays(
+            "number", images={"images": stack["images"][:2]}),
         "duplicate unit ids": arrays("twice", {"unit_ids": np.array([7, 7])}),
         "NaN for some units": arrays("nan", {"counts": nan}),
         "negative counts": arrays("negative", {"counts": negative}),
         "counts are text": arrays("text", {"counts": good["counts"].astype(str)}),
-        "images from 0 to 300": arrays("range", images={"images": np.linspace(0, 300, 1800).reshape(3, 20, 30)}),
+        "images from 0 to 300": arrays(
+            "range", images={"images": np.linspace(0, 300, 1800).reshape(3, 20, 30)}),
         "no such key": dict(sesion=3), "unknown source": dict(source="alen", session=3),
     }
     shutil.copytree(images, work / "two")
     (work / "two" / "natural_scene_1.tiff").unlink()
-    rows = []
+    nwb.DEADLINE, rows = 5, []                   # s, to wait less for the zeroed heaps
     for name, changes in cases.items():
         declaration = work / "run.yml"
         declaration.write_text(yaml.safe_dump({"name": "bench_fault", "structure": "VISam", **changes}))
@@ -148,9 +176,13 @@ def permission_faults(work):
         session = dict(cache=work / "full", warehouse=server.address, stall=0.3)
         download.shutil.disk_usage = lambda _: argparse.Namespace(free=1000)
         text, _ = seen(lambda: allen.Cache(session, attempts=2, back_off=0.01).session_file(SESSION))
+        text = text.replace(str(work), "").replace(server.address, "http://...")
+        rows.append(("disk: 1,000 bytes free for a download", text, files_of(work / "full")))
+        (work / "run.yml").write_text("name: bench_fault")
+        text, _ = seen(lambda: make_report(work / "run.yml", cores=1))
+        rows.append(("disk: 1,000 bytes free for a run", text.replace(str(ROOT), ""),
+                     f"run folder: {'made' if (ROOT / 'build' / 'bench_fault').exists() else 'not made'}"))
         download.shutil.disk_usage = free
-        rows.append(("disk: 1,000 bytes free", text.replace(str(work), "").replace(server.address, "http://..."),
-                     files_of(work / "full")))
         text, _ = seen(lambda: allen.Cache(session | {"cache": "/sys/kernel/cache"}))
         rows.append(("disk: no permission", text, files_of("/sys/kernel/cache")))
     return rows
@@ -164,18 +196,19 @@ def faults_table(options, work):
     return pd.DataFrame({"faults injected": [len(rows)]})
 
 
-def kill_after(command, delay, started=lambda: True):
-    """Start a command, kill -9 it and its children `delay` s after it has `started`."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT,
-                               start_new_session=True)
+def kill_after(command, delay, *, started=lambda: True, output=subprocess.DEVNULL):
+    """Start a command, kill -9 it and its children `delay` s after it has `started`.
+
+    Returns its exit code, None if it was killed.
+    """
+    process = subprocess.Popen(command, stdout=output, stderr=output, cwd=ROOT, start_new_session=True)
     while not started() and process.poll() is None:
         time.sleep(0.005)
-    time.sleep(delay)
-    finished = process.poll() is not None
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return process.wait(delay)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    return finished
 
 
 def kills_table(options, work):
@@ -189,51 +222,66 @@ def kills_table(options, work):
             cache = work / f"kill{n}"
             command = [sys.executable, "-c", FETCH, str(cache), server.address, str(SESSION)]
             server.faults, asked, delay = ["trickle"], len(server.log), rng.uniform(0, 0.4)
-            finished = kill_after(command, delay, lambda: len(server.log) > asked)
+            code = kill_after(command, delay, started=lambda: len(server.log) > asked)
             left, server.faults = files_of(cache), []
             subprocess.run(command, check=True, cwd=ROOT, stderr=subprocess.DEVNULL)
             path = cache / f"session_{SESSION}" / name
-            rows.append((round(delay, 3), "finished" if finished else left, server.log[-1][1] or "from 0",
-                         path.read_bytes() == whole, files_of(cache)))
+            rows.append((round(delay, 3), left if code is None else "finished",
+                         server.log[-1][1] or "from 0", path.read_bytes() == whole, files_of(cache)))
     return pd.DataFrame(rows, columns=["killed after (s)", "left by the kill", "next start asks for",
                                        "same bytes", "left at the end"])
 
 
 def run_kills_table(options, work):
-    """kill -9 at random moments of a run's 01_data, and the next start against an undisturbed run."""
-    given = make_served(work / "run_given")
-    command = {}
-    for name in ("bench_whole", "bench_killed"):
-        (work / f"{name}.yml").write_text(yaml.safe_dump(dict(
-            name=name, source="nwb", structure="VISam", session=dict(
-                file=str(given / f"session_{SESSION}" / f"session_{SESSION}.nwb"),
-                images=str(given / "natural_scene_templates")))))
-        command[name] = [sys.executable, "-m", "lib.report", str(work / f"{name}.yml"), "--notebook", "01_data"]
-        shutil.rmtree(ROOT / "build" / name, ignore_errors=True)
-
-    def results(name):
-        folder = ROOT / "build" / name
-        with h5py.File(folder / "session.h5") as file:
-            arrays = {key: file[key][()] for key in ("counts", "images", "presentation_counts", "spike_times")}
-        return arrays, (folder / "trials.csv").read_bytes()
-
+    """kill -9 at random moments of a whole run; what ends at last, beside an undisturbed run."""
+    given = make_served(work / "run_given", images=24)
+    declaration, run = work / "killed.yml", ROOT / "build" / "bench_killed"
+    declaration.write_text(yaml.safe_dump(TINY | dict(
+        name=run.name, source="nwb", structure="VISam", units=[950000000], session=dict(
+            file=str(given / f"session_{SESSION}" / f"session_{SESSION}.nwb"),
+            images=str(given / "natural_scene_templates")))))
+    command = [sys.executable, "-m", "lib.report", str(declaration)]
+    shutil.rmtree(run, ignore_errors=True)
     started = time.time()
-    subprocess.run(command["bench_whole"], check=True, cwd=ROOT, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL)
-    length, rng, rows = time.time() - started, np.random.default_rng(1), []
-    for _ in range(20):
-        shutil.rmtree(ROOT / "build" / "bench_killed", ignore_errors=True)
-        delay = rng.uniform(0, length)
-        finished = kill_after(command["bench_killed"], delay)
-        code = subprocess.run(command["bench_killed"], cwd=ROOT, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL).returncode
-        mine, whole = results("bench_killed"), results("bench_whole")
-        same = mine[1] == whole[1] and all(np.array_equal(mine[0][k], whole[0][k], equal_nan=True)
-                                           for k in whole[0])
-        rows.append((round(delay, 1), "finished" if finished else "killed", code, same))
-    for name in command:
-        shutil.rmtree(ROOT / "build" / name, ignore_errors=True)
-    return pd.DataFrame(rows, columns=["killed after (s)", "state", "next start's exit code", "same results"])
+    subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+    length, rng, rows, whole = time.time() - started, np.random.default_rng(1), [], results_of(run)
+    said = work / "said.txt"
+    while sum(row[1] == "killed" for row in rows) < 20 or rows[-1][1] == "killed":
+        if not rows or rows[-1][1] != "killed":
+            shutil.rmtree(run)
+        kill = sum(row[1] == "killed" for row in rows) < 20
+        delay = rng.uniform(0, length / 2) if kill else 10 * length
+        with open(said, "w") as file:
+            code = kill_after(command, delay, output=file)
+        lines = said.read_text().splitlines()
+        steps = max([int(n) for n in re.findall(r"(\d+) of", said.read_text())], default=0)
+        state = "killed" if code is None else f"exit code {code}"
+        rows.append((round(delay, 1), state, lines[-1][:40] if code is None and lines else "", steps,
+                     "" if code is None else differences(whole, results_of(run))))
+        print(rows[-1], flush=True)
+    shutil.rmtree(run)
+    return pd.DataFrame(rows, columns=["killed after (s)", "state", "said last", "steps",
+                                       "results that differ"])
+
+
+def results_of(run):
+    """Every result of a run and its book's pages; JSON without provenance, which holds times."""
+    found = {}
+    for path in run.rglob("*"):
+        name = path.relative_to(run).as_posix()
+        if path.suffix == ".html":
+            found[name] = None
+        elif path.suffix in RESULTS and not name.startswith((".snakemake/", "pages/", "site/")):
+            found[name] = path.read_bytes()
+            if path.suffix == ".json" and isinstance(content := json.loads(found[name]), dict):
+                found[name] = content | {"provenance": None}
+    return found
+
+
+def differences(whole, mine):
+    """Names of what differs between the results of two runs."""
+    return ", ".join(sorted(n for n in whole.keys() | mine.keys()
+                            if n not in whole or n not in mine or whole[n] != mine[n])) or "none"
 
 
 def books_table(options, work):
@@ -241,67 +289,92 @@ def books_table(options, work):
     from lib.session import from_recording
     from lib.sources import simulated
 
-    recording = simulated.load(1, folder=work / "book", structure="VISam", units=12, scene_repeats=8,
-                               gabor_repeats=2, grating_repeats=1, movie_one_frames=2, movie_one_repeats=1,
-                               movie_three_frames=2, movie_three_repeats=1)
+    recording = simulated.load(
+        1, folder=work / "book", structure="VISam", units=12, images=40, scene_repeats=8,
+        gabor_repeats=2, grating_repeats=1, movie_one_frames=2, movie_one_repeats=1,
+        movie_three_frames=3, movie_three_repeats=1)
     sessions = write_every_form(recording, from_recording(
         recording, latency=0.05, duration=0.25, image_height=60), work)
     rows = []
     with Warehouse(work / "warehouse") as server:
-        for name, (source, session) in sessions.items():
-            if source == "allen":
-                session["warehouse"] = server.address
+        for name, declared in sessions.items():
+            if declared["source"] == "allen":
+                declared["session"]["warehouse"] = server.address
             if name == "nwb over http":
-                session["file"] = f"{server.address}/session_{SESSION}/session_{SESSION}.nwb"
-            run = f"bench_{name.replace(' ', '_')}"
-            declaration = work / f"{run}.yml"
-            declaration.write_text(yaml.safe_dump(dict(
-                name=run, source=source, session=session, units=[951000000],
-                structure=["VISam", "VISp"] if name == "nwb" else "VISam",
-                oracle=dict(bootstrap=40), cnn=dict(folds=3, permutations=100),
-                mei=dict(steps=20, published_steps=10, random_starts=1), gabor=dict(bootstrap=40))))
-            shutil.rmtree(ROOT / "build" / run, ignore_errors=True)
+                declared["session"]["file"] = f"{server.address}/session_{SESSION}/session_{SESSION}.nwb"
+            run = ROOT / "build" / f"bench_{name.replace(' ', '_')}"
+            declaration = work / f"{run.name}.yml"
+            declaration.write_text(yaml.safe_dump(TINY | dict(cnn=TINY["cnn"] | dict(model="v1")) | dict(
+                name=run.name, structure="VISam", units=[951000000]) | declared))
+            shutil.rmtree(run, ignore_errors=True)
             started = time.perf_counter()
             done = subprocess.run([sys.executable, "-m", "lib.report", str(declaration)], cwd=ROOT,
                                   capture_output=True, text=True)
-            site = ROOT / "build" / run / "site"
-            rows.append((name, done.returncode, len(list(site.rglob("*.html"))) if site.exists() else 0,
+            rows.append((name, done.returncode, len(list((run / "site").rglob("*.html"))),
                          time.perf_counter() - started))
+            print(rows[-1], flush=True)
             if done.returncode:
                 print(done.stdout[-3000:], done.stderr[-3000:])
-            else:
-                shutil.rmtree(ROOT / "build" / run)
+            elif not options.keep:
+                shutil.rmtree(run)
     return pd.DataFrame(rows, columns=["source", "exit code", "pages", "seconds"])
 
 
 def write_every_form(recording, session, work):
-    """Write a recording as cache and session file, arrays and folder; return the sessions to declare."""
+    """Write a recording in each form; return what to declare of each, by name."""
     from PIL import Image
 
-    make_served(work / "warehouse")
-    file = work / "warehouse" / f"session_{SESSION}" / f"session_{SESSION}.nwb"
+    served = make_served(work / "warehouse", movie_frames=2)
+    file = served / f"session_{SESSION}" / f"session_{SESSION}.nwb"
     shutil.copy(work / "book" / "simulated.nwb", file)
     for frame, image in enumerate(recording.images):
         Image.fromarray(np.round(255 * image).astype(np.uint8)).save(
-            work / "warehouse" / "natural_scene_templates" / f"natural_scene_{frame}.tiff")
+            served / "natural_scene_templates" / f"natural_scene_{frame}.tiff")
+    for name, ids in (("another", lambda ids: ids + 500), ("session_798911424", published_ids)):
+        shutil.copy(file, work / f"{name}.nwb")
+        with h5py.File(work / f"{name}.nwb", "r+") as copy:
+            copy["units/id"][:] = ids(copy["units/id"][:])
     images = np.round(255 * session.images).astype(np.uint8)
     np.savez(work / "a_images.npz", images=images)
     np.savez(work / "a_counts.npz", counts=session.counts, unit_ids=session.unit_ids)
+    for name, scale in (("scan", 1), ("traces", 0.37)):
+        write_static(work / name, session, images, scale)
+    stills = str(work / "book" / "simulated_images.npz")
+    near = dict(file=str(file), images=str(served / "natural_scene_templates"))
+
+    def arrays(**session):
+        return dict(source="arrays", session=session)
+
+    def nwb_file(*sessions, **changes):
+        return dict(source="nwb", session=list(sessions) if len(sessions) > 1 else sessions[0]) | changes
+
+    return {"allen": dict(source="allen", session=dict(id=SESSION, cache=str(work / "new_cache"),
+                                                       movies=[1, 3])),
+            "nwb": nwb_file(near), "nwb over http": nwb_file(dict(file="", images=stills)),
+            "arrays": arrays(counts="a_counts.npz", images="a_images.npz"),
+            "folder of counts": arrays(folder="scan"), "folder of traces": arrays(folder="traces"),
+            "two sessions": nwb_file(near, near | dict(file=str(work / "another.nwb")),
+                                     units=[951000000, 951000500]),
+            "two areas": nwb_file(near, structure=["VISam", "VISp"], units=[951000000, 951020000]),
+            "the published session": nwb_file(near | dict(file=str(work / "session_798911424.nwb")),
+                                              units=[951097947])}
+
+
+def published_ids(ids):
+    """The ids of a session, the first of them those of the original report."""
+    return np.r_[list(published_values.ORACLES), ids[len(published_values.ORACLES):]]
+
+
+def write_static(folder, session, images, scale):
+    """Write the counts of a session, times a scale, in the layout of the Sensorium challenge."""
     for part in ("data/images", "data/responses", "meta/neurons"):
-        (work / "scan" / part).mkdir(parents=True)
-    np.save(work / "scan/meta/neurons/unit_ids.npy", session.unit_ids)
-    trial = 0
-    for repeat in range(len(session.counts)):
-        for image in range(0, len(images), 1 + repeat % 3):      # unequal repeats
-            np.save(work / f"scan/data/images/{trial}.npy", images[image][None])
-            np.save(work / f"scan/data/responses/{trial}.npy", session.counts[repeat, image] * 0.37)  # a trace
-            trial += 1
-    pictures = str(work / "warehouse" / "natural_scene_templates")
-    return {"allen": ("allen", dict(id=SESSION, cache=str(work / "new_cache"))),
-            "nwb": ("nwb", dict(file=str(file), images=pictures)),
-            "nwb over http": ("nwb", dict(file="", images=str(work / "book" / "simulated_images.npz"))),
-            "arrays": ("arrays", dict(counts="a_counts.npz", images="a_images.npz")),
-            "folder": ("arrays", dict(folder="scan"))}
+        (folder / part).mkdir(parents=True)
+    np.save(folder / "meta/neurons/unit_ids.npy", session.unit_ids)
+    shown = [(repeat, image) for repeat in range(len(session.counts))
+             for image in range(0, len(images), 1 + repeat % 3)]         # unequal repeats
+    for trial, (repeat, image) in enumerate(shown):
+        np.save(folder / f"data/images/{trial}.npy", images[image][None])
+        np.save(folder / f"data/responses/{trial}.npy", session.counts[repeat, image] * scale)
 
 
 def http_table(options, work):
@@ -318,16 +391,17 @@ def http_table(options, work):
             local = nwb.read_session(path, structure=structure)
             assert sum(map(len, local["spike_times"])) == n * 20_000
             same = all(map(np.array_equal, read["spike_times"], local["spike_times"]))
-            rows.append((f"{n} of 200 units", len(read["units"]), read["notes"][-1], round(taken, 2), same))
-    return pd.DataFrame(rows, columns=["area of", "units read", "note on the page", "seconds", "equal to local"])
+            rows.append((f"{n} of 200 units", len(read["units"]), read["notes"][-1], taken, same))
+    return pd.DataFrame(rows, columns=["area of", "units read", "note on the page", "seconds",
+                                       "equal to local"])
 
 
 def write_large(path, rng, *, units, spikes):
     """Write a session of many spikes: a small one of the project's, its spikes replaced."""
     shown = simulation.timeline(rng=rng)
     table = pd.DataFrame({
-        "structure": np.where(np.arange(units) < units // 10, "VISam", "VISp"), "firing_rate": 5.0, "snr": 2.0,
-        "isi_violations": 0.1, "presence_ratio": 0.99, "amplitude_cutoff": 0.01},
+        "structure": np.where(np.arange(units) < units // 10, "VISam", "VISp"), "firing_rate": 5.0,
+        "snr": 2.0, "isi_violations": 0.1, "presence_ratio": 0.99, "amplitude_cutoff": 0.01},
         index=pd.Index(951000000 + np.arange(units), name="unit_id"))
     nwb.write_session(path, units=table, spike_times=[np.array([1.0])] * units, presentations=shown,
                       session_id=1)
@@ -347,7 +421,8 @@ def write_large(path, rng, *, units, spikes):
             file[f"units/{name}_index"].attrs.update(attributes)
 
 
-OURS = ("import sys; from lib import nwb; read = nwb.read_session(sys.argv[1], structure=['VISam', 'VISp']); "
+OURS = ("import sys; from lib import nwb; "
+        "read = nwb.read_session(sys.argv[1], structure=['VISam', 'VISp']); "
         "print(sum(map(len, read['spike_times'])))")
 THEIRS = ("import sys, warnings; warnings.simplefilter('ignore'); "
           "from allensdk.brain_observatory.ecephys.ecephys_session import EcephysSession; "
@@ -375,11 +450,14 @@ def large_table(options, work):
 
 def measured(command):
     """Peak memory (MiB) of the largest process that a command starts, seconds, and its last line."""
-    code = ("import resource, subprocess, sys; done = subprocess.run(sys.argv[1:], capture_output=True, text=True); "
-            "print((done.stdout + done.stderr if done.returncode else done.stdout).strip().splitlines()[-1]); "
+    code = ("import resource, subprocess, sys; "
+            "done = subprocess.run(sys.argv[1:], capture_output=True, text=True); "
+            "said = done.stdout + done.stderr if done.returncode else done.stdout; "
+            "print(said.strip().splitlines()[-1]); "
             "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
     started = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True,
+                          cwd=ROOT)
     taken = time.perf_counter() - started
     *_, line, memory = done.stdout.strip().splitlines()
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
@@ -393,6 +471,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="+", choices=tables)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--keep", action="store_true", help="the finished books stay in build/")
     parser.add_argument("--real", help="not used")
     options = parser.parse_args()
     slow = ("run_kills", "large", "books") if options.quick else ()

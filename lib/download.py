@@ -225,7 +225,7 @@ def _transfer(address, file, name, *, stall):
             tag.write_text(response.headers.get("ETag", response.headers.get("Last-Modified", "")))
         length = response.headers.get("Content-Length")
         total = have + int(length) if length else None
-        _check_space(file, name, (total or 0) - have)
+        check_space(Path(file.name).parent, name, (total or 0) - have)
         with tqdm(desc=name, total=total, initial=have, unit="B", unit_scale=True,
                   mininterval=1, file=sys.stderr) as bar:
             while data := response.raw.read1(CHUNK):
@@ -263,11 +263,13 @@ def _check_size(file, total):
         raise _Failed(f"the partial file has {have:,} bytes, the server's {total:,}: begun anew")
 
 
-def _check_space(file, name, needed):
-    free = shutil.disk_usage(Path(file.name).parent).free
+def check_space(folder, name, needed):
+    """Raise `InputError` if the disk of a folder, made or not, has fewer bytes free than are needed."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    free = shutil.disk_usage(there).free
     if needed > free:
-        raise InputError(f"{name} needs {needed / 1e9:.2f} GB more and {Path(file.name).parent} has "
-                         f"{free / 1e9:.2f} GB free; make room, or name another folder")
+        raise InputError(f"{name} needs {needed / 1e9:.2f} GB more and {folder} has {free / 1e9:.2f} GB "
+                         "free; make room, or name another folder")
 
 
 @contextlib.contextmanager

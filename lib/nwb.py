@@ -7,7 +7,9 @@ once for each probe. It and pynwb are imported only when a file is written or re
 
 import contextlib
 import datetime
+import multiprocessing
 import os
+import sys
 import warnings
 from pathlib import Path
 
@@ -41,6 +43,7 @@ KNOWN_WARNINGS = (
 NEEDED = ("units/spike_times", "units/spike_times_index", "intervals",
           "general/extracellular_ephys/electrodes")
 CHANNELS = 24              # of a probe; the last lies outside the brain
+DEADLINE = 300             # s in which the tables of a file must have been read
 
 
 def write_session(path, *, units, spike_times, presentations, session_id, notes=""):
@@ -135,6 +138,10 @@ def check_file(address):
     InputError
         Unreadable, or no units, areas or natural scenes: names what is missing.
     """
+    return _in_time(_check, address)
+
+
+def _check(address):
     name = Path(str(address)).name
     with open_file(address) as (file, _), _whole(name):
         missing = [group for group in NEEDED if group not in file]
@@ -147,7 +154,49 @@ def check_file(address):
                              f"is about; it holds {', '.join(shown) or 'no stimulus'}")
         frames = np.unique(file["intervals/natural_scenes_presentations/frame"][()])
         file["units/spike_times"][-1:]                      # the end of what is longest
+        if not download.is_address(address):                # and all the tables that come to be read
+            file["intervals"].visititems(_read)
     return frames[frames >= 0].astype(int)
+
+
+def _read(_, part):
+    """Read a dataset and go on to the next."""
+    if isinstance(part, h5py.Dataset):
+        part[()]
+
+
+def _in_time(action, address):
+    """Return `action(address)`, for a local file from a fork that is given up after `DEADLINE`.
+
+    HDF5 can loop for ever in a damaged file, deaf to signals, or end the process.
+    """
+    if download.is_address(address) or sys.platform != "linux":
+        return action(address)
+    name, fork = Path(str(address)).name, multiprocessing.get_context("fork")
+    answers, said = fork.Pipe(duplex=False)
+    process = fork.Process(target=_answer, args=(said, action, address))
+    process.start()
+    said.close()
+    try:
+        if not answers.poll(DEADLINE):
+            raise DamagedFile(f"{name} is damaged inside, or its disk is very slow: its tables could not be "
+                              f"read within {DEADLINE} s; fetch or copy it again")
+        answer = answers.recv()
+    except EOFError:
+        raise DamagedFile(f"{name} is damaged inside (HDF5 crashed); fetch or copy it again") from None
+    finally:
+        process.kill()
+        process.join()
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _answer(said, action, address):
+    try:
+        said.send(action(address))
+    except Exception as error:
+        said.send(error)
 
 
 @contextlib.contextmanager
@@ -174,14 +223,12 @@ def read_units(address):
     DataFrame
         Index unit_id in increasing order; `structure` and the quality metrics that the file has.
     """
-    try:
-        with _open_session(address) as (session, *_):
-            return _units_of(session)
-    except InputError:
-        raise
-    except Exception as error:                  # whatever AllenSDK makes of a file that is not its own
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise InputError(f"{Path(str(address)).name}: AllenSDK cannot read its units ({what})") from error
+    return _in_time(_read_units, address)
+
+
+def _read_units(address):
+    with _open_session(address) as (session, *_):
+        return _units_of(session)
 
 
 def read_session(address, *, structure):
@@ -272,8 +319,8 @@ def allensdk_counts(path, *, unit_ids, presentation_ids, window):
 @contextlib.contextmanager
 def _open_session(address):
     """Yield AllenSDK's session, pynwb's file, h5py's file and the count of bytes fetched."""
-    check_file(address)
-    with open_file(address) as (file, bytes_read), known_warnings():
+    _check(address)
+    with _understood(address), open_file(address) as (file, bytes_read), known_warnings():
         import pynwb
         from allensdk.brain_observatory.ecephys.ecephys_session import EcephysSession
         from allensdk.brain_observatory.ecephys.ecephys_session_api import EcephysNwbSessionApi
@@ -284,6 +331,18 @@ def _open_session(address):
             areas = areas.set_axis(["ecephys_structure_acronym"], axis=1)
             yield EcephysSession(EcephysNwbSessionApi.from_nwbfile(
                 _WithoutSpikes(nwbfile), external_channel_columns=lambda: areas)), nwbfile, file, bytes_read
+
+
+@contextlib.contextmanager
+def _understood(address):
+    """Say `InputError` for whatever AllenSDK makes of a file that is damaged or not its own."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise InputError(f"{Path(str(address)).name}: AllenSDK cannot read it ({what})") from error
 
 
 def _units_of(session):

@@ -96,9 +96,11 @@ def compare(measured):
 
 
 def sentence(table):
-    """Say how many of the published values a run agrees with, and name those that it does not."""
+    """Say how many of the published values a run agrees with, and name the first that it does not."""
     others = table[table.verdict != "agrees"]
     if others.empty:
         return f"All {len(table)} published values agree with this run."
-    named = ", ".join(f"{row.quantity} ({row.verdict})" for row in others.itertuples())
-    return f"{len(table) - len(others)} of {len(table)} published values agree with this run; not: {named}."
+    named = [f"{row.quantity} ({row.verdict})" for row in others.head(3).itertuples()]
+    more = [f"and {len(others) - 3} more"] if len(others) > 3 else []
+    return (f"{len(table) - len(others)} of {len(table)} published values agree with this run; not: "
+            f"{', '.join(named + more)}.")

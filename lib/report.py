@@ -16,11 +16,13 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from lib import sources
+from lib.download import check_space
 from lib.errors import InputError
 from lib.params import DEFAULTS, ROOT, load_params, nearest, run_folder
 from lib.results import NOTEBOOK
 from lib.warm import warm_process
 
+SPACE = 1e9  # bytes that a run may need; the default one takes a quarter
 STEPS = re.compile(r"(\d+) of (\d+) steps .* done")
 ROUTINE = re.compile(  # what Snakemake says of itself
     r"(Using |Assuming |Building DAG|Provided cores|Rules claiming|Job stats|job +count|-+  |\w+ +\d+$|"
@@ -48,6 +50,7 @@ def make_report(params_file, *, cores, notebook=None, unit=None, profile=None):
     targets = _targets(notebook, unit)
     sources.prepare(params)
     folder = run_folder(params)
+    check_space(folder, f"run {params['name']}", SPACE)
     lock = _lock(folder)
     forget_failures(folder)
     started = time.time()
@@ -62,7 +65,7 @@ def make_report(params_file, *, cores, notebook=None, unit=None, profile=None):
     print(f"run {params['name']}: {folder}", flush=True)
     with nullcontext(environment) if profile or sys.platform != "linux" else \
             warm_process(environment) as environment:
-        code = run_and_tell(command, environment)
+        code = run_and_tell(command, environment, lock)
     lock.close()
     failed = failures(folder)
     print(stage_times(folder, since=started))
@@ -97,10 +100,13 @@ def print_report(params_file, *, cores, unit=None, profile=None):
     return code
 
 
-def run_and_tell(command, environment):
-    """Run Snakemake and print what it says that a reader needs; returns its exit code."""
+def run_and_tell(command, environment, lock):
+    """Run Snakemake and print what it says that a reader needs; returns its exit code.
+
+    Snakemake holds the lock too: killed alone, this process leaves it behind with its last jobs.
+    """
     with subprocess.Popen(command, env=environment, cwd=ROOT, text=True, errors="replace",
-                          stderr=subprocess.PIPE) as process:
+                          stderr=subprocess.PIPE, pass_fds=[lock.fileno()]) as process:
         for line in process.stderr:
             if steps := STEPS.match(line):
                 done, total = map(int, steps.groups())

@@ -199,6 +199,24 @@ def test_a_killed_run_goes_on_with_what_is_left(project):
     assert len(again) <= 2 and not again & {"01_data", "03_oracle", "models", *of_unit(A)[:2]}
 
 
+def test_jobs_of_a_killed_report_keep_the_run_for_themselves(project):
+    """Fails if a second Snakemake starts beside one whose `make report` alone was killed."""
+    (project.run / "hang").write_text("01_data")
+    (project.run / "session.h5").unlink()
+    process = project.start()
+    until = time.time() + 60
+    while not list((project.run / ".snakemake" / "incomplete").glob("*")) and time.time() < until:
+        time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    second = project.start()
+    printed, _ = second.communicate(timeout=60)
+    assert second.returncode == 2 and "is being made by another `make report`" in printed
+    os.killpg(process.pid, signal.SIGKILL)
+    (project.run / "hang").unlink()
+    assert "01_data" in project.report()[0]
+
+
 def test_modules_are_found_through_other_modules():
     """Fails if an import in a notebook or in a module on the way is missed."""
     def used(name):

@@ -57,3 +57,5 @@ def test_agreement_difference_and_nothing_are_told_apart():
     text = values.sentence(table)
     assert f"{len(table) - 2} of {len(table)}" in text and f"{largest} (differs)" in text
     assert "units (missing)" in text
+    none = values.sentence(table.assign(verdict="differs"))
+    assert none.startswith(f"0 of {len(table)}") and f"and {len(table) - 3} more." in none

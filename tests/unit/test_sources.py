@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -9,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lib import nwb, report, sources
+from lib import download, nwb, report, sources
 from lib.errors import InputError
 from lib.params import ROOT
 from lib.session import from_recording, load_session, save_session
@@ -108,6 +110,28 @@ def test_a_file_damaged_inside_is_one_line(here):
         nwb.check_file(here / "t.nwb")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the file is read in a fork")
+def test_a_file_on_which_hdf5_loops_for_ever(here, monkeypatch):
+    """Fails if a zeroed heap block, on which HDF5 never ends, stops the report for ever."""
+    data = bytearray((here / "s.nwb").read_bytes())
+    at = data.find(b"GCOL")
+    while at >= 0:
+        data[at + 16:at + 80] = bytes(64)                    # the heap's first objects, of length 0
+        at = data.find(b"GCOL", at + 4)
+    (here / "s.nwb").write_bytes(data)
+    monkeypatch.setattr(nwb, "DEADLINE", 3)
+    with pytest.raises(InputError, match="s.nwb is damaged inside, .* within 3 s"):
+        nwb.read_units(here / "s.nwb")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the file is read in a fork")
+def test_a_file_on_which_hdf5_crashes(here, monkeypatch):
+    """Fails if the report dies without a word."""
+    monkeypatch.setattr(nwb, "_check", lambda _: os.abort())
+    with pytest.raises(InputError, match="s.nwb is damaged inside .HDF5 crashed"):
+        nwb.check_file(here / "s.nwb")
+
+
 def test_several_sessions_in_one_run(here, tmp_path):
     """Fails if a unit gets another session's counts, or a session's area or repeats are lost."""
     shutil.copy(here / "s.nwb", here / "t.nwb")
@@ -119,6 +143,11 @@ def test_several_sessions_in_one_run(here, tmp_path):
     sources.prepare(params)
     with pytest.raises(InputError, match="nearest ids: 950000500"):
         sources.prepare(params | {"units": [950000499]})
+    shutil.copy(here / "t.nwb", here / "v.nwb")
+    with h5py.File(here / "v.nwb", "r+") as third:
+        third["general/extracellular_ephys/electrodes/location"][:] = "VISp"
+    with pytest.raises(InputError, match="'VISam' has no units in v.nwb; it holds VISp .3 units"):
+        sources.prepare(params | {"session": [given[0], named(here, file=str(here / "v.nwb"))]})
     with pytest.raises(InputError, match="unit 950000000 stands in two sessions"):
         both(given[:1] * 2)
     session, alone = both(given), [both([part]) for part in given]
@@ -178,7 +207,7 @@ def cut_image(folder):
     (no_hdf5, {}, "s.nwb cannot be read as NWB: it is no HDF5 file"),
     (another_hdf5, {}, "no Allen ecephys session file: it lacks units/spike_times"),
     (no_scenes, {}, "no natural scenes were shown"),
-    (no_channels_of_units, {}, "s.nwb: AllenSDK cannot read its units"),
+    (no_channels_of_units, {}, "s.nwb: AllenSDK cannot read it ("),
     (too_few_images, {}, "1 missing, the first that of frame 1"),
     (no_images, {}, "no natural_scene_<frame>.tiff"),
     (None, {"structure": "VISl"}, "'VISl' has no units in s.nwb; it holds VISam (2 units), VISp (1 units)"),
@@ -207,6 +236,16 @@ def test_a_wrong_recording_ends_the_report_before_it_begins(here, monkeypatch, c
     assert stop.value.code == 2 and not (ROOT / "build" / "never_made").exists()
     assert capsys.readouterr().err == (
         "s.nwb cannot be read as NWB: it is cut short; fetch or copy it again\n")
+
+
+def test_a_full_disk_ends_the_report_before_it_begins(here, monkeypatch):
+    """Fails if work starts on a disk that cannot hold a run."""
+    (here / "my.yml").write_text(
+        "name: never_made\nsource: nwb\nsession: {file: s.nwb, images: images}\n")
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 5e7}))
+    with pytest.raises(InputError, match="run never_made needs 1.00 GB .* 0.05 GB free; make room"):
+        report.make_report(here / "my.yml", cores=1)
+    assert not (ROOT / "build" / "never_made").exists()
 
 
 def test_damaged_image_is_named(here):
@@ -310,12 +349,13 @@ def test_a_damaged_file_stays_if_the_warehouse_is_gone(server, tmp_path):
     assert path.stat().st_size == 5000
 
 
-def test_list_of_sessions(server, tmp_path, monkeypatch, capsys):
-    """Fails if units that fail the quality filter are counted or the areas are lost."""
-    monkeypatch.setattr("sys.argv", ["sessions", "--cache", str(tmp_path / "cache"), "--warehouse",
-                                     server.address])
-    allen.main()
-    lines = capsys.readouterr().out.splitlines()
+def test_list_of_sessions(server, tmp_path):
+    """Fails if `make sessions` counts units that fail the quality filter or loses the areas."""
+    listed = subprocess.run(
+        ["make", "-o", ".venv/ready", "sessions", f"PY={sys.executable}", f"CACHE={tmp_path / 'cache'}",
+         f"WAREHOUSE={server.address}"], cwd=ROOT, capture_output=True, text=True)
+    assert listed.returncode == 0, listed.stderr
+    lines = listed.stdout.splitlines()
     assert len(lines) == 4
     assert lines[2].split()[:3] == [str(SESSION), "brain_observatory_1.1", "3"]
     assert "VISam 2, VISp 1" in lines[2] and "no natural scenes" in lines[3]
