@@ -242,26 +242,23 @@ def run_kills_table(options, work):
             images=str(given / "natural_scene_templates")))))
     command = [sys.executable, "-m", "lib.report", str(declaration)]
     shutil.rmtree(run, ignore_errors=True)
-    started = time.time()
     subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
-    length, rng, rows, whole = time.time() - started, np.random.default_rng(1), [], results_of(run)
-    said = work / "said.txt"
-    while sum(row[1] == "killed" for row in rows) < 20 or rows[-1][1] == "killed":
-        if not rows or rows[-1][1] != "killed":
+    whole, rng, rows, kills, ended = results_of(run), np.random.default_rng(1), [], 0, True
+    while kills < 20 or not ended:
+        if ended:
             shutil.rmtree(run)
-        kill = sum(row[1] == "killed" for row in rows) < 20
-        delay = rng.uniform(0, length / 2) if kill else 10 * length
+        said = work / f"said{len(rows)}.txt"
+        lines, delay = (rng.integers(1, 10), rng.uniform(0, 3)) if kills < 20 else (10_000, 0)
         with open(said, "w") as file:
-            code = kill_after(command, delay, output=file)
-        lines = said.read_text().splitlines()
-        steps = max([int(n) for n in re.findall(r"(\d+) of", said.read_text())], default=0)
-        state = "killed" if code is None else f"exit code {code}"
-        rows.append((round(delay, 1), state, lines[-1][:40] if code is None and lines else "", steps,
-                     "" if code is None else differences(whole, results_of(run))))
-        print(rows[-1], flush=True)
+            code = kill_after(command, delay, output=file,
+                              started=lambda: said.read_text().count("\n") >= lines)
+        ended, kills = code is not None, kills + (code is None)
+        last = said.read_text().splitlines()[-1].strip()
+        rows.append((f"exit code {code}" if ended else f"kill {kills}", last,
+                     differences(whole, results_of(run)) if ended else ""))
+        print(*rows[-1], sep=" | ", flush=True)
     shutil.rmtree(run)
-    return pd.DataFrame(rows, columns=["killed after (s)", "state", "said last", "steps",
-                                       "results that differ"])
+    return pd.DataFrame(rows, columns=["end", "said last", "results that differ"])
 
 
 def results_of(run):
