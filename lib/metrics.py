@@ -247,8 +247,8 @@ def spectral_peak(image, *, degrees_per_pixel, mask=None):
     allowed = (radius >= low) & (radius < np.abs(fx).max())
     row, col = np.unravel_index(np.argmax(np.where(allowed, power, -1)), power.shape)
     step = fx[1] - fx[0]
-    px = fx[col] + step * _vertex(power[row, col - 1:col + 2])
-    py = fy[row] - step * _vertex(power[row - 1:row + 2, col])
+    px = fx[col] + step * _vertex(power[row].take(range(col - 1, col + 2), mode="wrap"))
+    py = fy[row] - step * _vertex(power[:, col].take(range(row - 1, row + 2), mode="wrap"))
     peak, angle = np.hypot(px, py), np.arctan2(py, px)
     along = np.geomspace(fx[fx > 0].min(), np.abs(fx).max(), 400)
     around = np.linspace(-np.pi / 2, np.pi / 2, 361)

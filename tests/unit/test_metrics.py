@@ -272,3 +272,12 @@ def test_every_measure_is_shown_under_a_name_of_the_field():
     assert set(measures) <= set(metrics.NAMES)
     shown = metrics.shown({"MEI": measures}).data
     assert isinstance(shown, pd.DataFrame) and not [name for name in shown.index if "_" in name]
+
+
+@pytest.mark.parametrize("tilt", [-0.02, 0.02])
+def test_peak_at_the_edge_of_the_spectrum(tilt):
+    """Fails if a peak in the last column of the spectrum has no neighbour to its right."""
+    y, x = np.mgrid[:16, :16]
+    found = metrics.spectral_peak(np.cos(2 * np.pi * (0.49 * x + tilt * y)), degrees_per_pixel=1)
+    assert found["spatial_frequency"] == pytest.approx(0.49, abs=0.02)
+    assert min(found["orientation"], 180 - found["orientation"]) < 8

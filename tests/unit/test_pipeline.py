@@ -34,6 +34,7 @@ def main(module):
         files = [sys.argv[1], *sys.argv[4:]]
     label = f"{job} {parameters.get('unit_id', '')}".strip()
     if Path("hang").exists() and Path("hang").read_text() == label:
+        Path("hung").touch()
         time.sleep(60)
     for file in files + ALSO.get(job, []):
         Path(file).parent.mkdir(parents=True, exist_ok=True)
@@ -203,16 +204,16 @@ def test_jobs_of_a_killed_report_keep_the_run_for_themselves(project):
     """Fails if a second Snakemake starts beside one whose `make report` alone was killed."""
     (project.run / "hang").write_text("01_data")
     (project.run / "session.h5").unlink()
-    process = project.start()
-    until = time.time() + 60
-    while not list((project.run / ".snakemake" / "incomplete").glob("*")) and time.time() < until:
+    process, until = project.start(), time.time() + 60
+    while not (project.run / "hung").exists() and time.time() < until:
         time.sleep(0.1)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
     second = project.start()
     printed, _ = second.communicate(timeout=60)
     assert second.returncode == 2 and "is being made by another `make report`" in printed
     os.killpg(process.pid, signal.SIGKILL)
+    process.stdout.close()
     (project.run / "hang").unlink()
     assert "01_data" in project.report()[0]
 
