@@ -2,7 +2,7 @@ PARAMS ?= params.yml
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 PY = .venv/bin/python
 
-.PHONY: report sessions test small nbval refresh bench notebook unit pdf clean
+.PHONY: report sessions test small nbval refresh faults bench notebook unit pdf clean
 
 report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html
 	@$(PY) -m lib.report $(PARAMS)
@@ -34,6 +34,9 @@ unit: .venv/ready         ## every stage of one unit: UNIT=id
 
 pdf: .venv/ready          ## the book as a PDF, or UNIT=id one unit's report; CHROME=program that prints
 	@$(PY) -m lib.report $(PARAMS) --pdf $(if $(UNIT),--unit $(UNIT))
+
+faults: .venv/ready       ## put deliberate faults into copies of lib, one by one: do the tests see them?
+	@$(PY) -m tests.mutations
 
 bench: .venv/ready        ## benchmark tables; REAL=folder adds recorded data
 	@for b in benchmarks/bench_*.py; do $(PY) $$b $(if $(REAL),--real $(REAL)); done

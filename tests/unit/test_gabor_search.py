@@ -75,6 +75,16 @@ def test_grid_fills_the_mask_and_does_not_leave_it(radius):
     assert grid.x.mean() == pytest.approx(15, abs=1) and grid.y.mean() == pytest.approx(-10, abs=1)
 
 
+def test_grid_is_in_degrees_whatever_the_pixels():
+    """Fault: frequencies or sizes in pixels, which the refinement would mend in easy cases alone."""
+    coarse, fine = (gabor_search.gabor_grid((n, 38 * n // 30), degrees_per_pixel=94.8 / n, grid="quick")
+                    for n in (90, 180))
+    for name in ("orientation", "spatial_frequency", "phase", "sigma"):
+        np.testing.assert_allclose(np.unique(coarse[name]), np.unique(fine[name]), err_msg=name)
+    assert coarse.spatial_frequency.min() == pytest.approx(0.02) and coarse.spatial_frequency.max() <= 0.16
+    assert np.ptp(coarse.y) == pytest.approx(np.ptp(fine.y), rel=0.1) and np.ptp(coarse.y) > 50
+
+
 def test_grid_refuses_an_empty_mask_and_an_unknown_name():
     """Fault: an empty table, and a search that fails much later."""
     with pytest.raises(ValueError, match="no pixel of the mask"):
@@ -326,3 +336,26 @@ def test_the_page_says_what_the_search_and_the_comparison_found():
     text = gabor_search.describe(search, gabor_search.GaborFit({}, None, 0.875), refine_from=5)
     assert text.startswith("Of 1,440 Gabors and the search from the best 5 the winner has orientation 30")
     assert "azimuth 3.0, elevation -4.0" in text and "correlates 0.875" in text
+
+
+def test_refinement_never_ends_below_its_start():
+    """Fault: the last step for the best one; at the optimum every step of Adam leads away from it."""
+    true = truth(1, seed=3)
+    model = Units(stimuli.gabor(SHAPE, **GEOMETRY, **true)[:, None])
+    row = np.array([[[*(true[name][0] for name in gabor_search.PARAMETERS[:-1]), 1.0]]], np.float32)
+    start = gabor_search.GridSearch(row, np.zeros((1, 1)), 1)
+    found = gabor_search.best_gabor(model, SHAPE, **GEOMETRY, **LEVEL, starts=start, steps=3)
+    assert found.responses[0] >= found.grid_responses[0] - 1e-5
+
+
+def test_every_model_judges():
+    """Fault: the first model's responses in every column."""
+    rng = np.random.default_rng(0)
+    models = [Units(rng.normal(size=(2, 1, *SHAPE))) for _ in range(3)]
+    shown = {name: rng.random(SHAPE).astype(np.float32) for name in ("mei", "gabor")}
+    table = gabor_search.compare_stimuli(shown, models, unit=1)
+    for k, model in enumerate(models):
+        with torch.no_grad():
+            own = model(torch.as_tensor(np.stack(list(shown.values())))[:, None])[:, 1].numpy()
+        np.testing.assert_allclose(table[k], own, rtol=1e-5)
+    assert table.T.nunique().eq(3).all()

@@ -268,6 +268,14 @@ def test_distance_test_against_shuffled_units():
     assert far["p"] > 0.05
 
 
+def test_distances_of_shuffled_units_are_between_the_two_kinds_of_place():
+    """Fault: one kind of place compared with itself, so that any offset passes for a receptive field."""
+    rng = np.random.default_rng(3)
+    first = rng.normal(0, 1, (20, 2))
+    found = gabors.distance_test(first, rng.normal(0, 1, (20, 2)) + [30, 0], permutations=100)
+    assert found["shuffled"] == pytest.approx(30, abs=1) and found["p"] > 0.05
+
+
 # ---- one unit, summed up ------------------------------------------------------------------------
 
 def test_one_unit_summed_up_says_what_it_found_and_what_not():
