@@ -92,11 +92,14 @@ def lighten(path):
 
 
 def with_palette(png):
-    """Return a PNG with at most 128 colours, chosen so that the largest change of a pixel is small."""
+    """Return a PNG with at most 256 colours, chosen so that the largest change of a pixel is small.
+
+    Half as many would draw contours in the even grey of a stimulus.
+    """
     from PIL import Image
 
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    reduced = image.quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    reduced = image.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     palette, first = reduced.getpalette(), reduced.getpixel((0, 0))
     palette[3 * first:3 * first + 3] = image.getpixel((0, 0))  # the ground, exactly
     reduced.putpalette(palette)

@@ -39,7 +39,7 @@ def test_a_failing_unit_leaves_its_page_and_its_reason(tmp_path):
 
 
 def test_a_picture_with_a_palette_is_smaller_and_looks_the_same():
-    """Fails if a rare colour or the ground is lost, or if the picture stays as it was."""
+    """Fails if a rare colour, the ground or a step of grey is lost, or if the picture stays as it was."""
     pixels = np.full((200, 300, 3), 255, np.uint8)
     pixels[20:120, 20:280] = np.random.default_rng(0).integers(0, 256, (100, 260, 1))
     pixels[150:153, 150:153] = (213, 94, 0)
@@ -50,6 +50,11 @@ def test_a_picture_with_a_palette_is_smaller_and_looks_the_same():
     assert len(small) < 0.7 * len(stream.getvalue())
     assert np.abs(shown - pixels).max() <= 12
     assert (shown[:20] == 255).all()
+    grey = np.tile(np.arange(256, dtype=np.uint8)[:, None, None], (1, 8, 3))    # a stimulus: every grey
+    stream = io.BytesIO()
+    Image.fromarray(grey).save(stream, "png")
+    shown = Image.open(io.BytesIO(with_palette(stream.getvalue()))).convert("RGB")
+    assert np.array_equal(shown, grey)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
