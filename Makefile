@@ -13,7 +13,7 @@ sessions: .venv/ready     ## the Allen Institute's sessions that `source: allen`
 test: nbval               ## the small run, its numbers, the notebooks' stored outputs, unit tests, the built site
 	@$(PY) -m tests.baselines
 	@$(PY) -m pytest tests/unit tests/book/test_checks.py -q -n 2
-	@SITE=build/small/site $(PY) -m pytest tests/book/test_site.py -q
+	@SITE=build/small/site $(PY) -m pytest tests/book/test_site.py tests/book/test_browser.py -q
 
 small: .venv/ready        ## the run that the tests make: every notebook through the pipeline, the book
 	@$(PY) -m lib.report tests/small.yml
