@@ -919,8 +919,8 @@ def _convex_hull(region) -> np.ndarray:
 VERDICT_RULES = {
     "prediction_low": (
         0.1, 0.0, "lower end of the interval of the correlation with responses to unseen images"),
-    "cc_norm": (
-        0.5, 0.2, "correlation with responses to unseen images, over what their noise allows"),
+    "cc_norm": (  # 0.7: half of the variance that noise leaves to explain
+        0.7, 0.2, "correlation with responses to unseen images, over what their noise allows"),
     "start_response_ratio": (0.9, 0.5, "response to the other starts' images (median), over the MEI's"),
     "start_energy_correlation": (
         0.7, 0.3, "phase-invariant correlation of the MEI with the other starts' images (median)"),

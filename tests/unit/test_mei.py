@@ -480,6 +480,7 @@ def test_transfer_to_a_model_that_agrees_and_to_one_that_does_not():
     ({}, "reliable", None),
     ({"transfer": 0.5}, "uncertain", "0.50, below 0.7"),
     ({"transfer": 0.1}, "not supported", "0.10, below 0.3"),
+    ({"cc_norm": 0.51}, "uncertain", "0.51, below 0.7"),    # as of corners, whose MEIs are far off
     ({"transfer": float("nan")}, "uncertain", "not measured"),
     ({"prediction_low": -0.02}, "not supported", "unseen images"),
 ])
