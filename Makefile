@@ -1,11 +1,18 @@
 PARAMS ?= params.yml
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 PY = .venv/bin/python
+CLUSTER = $(if $(PROFILE),--profile $(PROFILE)) $(if $(BATCH),--batch $(BATCH))
 
-.PHONY: report sessions test small nbval refresh faults bench notebook unit pdf clean
+.PHONY: report plan compare sessions test small nbval refresh faults bench notebook unit pdf clean
 
-report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html
-	@$(PY) -m lib.report $(PARAMS)
+report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html; PROFILE=profiles/slurm BATCH=25
+	@$(PY) -m lib.report $(PARAMS) $(CLUSTER)
+
+plan: .venv/ready         ## what `make report` would do, without doing it
+	@$(PY) -m lib.report $(PARAMS) $(CLUSTER) --plan
+
+compare: .venv/ready      ## a page that sets two finished runs side by side: A=build/one B=build/other
+	@$(PY) -m lib.comparison $(A) $(B)
 
 sessions: .venv/ready     ## the Allen Institute's sessions that `source: allen` can take; CACHE=folder
 	@$(PY) -m lib.sources.allen $(if $(CACHE),--cache $(CACHE)) $(if $(WAREHOUSE),--warehouse $(WAREHOUSE))

@@ -21,9 +21,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from lib import api_pages, explore, plotted
+from lib import api_pages, cost, explore, plotted
 from lib.errors import InputError
 from lib.execute import with_palette
+from lib.node import cores
 from lib.params import ROOT
 from lib.results import FIGURE_DATA, write_json
 
@@ -74,7 +75,7 @@ def build_book(run_folder, *, jobs=None):
     run_folder = Path(run_folder).resolve()
     pages = gather_pages(run_folder)
     shutil.rmtree(run_folder / "_build", ignore_errors=True)
-    command = [sys.executable, "-m", "lib.book_jobs", str(jobs or os.cpu_count()), "build",
+    command = [sys.executable, "-m", "lib.book_jobs", str(jobs or cores()), "build",
                str(pages), "-n", "-W", "--keep-going", "--path-output", str(run_folder)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     output = re.sub("\x1b\\[[0-9;]*m", "", done.stdout + done.stderr)  # colours
@@ -113,6 +114,8 @@ def gather_pages(run_folder):
     shutil.copytree(SOURCE / "mathjax", pages / "_extra" / "mathjax")
     shutil.copy(run_folder / "units.csv", pages / "units.csv")
     shutil.copy(required(run_folder, "conclusions.md"), pages / "_run_conclusions.md")
+    (pages / "_run_cost.md").write_text(cost.chapter(
+        run_folder, units=len(table), selected=len(units)), encoding="utf-8")
     write_chapters(run_folder, pages)
     api_pages.write_api(pages / "api")
     (pages / "_run_box.md").write_text(run_box(run_folder, pages), encoding="utf-8")

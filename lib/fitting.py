@@ -5,7 +5,6 @@
 
 import argparse
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lib import crossvalidation
+from lib import crossvalidation, node
 from lib.dependencies import used_files
 from lib.errors import InputError
 from lib.more_stimuli import training_sets
@@ -149,7 +148,7 @@ def main():
     run_folder = Path(parameters.pop("run_folder"))
     stage = Stage("models", run_folder, None, parameters, time.time())
     stage.use(run_folder / "session.h5")
-    torch.set_num_threads(os.cpu_count())  # the only job while it runs
+    torch.set_num_threads(node.cores())  # the only job while it runs
     try:
         fit_models(run_folder, **parameters)
     except InputError as error:

@@ -13,7 +13,6 @@ whose mean prediction counts. All stimuli are brought to one mean, contrast and 
 import argparse
 import dataclasses
 import json
-import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from lib import crossvalidation, ensemble
 from lib.errors import InputError
 from lib.metrics import masked_correlation
 from lib.models import MeanModel
+from lib.node import cores
 from lib.results import Stage
 from lib.session import load_session, required
 from lib.statistics import holm, jackknife_comparison
@@ -755,7 +755,7 @@ def search_run(run_folder, *, model, grid, contrast, progress=True):
     folder = required(Path(run_folder) / "models" / model, "04_cnn")
     makers, _ = ensemble.split_members(crossvalidation.load_ensemble(folder).models)
     return search_grid(MeanModel(makers), session.images.shape[1:], grid=grid, progress=progress,
-                       workers=os.cpu_count(),
+                       workers=cores(),
                        degrees_per_pixel=session.degrees_per_pixel, mean=session.mean_luminance,
                        contrast=contrast * session.target_contrast)
 

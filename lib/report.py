@@ -1,7 +1,7 @@
 """Make the report of a run.
 
-    python -m lib.report [PARAMS.yml] [--notebook 05_mei | --pdf] [--unit ID]
-                         [--cores N] [--profile FOLDER]
+    python -m lib.report [PARAMS.yml] [--notebook 05_mei | --pdf | --plan] [--unit ID] [--cores N]
+                         [--profile profiles/slurm [--batch UNITS]]
 """
 
 import argparse
@@ -30,38 +30,50 @@ ROUTINE = re.compile(  # what Snakemake says of itself
     r"Nothing to be done|Touching output|Elapsed time|\s*$)")
 
 
-def make_report(params_file, *, cores, notebook=None, unit=None, profile=None):
+def make_report(params_file, *, cores=None, notebook=None, unit=None, profile=None, batch=None,
+                plan=False):
     """Run the pipeline for one declaration; returns the exit code.
 
     Parameters
     ----------
     params_file : Path
         The declaration (see params.yml).
-    cores : int
-        Processes at once.
+    cores : int, optional
+        Processes at once; all cores if not given. With a profile: cores of a job at most.
     notebook : str, optional
         Execute this notebook again, such as 05_mei (with `unit` from 04 on), and what it needs.
     unit : int, optional
         Without `notebook`: every stage of this unit. Neither: the whole report.
     profile : Path, optional
         Snakemake profile, such as profiles/slurm.
+    batch : int, optional
+        With a profile: units in one job.
+    plan : bool
+        Only say which stages would be executed, and how often.
     """
     params = load_params(params_file)
+    if profile and not (Path(profile) / "config.yaml").is_file():
+        raise InputError(f"PROFILE={profile}: no config.yaml there; this project has profiles/slurm")
     targets = _targets(notebook, unit)
     sources.prepare(params)
     folder = run_folder(params)
     check_space(folder, f"run {params['name']}", SPACE)
     lock = _lock(folder)
-    forget_failures(folder)
     started = time.time()
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT),
                                 "PYTHONHASHSEED": "0"}
     command = [sys.executable, "-m", "snakemake", *targets, *(["--forcerun", *targets] if notebook
                else []), "--snakefile", str(ROOT / "Snakefile"),
-               "--directory", str(folder), "--cores", str(cores), "--config",
-               f"params={Path(params_file).resolve()}"]
+               "--directory", str(folder), "--config", f"params={Path(params_file).resolve()}"]
+    if cores or not profile:
+        command += ["--cores", str(cores or os.cpu_count())]
     if profile:
         command += ["--profile", str(profile)]
+    if batch:
+        command += ["--group-components", f"unit={batch}"]
+    if plan:
+        return print_plan(command, environment)
+    forget_failures(folder)
     print(f"run {params['name']}: {folder}", flush=True)
     with nullcontext(environment) if profile or sys.platform != "linux" else \
             warm_process(environment) as environment:
@@ -76,7 +88,7 @@ def make_report(params_file, *, cores, notebook=None, unit=None, profile=None):
     return code or int(bool(failed))
 
 
-def print_report(params_file, *, cores, unit=None, profile=None):
+def print_report(params_file, *, cores=None, unit=None, profile=None):
     """Make the whole report and the PDF of its book, or of one unit's page; returns the exit code.
 
     Parameters
@@ -114,6 +126,17 @@ def run_and_tell(command, environment, lock):
             elif not ROUTINE.match(line):
                 print(line, end="", file=sys.stderr, flush=True)
     return process.returncode
+
+
+def print_plan(command, environment):
+    """Print how often each rule would be executed; returns Snakemake's exit code."""
+    done = subprocess.run([*command, "--dry-run"], env=environment, cwd=ROOT, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    rules = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.MULTILINE))
+    steps = int(rules.pop("total", 0))
+    print("\n".join([f"{steps} steps", *(f"  {rule:<11}{count:>6}" for rule, count in rules.items())])
+          if not done.returncode else done.stdout)
+    return done.returncode
 
 
 def _lock(folder):
@@ -186,8 +209,10 @@ def stage_times(folder, *, since):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("params", nargs="?", type=Path, default=DEFAULTS)
-    parser.add_argument("--cores", type=int, default=os.cpu_count())
+    parser.add_argument("--cores", type=int)
     parser.add_argument("--profile", type=Path)
+    parser.add_argument("--batch", type=int)
+    parser.add_argument("--plan", action="store_true")
     parser.add_argument("--notebook")
     parser.add_argument("--unit", type=int)
     parser.add_argument("--pdf", action="store_true")
@@ -199,7 +224,8 @@ def main():
         if arguments.pdf:
             code = print_report(arguments.params, **options)
         else:
-            code = make_report(arguments.params, notebook=arguments.notebook, **options)
+            code = make_report(arguments.params, notebook=arguments.notebook, batch=arguments.batch,
+                               plan=arguments.plan, **options)
     except InputError as error:
         print(error, file=sys.stderr)
         code = 2

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.errors import InputError
+from lib.node import local_copy
 from lib.params import ROOT
 from lib.session import file_hash, required
 
@@ -42,7 +43,7 @@ class Stage:
     def use(self, path):
         """Return the path of an input after noting its hash for the provenance."""
         path = Path(path)
-        self.inputs[os.path.relpath(path, self.run_folder)] = file_hash(path)
+        self.inputs[os.path.relpath(path, self.run_folder)] = file_hash(local_copy(path))
         return path
 
     def load(self, stage):

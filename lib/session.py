@@ -13,6 +13,7 @@ from PIL import Image
 
 from lib import counts as counting
 from lib.errors import InputError
+from lib.node import local_copy
 
 
 @dataclasses.dataclass
@@ -275,7 +276,10 @@ def merge(sessions):
 
 
 def save_session(session, path):
-    """Write a session as one HDF5 file, under a temporary name first. Returns its sha256."""
+    """Write a session as one HDF5 file, under a temporary name first; returns its sha256.
+
+    The hash is also written beside it (.sha256): a file of many jobs that is looked at in no time.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
@@ -298,7 +302,9 @@ def save_session(session, path):
             for times, stop in zip(session.spike_times, np.cumsum(lengths)):
                 spikes[stop - len(times):stop] = times     # never a second copy of all spikes
     os.replace(partial, path)
-    return file_hash(path)
+    digest = file_hash(path)
+    path.with_suffix(".sha256").write_text(f"{digest}\n")
+    return digest
 
 
 def load_session(run_folder):
@@ -314,7 +320,7 @@ def load_session(run_folder):
     InputError
         One line naming the command that makes the file, if it is not there.
     """
-    with h5py.File(required(Path(run_folder) / "session.h5", "01_data")) as file:
+    with h5py.File(local_copy(required(Path(run_folder) / "session.h5", "01_data"))) as file:
         about = json.loads(file.attrs["about"])
         arrays = {name: file[name][()] for name in
                   ("images", "image_ids", "counts", "blank_counts", "presentation_counts")

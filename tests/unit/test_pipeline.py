@@ -18,7 +18,7 @@ STUB = '''
 import json, os, sys, time
 from pathlib import Path
 
-ALSO = {"01_data": ["session.h5"], "02_rasterplot": ["rasterplot.json"],
+ALSO = {"01_data": ["session.h5", "session.sha256"], "02_rasterplot": ["rasterplot.json"],
         "03_oracle": ["oracle.csv", "selected.json"], "08_population": ["units.csv", "summary.json"],
         "09_audit": ["audit.json"],
         "models": ["models/scores.csv", "models/models.json"], "book": [],
@@ -57,10 +57,10 @@ class Project:
     """A copy of the project in which a job only writes its files and its name."""
 
     def __init__(self, root):
-        self.root, self.run = root, root / "build" / "stub"
+        self.root, self.run, self.cluster = root, root / "build" / "stub", root / "cluster"
 
     def copy_sources(self):
-        for name in ("lib", "notebooks", "book", "profiles"):
+        for name in ("lib", "notebooks", "book", "profiles", "tests/slurm"):
             shutil.copytree(ROOT / name, self.root / name,
                             ignore=shutil.ignore_patterns("mathjax", "__pycache__"))
         for name in ("Snakefile", "params.yml", "_config.yml"):
@@ -77,18 +77,19 @@ class Project:
         (self.root / "my.yml").write_text(yaml.safe_dump(params))
 
     def start(self, *options):
+        path = f"{self.root / 'tests/slurm'}{os.pathsep}{os.environ['PATH']}"  # the stand-in for Slurm
         return subprocess.Popen(
             [sys.executable, "-m", "lib.report", "my.yml", "--cores", "2", *options],
             cwd=self.root, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-            env=os.environ | {"PYTHONPATH": str(self.root)})
+            env=os.environ | {"PYTHONPATH": str(self.root), "PATH": path, "STAND_IN": str(self.cluster)})
 
     def report(self, *options):
         """Make the report; returns the jobs that were executed, in order, and what was printed."""
         log = self.run / "jobs.log"
         log.unlink(missing_ok=True)
         process = self.start(*options)
-        printed, _ = process.communicate(timeout=100)
+        printed, _ = process.communicate(timeout=300)
         assert process.returncode == 0, printed
         return (log.read_text().splitlines() if log.exists() else []), printed
 
@@ -123,7 +124,8 @@ def test_each_job_is_done_once_and_counted(finished):
 def test_files_that_were_touched_redo_nothing(project):
     """Fails if times alone count: for files of every size, ours and those of the run."""
     for file in ("lib/mei.py", "notebooks/05_mei.ipynb", "params.yml", "book/_toc.yml",
-                 "build/stub/session.h5", "build/stub/models/scores.csv", "build/stub/units/951000000/mei.json"):
+                 "build/stub/session.h5", "build/stub/models/scores.csv",
+                 "build/stub/units/951000000/mei.json"):
         (project.root / file).touch()
     jobs, printed = project.report()
     assert jobs == []
@@ -216,6 +218,44 @@ def test_jobs_of_a_killed_report_keep_the_run_for_themselves(project):
     process.stdout.close()
     (project.run / "hang").unlink()
     assert "01_data" in project.report()[0]
+
+
+def on_the_cluster(project, *options, lost=""):
+    """Make the report on the stand-in for Slurm; returns the jobs and what each submission asked for."""
+    project.cluster.mkdir()
+    (project.cluster / "lost").write_text(lost)
+    profile = project.root / "profiles" / "slurm" / "config.yaml"
+    profile.write_text(profile.read_text().replace("status-checks: 20", "status-checks: 1"))
+    jobs, _ = project.report("--profile", "profiles/slurm", *options)
+    return jobs, (project.cluster / "asked").read_text().splitlines()
+
+
+def test_a_cluster_gets_one_job_a_unit_and_again_if_it_was_lost(project):
+    """Fails if stages are submitted one by one, or a lost job ends the run or asks for no more.
+
+    The minutes are those of the four stages after one another, the memory that of the largest.
+    """
+    shutil.rmtree(project.run / "units" / str(B))
+    jobs, asked = on_the_cluster(project, "--unit", str(B), lost="unit_cnn")
+    assert jobs == of_unit(B)
+    assert asked == ["rule_unit_cnn_gabor_mei_metrics 1 cores 1500 MB 16 min",
+                     "rule_unit_cnn_gabor_mei_metrics 1 cores 3000 MB 32 min"]
+
+
+def test_a_cluster_gets_many_units_in_one_job_if_it_is_told(project):
+    """Fails if units are submitted one by one, or all at once, whatever BATCH says."""
+    for unit in (A, B, C):
+        shutil.rmtree(project.run / "units" / str(unit))
+    jobs, asked = on_the_cluster(project, "--batch", "2")
+    assert sorted(jobs) == sorted(of_unit(A) + of_unit(B) + of_unit(C) + END)
+    assert [line.split()[0] for line in asked] == [
+        *2 * ["rule_unit_cnn_gabor_mei_metrics"], "rule_population", "rule_audit", "rule_book"]
+
+
+def test_a_plan_says_what_would_be_done_and_does_nothing(project):
+    (project.run / "units" / str(B) / "metrics.json").unlink()
+    jobs, printed = project.report("--plan")
+    assert jobs == [] and "5 steps" in printed and "metrics          1" in printed
 
 
 def test_modules_are_found_through_other_modules():
