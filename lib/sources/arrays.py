@@ -154,7 +154,7 @@ def _trials(folder, tiers):
     trials = np.array(sorted(numbers["images"]))
     if not tiers:
         return trials
-    names = _read_npy(folder / "meta/trials/tiers.npy", 1).astype(str)
+    names = _read_words(folder / "meta/trials/tiers.npy")
     if trials[-1] >= len(names):
         raise InputError(f"{folder.name}: tiers.npy names {len(names)} trials, there is a trial {trials[-1]}")
     for tier in tiers:
@@ -208,10 +208,17 @@ def _of_neurons(folder, name, n):
     path = folder / f"meta/neurons/{name}.npy"
     if not path.exists():
         return None
-    values = _read_npy(path, 1)
+    values = _read_words(path) if name == "area" else _read_npy(path, 1)
     if len(values) != n:
         raise InputError(f"{folder.name}: {path.name} names {len(values)} units, the responses are of {n}")
-    return values.astype(str) if name == "area" else values
+    return values
+
+
+def _read_words(path):
+    try:
+        return _read_npy(path, 1).astype(str)
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: expected text, got bytes that are no ASCII") from None
 
 
 def _read_npy(path, ndim, *, kinds="iufUS"):

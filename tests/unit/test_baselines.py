@@ -1,4 +1,4 @@
-"""Committed numbers of the small run: what leaves its tolerance is told, and a refresh keeps the reasons."""
+"""Committed numbers of the small run: what leaves its tolerance is told, a refresh keeps the reasons."""
 
 import json
 
@@ -9,9 +9,10 @@ import yaml
 from tests import baselines
 
 QUANTITIES = {
-    "best": {"file": "units.csv", "column": "r", "statistic": "max", "where": {"kind": "a"}, "value": 0.5,
-             "tolerance": 0.01, "reason": "rounding"},
-    "spikes": {"file": "data.json", "key": "scalars.counts.-1", "value": 7, "tolerance": 0, "reason": "whole"}}
+    "best": {"file": "units.csv", "column": "r", "statistic": "max", "where": {"kind": "a"},
+             "value": 0.5, "tolerance": 0.01, "reason": "rounding"},
+    "spikes": {"file": "data.json", "key": "scalars.counts.-1", "value": 7, "tolerance": 0,
+               "reason": "whole"}}
 
 
 def run(folder, r=0.505, spikes=7):

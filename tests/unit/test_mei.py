@@ -394,6 +394,15 @@ def test_mask_holds_both_parts_when_the_response_needs_both():
     assert result.mask[15, round(19.5 - 14 / DPP)] == 1 == result.mask[15, round(19.5 + 14 / DPP)]
 
 
+def test_mask_leaves_specks_out():
+    """Fault: the hull of every component, so that one far pixel above threshold widens the mask."""
+    above = np.zeros((40, 40), bool)
+    above[10:16, 10:16] = True
+    above[30, 35] = True
+    mask = mei._region(above, edge=1.0)
+    assert (mask[above][:-1] == 1).all() and mask[30, 35] < 1e-6 and mask[20, 22] < 1e-6
+
+
 def test_hull_is_convex():
     """Fault: rows and columns exchanged, or a pixel's half left out."""
     region = np.zeros((9, 12), bool)

@@ -96,7 +96,8 @@ def test_entropy_is_of_the_distribution_alone(counts, seed):
     assert (value[number == 1] == 0).all()
 
 
-@given(Y=hnp.arrays(np.int64, st.tuples(st.integers(2, 8), st.integers(1, 4)), elements=st.integers(0, 9)))
+@given(Y=hnp.arrays(np.int64, st.tuples(st.integers(2, 8), st.integers(1, 4)),
+                    elements=st.integers(0, 9)))
 def test_signal_correlation_is_one_with_itself_and_turns_with_the_sign(Y):
     """Fault: rows and columns mixed up, a scale left in."""
     found = selection.signal_correlation(Y)

@@ -18,6 +18,7 @@ PATCHES = st.fixed_dictionaries({
     "spatial_frequency": st.floats(0.01, 0.24), "phase": PHASES, "sigma": st.floats(2, 12),
     "aspect": st.floats(0.5, 2)})
 SEEDS = st.integers(0, 2**31)
+MASK = stimuli.circular_mask((20, 20), degrees_per_pixel=DPP, x=0, y=0, radius=14, edge=7)
 
 
 def image(seed, shape=(20, 20), smooth=2.0):
@@ -49,8 +50,8 @@ def test_half_a_turn_is_the_opposite_phase_and_half_a_cycle_the_negative(shape, 
             ({"orientation": patch["orientation"] + 180, "phase": -patch["phase"]}, drawn),
             ({"phase": patch["phase"] + 0.5}, -drawn), ({"phase": patch["phase"] + 1}, drawn),
             ({"x": -patch["x"], "y": -patch["y"], "phase": -patch["phase"]}, drawn[::-1, ::-1])):
-        np.testing.assert_allclose(stimuli.gabor(shape, degrees_per_pixel=DPP, **patch | change), expected,
-                                   atol=1e-9)
+        np.testing.assert_allclose(stimuli.gabor(shape, degrees_per_pixel=DPP, **patch | change),
+                                   expected, atol=1e-9)
 
 
 @given(shape=SHAPES, patch=PATCHES, right=st.integers(-4, 4), up=st.integers(-4, 4))
@@ -148,6 +149,16 @@ def test_mean_and_contrast_act_on_pixels_whatever_their_place(seed, power, mean,
     assert (np.diff(found.ravel()[ranks]) >= -1e-6).all()
 
 
+@given(seed=SEEDS, power=st.integers(1, 4), contrast=st.floats(0.02, 0.15))
+def test_outside_the_mask_it_is_grey_however_much_is_clipped(seed, power, contrast):
+    """Fault: the offset that mends the mean after clipping moves the grey outside too."""
+    pixels = np.random.default_rng(seed).normal(size=(3, 20, 20)) ** power
+    found = stimuli.set_mean_contrast(pixels, mean=0.4, contrast=contrast, mask=MASK)
+    np.testing.assert_array_equal(found[:, MASK == 0], np.float32(0.4))
+    np.testing.assert_allclose(found.mean(axis=(1, 2), dtype=float), 0.4, atol=1e-5)
+    np.testing.assert_allclose(found.std(axis=(1, 2), dtype=float), contrast, rtol=1e-3)
+
+
 @given(seed=SEEDS, power=st.integers(1, 3), **LEVELS)
 def test_the_three_rules_of_contrast_agree(seed, power, mean, contrast):
     """Fault: MEIs, Gabors and natural images compared at contrasts that differ."""
@@ -157,14 +168,12 @@ def test_the_three_rules_of_contrast_agree(seed, power, mean, contrast):
     assert ok.all()
     np.testing.assert_allclose(projected[:, 0], found, atol=2e-3)
     rendered = gabor_search.at_mean_contrast(
-        torch.from_numpy(pixels), mean=mean, contrast=contrast, weight=torch.ones(1, 1), value_range=(0, 1))
+        torch.from_numpy(pixels), mean=mean, contrast=contrast, weight=torch.ones(1, 1),
+        value_range=(0, 1))
     np.testing.assert_allclose(rendered[:, 0], found, atol=0.02)
 
 
 # ---- what is measured ---------------------------------------------------------------------------
-
-MASK = stimuli.circular_mask((20, 20), degrees_per_pixel=DPP, x=0, y=0, radius=14, edge=7)
-
 
 @settings(max_examples=25)
 @given(seed=SEEDS, gain=st.floats(0.1, 20), offset=st.floats(-5, 5))
@@ -192,7 +201,8 @@ def test_metrics_follow_brightness_and_contrast_and_turn_with_the_picture(seed, 
 def test_frequencies_are_per_degree(seed, factor):
     """Fault: cycles per pixel, sizes in pixels. Powers of two leave no rounding."""
     first = image(seed)
-    one, far = (metrics.stimulus_metrics(first, mask=MASK, degrees_per_pixel=DPP * f) for f in (1, factor))
+    one, far = (metrics.stimulus_metrics(first, mask=MASK, degrees_per_pixel=DPP * f)
+                for f in (1, factor))
     assert far["spatial_frequency"] == pytest.approx(one["spatial_frequency"] / factor, rel=1e-6)
     assert far["radius"] == pytest.approx(one["radius"] * factor)
     for name in ("orientation", "symmetry_1", "symmetry_2", "frequency_bandwidth"):
@@ -215,8 +225,8 @@ def test_similarities_are_of_two_alike_sides(seeds, gain, offset):
         assert scaled[name] == pytest.approx(there[name], abs=1e-6)
     assert reversed_["correlation"] == pytest.approx(-there["correlation"], abs=1e-9)
     assert reversed_["energy_correlation"] == pytest.approx(there["energy_correlation"], abs=1e-9)
-    turned = metrics.stimulus_similarity(np.rot90(a), np.rot90(b), masks=[np.rot90(m) for m in how["masks"]],
-                                         degrees_per_pixel=DPP)
+    turned = metrics.stimulus_similarity(np.rot90(a), np.rot90(b), degrees_per_pixel=DPP,
+                                         masks=[np.rot90(m) for m in how["masks"]])
     assert turned == pytest.approx(there, abs=1e-6)
 
 
@@ -230,6 +240,6 @@ def test_power_by_orientation_turns_with_the_picture(seed):
     # a frequency on the edge of two bins may fall into the other one
     np.testing.assert_allclose(np.roll(turned, -8), power, rtol=0.15, atol=0.02 * power.max())
     frequency, profile = metrics.radial_profile(first, degrees_per_pixel=DPP, mask=MASK)
-    np.testing.assert_allclose(metrics.radial_profile(np.rot90(first), degrees_per_pixel=DPP, mask=MASK)[1],
-                               profile, rtol=1e-3, atol=1e-9)
+    again = metrics.radial_profile(np.rot90(first), degrees_per_pixel=DPP, mask=MASK)[1]
+    np.testing.assert_allclose(again, profile, rtol=1e-3, atol=1e-9)
     assert frequency[0] == 0 and frequency[-1] <= 0.5 / DPP + 1e-9

@@ -20,7 +20,8 @@ DECLARED = yaml.safe_load(DEFAULTS.read_text())
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 10**12), st.floats(), st.text(max_size=6),
     st.dates(), st.binary(max_size=4), st.sampled_from(["selected", "arrays", "allen", "nwb", "v1"]))
-SESSION_KEYS = sorted({key for forms in SESSIONS.values() for form in forms for key in (*form[0], *form[1])})
+SESSION_KEYS = sorted({key for forms in SESSIONS.values() for form in forms
+                       for key in (*form[0], *form[1])})
 KEYS = st.one_of(st.sampled_from([*DECLARED, *SESSION_KEYS, *(name.split(".")[-1] for name in RANGES)]),
                  st.integers(0, 9), st.text(max_size=4))
 TREES = st.recursive(SCALARS, lambda inner: st.one_of(
@@ -81,8 +82,8 @@ def dtypes():
 
 
 def any_array():
-    return dtypes().flatmap(lambda kind: hnp.arrays(kind, hnp.array_shapes(min_dims=0, max_dims=4, min_side=0,
-                                                                           max_side=3)))
+    shapes = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=3)
+    return dtypes().flatmap(lambda kind: hnp.arrays(kind, shapes))
 
 
 def mostly(good, names):
@@ -146,11 +147,12 @@ def test_any_folder_of_trials_is_a_recording_or_one_line(images, responses, ids,
 
 # ---- tables of stimuli --------------------------------------------------------------------------
 
-CELLS = st.one_of(st.none(), st.integers(-2, 5), st.floats(), st.sampled_from(["null", "3.0", "left", ""]))
+CELLS = st.one_of(st.none(), st.integers(-2, 5), st.floats(),
+                  st.sampled_from(["null", "3.0", "left", ""]))
 
 
-@given(st.lists(st.tuples(st.sampled_from(["natural_scenes", "gabors", "spontaneous"]), CELLS, CELLS, CELLS),
-                max_size=8))
+@given(st.lists(st.tuples(st.sampled_from(["natural_scenes", "gabors", "spontaneous"]), CELLS, CELLS,
+                          CELLS), max_size=8))
 def test_any_table_of_stimuli_is_counted_or_one_line(rows):
     """Fault: a frame that is text, NaN or infinite; Gabors without a place."""
     names = ["stimulus_name", "frame", "x_position", "orientation"]
