@@ -394,7 +394,7 @@ FAULTS = [
         ("os.replace(partial, path)",
          "os.replace(partial, path.with_suffix(path.suffix))\n    partial.touch()",
          "temporary files are left"),
-        ("self.inputs[os.path.relpath(path, self.run_folder)] = file_hash(path)",
+        ("self.inputs[os.path.relpath(path, self.run_folder)] = file_hash(local_copy(path))",
          "pass",
          "inputs without a hash in the provenance"),
         ("return None\n    return str(value)",

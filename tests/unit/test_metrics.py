@@ -81,6 +81,14 @@ def test_symmetry_of_a_plaid():
     assert metrics.symmetry_index(image, 2, **GEOMETRY) == pytest.approx(0.62, abs=0.02)
 
 
+def test_a_point_has_the_same_power_at_every_orientation():
+    """Fault: bins of more frequencies count for more, a sum for the mean over the radius."""
+    point = np.zeros((40, 40))
+    point[20, 20] = 1
+    power, _ = metrics.orientation_power(point, degrees_per_pixel=2.0, mask=np.ones((40, 40)))
+    np.testing.assert_allclose(power / power.mean(), 1, atol=0.005)
+
+
 def test_symmetry_of_noise_is_small_where_the_published_one_is_large():
     """Fault: DC left in the sum: noise then scores .9 (mean of 20 draws)."""
     rng = np.random.default_rng(0)
