@@ -223,7 +223,7 @@ def test_the_first_page_says_what_was_asked_what_was_found_and_how_sure(run):
     text = (book.gather_pages(run) / "_run_box.md").read_text()
     asked, found, sure = (text.index(f"**{part}**") for part in ("Asked", "Found", "How sure"))
     assert asked < found < text.index("- Two were selected.") < sure < text.index("- Quite.")
-    assert "failed for 1 units, which have no result: [12](units/12.ipynb)" in text
+    assert "so that these neurons have no result: [12](units/12.ipynb)" in text
     assert "| units | selected | verdicts |" in text and "| 3 | 2 | 2 reliable |" in text
     assert "None" not in text and "figure" not in text
 
