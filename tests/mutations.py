@@ -43,7 +43,7 @@ TESTS = {
     "stimuli": ["properties_images", "stimuli"], "metrics": ["properties_images", "metrics"],
     "gabors": ["gabors", "gabor_search"], "conditions": ["properties_counts", "gabors", "more_stimuli"],
     "gabor_search": ["properties_images", "gabor_search"],
-    "crossvalidation": ["models"], "network": ["network", "models"], "fitting": ["models"],
+    "crossvalidation": ["crossvalidation", "models"], "network": ["network", "models"], "fitting": ["models"],
     "ensemble": ["ensemble", "mei"], "mei": ["properties_images", "mei", "mei_sentences"],
     "params": ["params", "properties_input"], "session": ["session", "sources"],
     "sources/arrays": ["session", "arrays", "properties_input"],

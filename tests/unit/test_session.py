@@ -48,6 +48,20 @@ def test_missing_images_are_refused():
         counted(images=np.zeros((2, 40, 50), np.float32), image_ids=np.arange(2))
 
 
+def test_images_of_other_frames_are_refused():
+    """Fails if as many images as frames are enough, whichever they are."""
+    with pytest.raises(InputError, match="ids differ"):
+        counted(image_ids=np.array([0, 1, 5]))
+
+
+def test_a_window_that_reaches_into_the_next_presentation_is_said():
+    """Fails if overlaps are not told to the reader, or where there are none."""
+    assert counted().notes == []
+    late = sessions.from_recording(recording(), latency=0.05, duration=0.25, image_height=20)
+    assert late.notes == ["The count window (0.05 to 0.3 s after onset) of 6 presentations reaches into the "
+                          "next one."]
+
+
 def test_sessions_of_other_images_are_not_merged():
     with pytest.raises(InputError, match="differ in their images"):
         sessions.merge([counted(), counted(images=np.zeros((3, 40, 50), np.float32))])
