@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium")
 AXE = Path(os.environ.get("AXE", "node_modules/axe-core/axe.min.js"))
 KINDS = ["index.html", "units.html", "units/*.html", "01_data.html", "03_oracle.html",
          "08_population.html", "09_audit.html", "methods.html", "conclusions.html", "own_data.html",
-         "references.html", "search.html"]
+         "references.html", "glossary.html", "api/*.html", "search.html"]
 LOOKS = {f"{width}, {light}": {"size": size, "dark": light == "dark"}
          for width, size in (("desktop", DESKTOP), ("phone", PHONE)) for light in ("light", "dark")}
 FAULTS = """axe.run(document, {resultTypes: ["violations"]}).then(done => done.violations
