@@ -93,7 +93,7 @@ def chapter(run_folder, *, units, selected):
         if rule in table.index:
             row = table.loc[rule]
             memory = "–" if pd.isna(row.memory) else f"{row.memory:.0f}"
-            lines.append(f"| `{rule}` | {row.jobs:.0f} | {row.seconds:.1f} | {row.longest:.1f} "
+            lines.append(f"| {rule} | {row.jobs:.0f} | {row.seconds:.1f} | {row.longest:.1f} "
                          f"| {memory} | {request.runtime} | {request.mem_mb} |")
     share = selected / units
     hours = estimate(table, units=units, selected=selected)

@@ -51,5 +51,5 @@ def test_the_profile_asks_for_each_rule_of_the_pipeline():
 
 def test_the_chapter_sets_what_was_used_beside_what_is_asked_for(run):
     text = cost.chapter(run, units=4, selected=2)
-    assert "| `mei` | 2 | 20.0 | 30.0 | 402 | 5 | 1500 |" in text
+    assert "| mei | 2 | 20.0 | 30.0 | 402 | 5 | 1500 |" in text
     assert "50% are" in text
