@@ -347,10 +347,13 @@ def true_responses(axes, known, *, limit):
     shown = gains.clip(upper=limit)
     scatter(axes[1], shown.predicted_gain, shown.true_gain, diagonal=True, groups=kinds, log=True,
             xlabel="predicted masked MEI / best Gabor", ylabel="true masked MEI / best Gabor")
-    for unit in known.index[(gains > limit).any(axis=1)]:
+    far = shown[(gains > limit).any(axis=1)].sort_values("predicted_gain", ascending=False)
+    for k, (unit, at) in enumerate(far.iterrows()):
+        side = 1 if at.predicted_gain < limit**0.5 else -1      # the axis is logarithmic, from about 1
         text = f"{kinds[unit]} {unit}:\n{gains.predicted_gain[unit]:.3g}, {gains.true_gain[unit]:.3g}"
-        axes[1].annotate(text, shown.loc[unit], (-6, -3), textcoords="offset points", ha="right", va="top",
-                         fontsize=7, color=GREY)
+        axes[1].annotate(text, at, (side * 12, -6 - 22 * k), textcoords="offset points", fontsize=7,
+                         ha="left" if side == 1 else "right", va="top",
+                         arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.7})
     if legend := axes[1].get_legend():
         legend.remove()     # the same as in the other panel
     return axes
