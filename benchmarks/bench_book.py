@@ -16,6 +16,7 @@ import tempfile
 import time
 import zlib
 from base64 import b64decode, b64encode
+from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,24 +34,39 @@ def copy_run(run, folder, number):
     shutil.copytree(run, folder, ignore=shutil.ignore_patterns(
         "site", "pages", "units", "models", ".snakemake", "*.nwb", "simulated_images.npz"))
     table, units = book.read_units(run)
-    rows = []
+    shared, rows = shared_pictures(run), []
     for n in range(number):
         unit, new = units[n % len(units)], FIRST_ID + n
-        copy_unit(run / "units" / str(unit), folder / "units" / str(new), unit, new)
+        copy_unit(run / "units" / str(unit), folder / "units" / str(new), unit, new, shared)
         rows.append(table.loc[[unit]].rename(index={unit: new}))
     pd.concat([table[~table.selected], *rows]).to_csv(folder / "units.csv", index_label="unit_id")
     (folder / "selected.json").write_text(json.dumps([FIRST_ID + n for n in range(number)]))
     return folder
 
 
-def copy_unit(old_folder, new_folder, old, new):
-    """Copy the folder of a unit under a new id; its pictures look the same but are other files."""
+def pictures(notebook):
+    """Return the outputs of a notebook that are pictures."""
+    return [output for cell in notebook["cells"] for output in cell.get("outputs", [])
+            if "image/png" in output.get("data", {})]
+
+
+def shared_pictures(run):
+    """Return the pictures (base64) that stand on the pages of several units."""
+    seen = Counter()
+    for folder in (run / "units").iterdir():
+        seen.update({"".join(output["data"]["image/png"]) for path in folder.glob("*.ipynb")
+                     for output in pictures(json.loads(path.read_text()))})
+    return {picture for picture, units in seen.items() if units > 1}
+
+
+def copy_unit(old_folder, new_folder, old, new, shared):
+    """Copy the folder of a unit under a new id; pictures of its own look alike but are other files."""
     shutil.copytree(old_folder, new_folder, ignore=shutil.ignore_patterns("*.ipynb"))
     for path in old_folder.glob("*.ipynb"):
         notebook = json.loads(path.read_text().replace(str(old), str(new)))
-        for output in (o for cell in notebook["cells"] for o in cell.get("outputs", [])):
-            if picture := output.get("data", {}).get("image/png"):
-                output["data"]["image/png"] = another_picture("".join(picture), new)
+        for output in pictures(notebook):
+            picture = "".join(output["data"]["image/png"])
+            output["data"]["image/png"] = picture if picture in shared else another_picture(picture, new)
         (new_folder / path.name).write_text(json.dumps(notebook))
 
 
