@@ -8,7 +8,7 @@ from sphinx.ext.napoleon import Config, NumpyDocstring
 
 from lib.params import ROOT
 
-PAGES = {  # page: (title, what is on it, modules)
+PAGES = {  # page: (title, what is on it, modules; none: all that no other page has)
     "data": ("Data", "Where a recording comes from, and what every stage reads of it.",
              ("sources", "sources.simulated", "sources.allen", "sources.nwb", "sources.arrays",
               "sources.templates", "session", "nwb", "download", "counts", "conditions", "stimuli")),
@@ -18,7 +18,7 @@ PAGES = {  # page: (title, what is on it, modules)
     "models": ("Models of the responses",
                "From images to expected spike counts, and how well left-out images are predicted.",
                ("models", "network", "crossvalidation", "fitting", "ensemble", "more_stimuli")),
-    "mei": ("Most exciting inputs", "The search, its mask, its verdict, and how much recording it takes.",
+    "mei": ("Most exciting inputs", "The search, its mask, its verdict, how much recording it takes.",
             ("mei", "mei_sentences", "power")),
     "gabors": ("Gabor patches", "Those that were shown, the best one in a model, the comparison.",
                ("gabors", "gabor_search")),
@@ -32,8 +32,7 @@ PAGES = {  # page: (title, what is on it, modules)
               ("simulation", "truth", "ground_truth")),
     "run": ("A run and its book",
             "The declaration, the pipeline, what stages leave for the next ones, figures, the book.",
-            ("params", "report", "execute", "warm", "dependencies", "results", "errors", "figures", "explore",
-             "plotted", "book", "book_jobs", "api_pages", "pdf")),
+            ()),
 }
 STYLE = Config(napoleon_use_param=False, napoleon_use_rtype=False,
                napoleon_custom_sections=[("Attributes", "params_style")])
@@ -48,9 +47,19 @@ def write_api(folder):
         Where to; made if it is not there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (title, words, modules) in PAGES.items():
-        parts = [f"{title}\n{'=' * len(title)}\n\n{words}\n", *map(module_text, modules)]
+    for name, (title, words, _) in PAGES.items():
+        parts = [f"{title}\n{'=' * len(title)}\n\n{words}\n", *map(module_text, modules_of(name))]
         (folder / f"{name}.rst").write_text("\n".join(parts), encoding="utf-8")
+
+
+def modules_of(name):
+    """Return the modules of lib that are on a page, such as ``sources.nwb``."""
+    if PAGES[name][2]:
+        return list(PAGES[name][2])
+    files = sorted((ROOT / "lib").rglob("*.py"))
+    names = [".".join(file.relative_to(ROOT / "lib").with_suffix("").parts) for file in files]
+    elsewhere = {"__init__"}.union(*(modules for _, _, modules in PAGES.values()))
+    return [name for name in (name.removesuffix(".__init__") for name in names) if name not in elsewhere]
 
 
 @cache

@@ -7,7 +7,7 @@ import pytest
 from lib import api_pages
 from lib.params import ROOT
 
-LISTED = [module for _, _, modules in api_pages.PAGES.values() for module in modules]
+LISTED = [module for page in api_pages.PAGES for module in api_pages.modules_of(page)]
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,8 @@ def test_each_module_is_on_one_page():
 
 
 def test_each_public_function_and_class_is_on_the_page_of_its_module(written):
-    for page, (_, _, modules) in api_pages.PAGES.items():
-        for module in modules:
+    for page in api_pages.PAGES:
+        for module in api_pages.modules_of(page):
             text = api_pages.source_file(module).read_text()
             section = written[page].split(f".. py:module:: lib.{module}\n")[1].split(".. py:module::")[0]
             for kind, name in re.findall(r"^(def|class) ([a-zA-Z]\w*)", text, re.MULTILINE):
