@@ -43,7 +43,8 @@ TESTS = {
     "stimuli": ["properties_images", "stimuli"], "metrics": ["properties_images", "metrics"],
     "gabors": ["gabors", "gabor_search"], "conditions": ["properties_counts", "gabors", "more_stimuli"],
     "gabor_search": ["properties_images", "gabor_search"],
-    "crossvalidation": ["crossvalidation", "models"], "network": ["network", "models"], "fitting": ["models"],
+    "crossvalidation": ["crossvalidation", "models"], "network": ["network", "models"],
+    "fitting": ["models"],
     "ensemble": ["ensemble", "mei"], "mei": ["properties_images", "mei", "mei_sentences"],
     "params": ["params", "properties_input"], "session": ["session", "sources"],
     "sources/arrays": ["session", "arrays", "properties_input"],
@@ -143,7 +144,7 @@ def import_packages():
 
 
 def start_tests(folder, files, limit=LIMIT):
-    """Run test files in a copy, in a process of their own, whose id is returned; it writes faults.log."""
+    """Run test files in a copy, in a process of their own, whose id is returned; it writes a log."""
     sys.stdout.flush()
     if child := os.fork():
         return child
@@ -155,8 +156,8 @@ def start_tests(folder, files, limit=LIMIT):
     output = os.open("faults.log", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    code = pytest.main([*files, "-x", "-q", "--tb=no", "-rfE", "-p", "no:xdist", "-p", "no:nbval", "--assert=plain",
-                        "--hypothesis-profile=unshrunk"])
+    code = pytest.main([*files, "-x", "-q", "--tb=no", "-rfE", "-p", "no:xdist", "-p", "no:nbval",
+                        "--assert=plain", "--hypothesis-profile=unshrunk"])
     sys.stdout.flush()
     os._exit(int(code))
 

@@ -207,3 +207,12 @@ def test_scores_that_are_gone_are_made_again(tmp_path):
     assert fitting._saved_scores(tmp_path, whole) is None
     pd.DataFrame({"unit_id": [1]}).to_csv(tmp_path / "scores.csv", index=False)
     assert fitting._saved_scores(tmp_path, whole)[0].unit_id.tolist() == [1]
+
+
+@pytest.mark.parametrize("squared, high", [(True, 4.0), (False, 2.0)])
+def test_a_readout_below_zero_is_silence(squared, high):
+    """Fails if the square root is squared without rectification: strong inhibition would excite."""
+    model = models.ResponseModel(torch.nn.Identity(), torch.ones(1, 1), torch.zeros(1), kind="v1",
+                                 squared=squared)
+    silent, answer = model.from_features(torch.tensor([[-3.0], [2.0]]))[:, 0].tolist()
+    assert 0 <= silent < 1e-3 and answer == pytest.approx(high, rel=0.01)

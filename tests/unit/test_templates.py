@@ -19,10 +19,11 @@ def test_a_folder_is_read_in_the_order_of_frames_not_of_names(tmp_path):
 
 def test_images_that_were_not_shown_are_left_out(monkeypatch):
     """Fault: as many images as were shown, but the first ones."""
-    shown = pd.DataFrame({"stimulus_name": ["natural_scenes"] * 3 + ["gabors"], "frame": [2.0, 0, -1, 1]})
+    shown = pd.DataFrame({"stimulus_name": ["natural_scenes"] * 3 + ["gabors"],
+                          "frame": [2.0, 0, -1, 1]})
     monkeypatch.setattr(nwb.nwb, "read_session", lambda file, structure: dict(
         units=pd.DataFrame(), presentations=shown, spike_times=[], structures={}, notes=[]))
-    given = dict(images=np.arange(3)[:, None, None] * np.ones((3, 4, 6)), image_ids=np.arange(3), movies={},
-                 degrees_per_pixel=1.0)
+    given = dict(images=np.arange(3)[:, None, None] * np.ones((3, 4, 6)), image_ids=np.arange(3),
+                 movies={}, degrees_per_pixel=1.0)
     read = nwb.recording("session_1.nwb", given, structure="V1", source="nwb")
     assert read.image_ids.tolist() == [0, 2] and read.images[:, 0, 0].tolist() == [0, 2]
