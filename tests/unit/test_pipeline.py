@@ -204,8 +204,8 @@ def test_a_killed_run_goes_on_with_what_is_left(project):
 
 def test_jobs_of_a_killed_report_keep_the_run_for_themselves(project):
     """Fails if a second Snakemake starts beside one whose `make report` alone was killed."""
-    (project.run / "hang").write_text("01_data")
-    (project.run / "session.h5").unlink()
+    (project.run / "hang").write_text(f"06_gabor {B}")
+    (project.run / "units" / str(B) / "gabor.json").unlink()
     process, until = project.start(), time.time() + 60
     while not (project.run / "hung").exists() and time.time() < until:
         time.sleep(0.1)
@@ -217,7 +217,7 @@ def test_jobs_of_a_killed_report_keep_the_run_for_themselves(project):
     os.killpg(process.pid, signal.SIGKILL)
     process.stdout.close()
     (project.run / "hang").unlink()
-    assert "01_data" in project.report()[0]
+    assert f"06_gabor {B}" in project.report()[0]
 
 
 def on_the_cluster(project, *options, lost=""):
