@@ -22,7 +22,7 @@ from lib.params import DEFAULTS, ROOT, load_params, nearest, run_folder
 from lib.results import NOTEBOOK
 from lib.warm import warm_process
 
-SPACE = 1e9  # bytes that a run may need; the default one takes a quarter
+SPACE = 1e9  # bytes that a run may need; the default one takes half of it
 STEPS = re.compile(r"(\d+) of (\d+) steps .* done")
 ROUTINE = re.compile(  # what Snakemake says of itself
     r"(Using |Assuming |Building DAG|Provided cores|Rules claiming|Job stats|job +count|-+  |\w+ +\d+$|"
