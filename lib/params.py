@@ -17,7 +17,8 @@ UNIT_STAGES = ("cnn", "mei", "gabor", "metrics")
 SOURCES = ("simulated", "allen", "nwb", "arrays")
 STIMULI = ("natural_scenes", "natural_movies", "static_gratings", "gabors")
 MODELS = ("v1", "shared", "gabor_ridge", "ridge", "published")
-CHOICES = {"source": SOURCES, "cnn.model": MODELS, "cnn.baselines": MODELS, "cnn.stimuli": (*STIMULI, "available"),
+CHOICES = {"source": SOURCES, "cnn.model": MODELS, "cnn.baselines": MODELS,
+           "cnn.stimuli": (*STIMULI, "available"),
            "gabor.grid": ("quick", "coarse", "full")}
 PATHS = ("counts", "images", "file", "folder")       # keys of a session that name a file or address
 # Of each source: the keys a session needs, those it may have with their defaults, and how to say so
