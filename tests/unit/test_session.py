@@ -115,7 +115,7 @@ def test_saved_session_is_read_back_whole(tmp_path):
     np.testing.assert_array_equal(back.movies["m"], session.movies["m"])
     assert [len(t) for t in back.spike_times] == [len(t) for t in session.spike_times]
     assert (back.window, back.notes, back.structures) == (session.window, ["a note"], {"V1": 2})
-    assert [p.name for p in tmp_path.iterdir()] == ["session.h5"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["session.h5", "session.sha256"]
 
 
 def test_missing_session_names_the_notebook(tmp_path):

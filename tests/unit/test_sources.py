@@ -127,7 +127,7 @@ def test_a_file_on_which_hdf5_loops_for_ever(here, monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="the file is read in a fork")
 def test_a_file_on_which_hdf5_crashes(here, monkeypatch):
     """Fails if the report dies without a word."""
-    monkeypatch.setattr(nwb, "_check", lambda _: os.abort())
+    monkeypatch.setattr(nwb, "_check", lambda _: os._exit(134))
     with pytest.raises(InputError, match="s.nwb is damaged inside .HDF5 crashed"):
         nwb.check_file(here / "s.nwb")
 
@@ -352,7 +352,8 @@ def test_a_damaged_file_stays_if_the_warehouse_is_gone(server, tmp_path):
 def test_list_of_sessions(server, tmp_path):
     """Fails if `make sessions` counts units that fail the quality filter or loses the areas."""
     listed = subprocess.run(
-        ["make", "-o", ".venv/ready", "sessions", f"PY={sys.executable}", f"CACHE={tmp_path / 'cache'}",
+        ["make", "--no-print-directory", "-o", ".venv/ready", "sessions", f"PY={sys.executable}",
+         f"CACHE={tmp_path / 'cache'}",
          f"WAREHOUSE={server.address}"], cwd=ROOT, capture_output=True, text=True)
     assert listed.returncode == 0, listed.stderr
     lines = listed.stdout.splitlines()
