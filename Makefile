@@ -17,8 +17,9 @@ compare: .venv/ready      ## a page that sets two finished runs side by side: A=
 sessions: .venv/ready     ## the Allen Institute's sessions that `source: allen` can take; CACHE=folder
 	@$(PY) -m lib.sources.allen $(if $(CACHE),--cache $(CACHE)) $(if $(WAREHOUSE),--warehouse $(WAREHOUSE))
 
-test: nbval               ## the small run, its numbers, the notebooks' stored outputs, unit tests, the built site
+test: nbval               ## the small run, its numbers, the notebooks, every way to execute one, unit tests, the site
 	@$(PY) -m tests.baselines
+	@$(PY) -m pytest tests/notebooks/test_ways.py -q
 	@$(PY) -m pytest tests/unit tests/book/test_checks.py -q -n 2
 	@SITE=build/small/site $(PY) -m pytest tests/book/test_site.py tests/book/test_browser.py -q
 

@@ -355,7 +355,7 @@ def report_truth(table):
     values = table.drop(columns="kind")
     medians = pd.concat([values.groupby(kinds).median(), values.groupby(table.kind).median(),
                          values.median().to_frame("all").T])
-    counts = pd.concat([kinds.value_counts(), table.kind.value_counts()])
+    counts = {**kinds.value_counts(), **table.kind.value_counts()}
     medians.insert(0, "units", [counts.get(name, len(table)) for name in medians.index])
     print(medians[~medians.index.duplicated()].round(3).to_string())
     odd = table[table.kind.isin(NOT_GABOR)]
