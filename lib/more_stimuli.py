@@ -41,7 +41,9 @@ def held(session, names):
     shown = set() if session.presentations is None else set(session.presentations.stimulus_name)
     found = []
     for name in STIMULI[1:]:
-        own = [n for n in (sorted(session.movies) if name == "natural_movies" else [name]) if n in shown]
+        movies = [movie for movie in sorted(session.movies)
+                  if movie in shown and len(_steps(session, movie)[0])]
+        own = movies if name == "natural_movies" else [name] if name in shown else []
         if name in names and not own:
             raise InputError(f"stimuli: session {session.name} holds no {name}; take it from the list")
         if name in names or "available" in names and name in AVAILABLE:
@@ -74,24 +76,27 @@ def mean_features(core, frames):
 
 def _movie(session, name):
     """Steps of `MOVIE_STEP` frames, and the mean over repeats of their counts."""
+    step, starts, ends = _steps(session, name)
+    latency, stop = session.window
+    counts = counting.count_spikes(session.spike_times, starts=starts + latency, stops=ends + latency)
+    counts = counts * ((stop - latency) / (ends - starts))[:, None]
+    seen = np.unique(step)
+    means = np.stack([counts[step == s].mean(0) for s in seen])
+    frames = session.movies[name][:(seen.max() + 1) * MOVIE_STEP]
+    return frames.reshape(-1, MOVIE_STEP, *frames.shape[1:])[seen], means
+
+
+def _steps(session, name):
+    """Number, start and end (s) of each time that a whole step of a movie was shown unbroken."""
     rows = session.presentations[session.presentations.stimulus_name == name].sort_values("start_time")
     frame, steps = rows.frame.to_numpy(int), len(session.movies[name]) // MOVIE_STEP
     first = np.flatnonzero((frame % MOVIE_STEP == 0) & (frame < steps * MOVIE_STEP))
+    first = first[first + MOVIE_STEP <= len(frame)]
     last = first + MOVIE_STEP - 1
-    whole = last < len(frame)
-    first, last = first[whole], last[whole]
     unbroken = frame[last] == frame[first] + MOVIE_STEP - 1     # not cut off by the end of a block
     first, last = first[unbroken], last[unbroken]
-    latency, stop = session.window
-    starts, ends = rows.start_time.to_numpy()[first], rows.stop_time.to_numpy()[last]
-    counts = counting.count_spikes(session.spike_times, starts=starts + latency, stops=ends + latency)
-    counts = counts * ((stop - latency) / (ends - starts))[:, None]
-    step = frame[first] // MOVIE_STEP
-    seen = np.unique(step)
-    means = np.stack([counts[step == s].mean(0) for s in seen])
-    frames = session.movies[name][:steps * MOVIE_STEP].reshape(
-        steps, MOVIE_STEP, *session.movies[name].shape[1:])
-    return frames[seen], means
+    return (frame[first] // MOVIE_STEP, rows.start_time.to_numpy()[first],
+            rows.stop_time.to_numpy()[last])
 
 
 def _gratings(session):

@@ -50,6 +50,8 @@ def test_available_is_what_the_session_holds_but_gabors():
     held.presentations = pd.concat([held.presentations, extra])
     assert more_stimuli.held(held, ["available"]) == ["natural_movie_one", "static_gratings"]
     assert more_stimuli.held(held, ["natural_scenes", "gabors"]) == ["gabors"]
+    held.movies["natural_movie_one"] = held.movies["natural_movie_one"][:7]      # no whole step
+    assert more_stimuli.held(held, ["available"]) == ["static_gratings"]
     held.presentations = None
     assert more_stimuli.held(held, ["available"]) == []
 
