@@ -21,7 +21,7 @@ from lib.results import write_atomically
 from lib.statistics import bootstrap_interval
 
 PERIOD = {"mei_orientation": 180, "gabor_orientation": 180}  # degrees after which a value is the same
-DRAWN = {"oracle_correlation": "oracle correlation", "correlation_to_average": "prediction",
+DRAWN = {"oracle_correlation": "oracle correlation", "correlation_to_average": "correlation to average",
          "mei_response": "response to the MEI", "gabor_response": "response to the Gabor"}
 RECORDING = ("data.source", "data.session", "data.simulation")
 MOST = 3     # units named as those that changed most

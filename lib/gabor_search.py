@@ -675,6 +675,23 @@ def describe(search, fit, *, refine_from):
             f"{best.y:.1f}. The Gabor fitted to the MEI correlates {fit.r:.3f} with it.")
 
 
+def shown_beside_gabors(of_mei, of_gabor):
+    """Return names and true responses to the optimum, the MEI and everything that is compared with it.
+
+    Parameters
+    ----------
+    of_mei : dict
+        Of `lib.ground_truth.judge_mei`: there mei is the whole MEI.
+    of_gabor : dict
+        Of `lib.ground_truth.judge_gabor`: there mei is the masked MEI.
+    """
+    shown = {"true optimum": of_mei["optimum_true_response"], "whole MEI": of_mei["mei_true_response"]}
+    shown |= {label: of_gabor[f"{name}_true_response"] for name, label in LABELS.items()
+              if f"{name}_true_response" in of_gabor}
+    shown["grey"] = of_mei["grey_true_response"]
+    return list(shown), list(shown.values())
+
+
 def compare_predictions(table, *, folds):
     """The masked MEI against each other stimulus, in the predictions for one unit.
 

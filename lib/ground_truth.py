@@ -148,25 +148,6 @@ def shown_responses(scalars):
     return [*SHOWN.values()], [scalars[f"{name}_true_response"] for name in SHOWN]
 
 
-def shown_beside_gabors(of_mei, of_gabor):
-    """Return names and true responses to the optimum, the MEI and everything that is compared with it.
-
-    Parameters
-    ----------
-    of_mei : dict
-        Of `judge_mei`: there mei is the whole MEI.
-    of_gabor : dict
-        Of `judge_gabor`: there mei is the masked MEI.
-    """
-    compared = {"mei": "masked MEI", "gabor": "best Gabor", "fitted_gabor": "fitted Gabor",
-                "image": "best image", "linear_rf": "linear RF", "image_full": "best image, full"}
-    shown = {"true optimum": of_mei["optimum_true_response"], "whole MEI": of_mei["mei_true_response"]}
-    shown |= {label: of_gabor[f"{name}_true_response"] for name, label in compared.items()
-              if f"{name}_true_response" in of_gabor}
-    shown["grey"] = of_mei["grey_true_response"]
-    return list(shown), list(shown.values())
-
-
 def sentence(scalars):
     """Say in plain words what `judge_mei` found, and that a recorded neuron ({}) has no known truth.
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib import ground_truth, mei
+from lib import gabor_search, ground_truth, mei
 from lib.truth import TrueUnits, make_units
 
 SHAPE = (30, 38)
@@ -118,5 +118,5 @@ def test_optimum_mei_gabor_and_image_stand_side_by_side():
     """Fault: the whole MEI's response taken for the masked one's, which bear the same name."""
     of_mei = {"optimum_true_response": 9.0, "mei_true_response": 8.0, "grey_true_response": 1.0}
     of_gabor = {"mei_true_response": 7.0, "gabor_true_response": 6.0, "image_true_response": 4.0}
-    assert dict(zip(*ground_truth.shown_beside_gabors(of_mei, of_gabor))) == {
+    assert dict(zip(*gabor_search.shown_beside_gabors(of_mei, of_gabor))) == {
         "true optimum": 9, "whole MEI": 8, "masked MEI": 7, "best Gabor": 6, "best image": 4, "grey": 1}
