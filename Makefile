@@ -5,17 +5,17 @@ CLUSTER = $(if $(PROFILE),--profile $(PROFILE)) $(if $(BATCH),--batch $(BATCH))
 
 .PHONY: report plan compare sessions test small nbval refresh faults bench notebook unit pdf clean
 
-report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html; PROFILE=profiles/slurm BATCH=25
-	@$(PY) -m lib.report $(PARAMS) $(CLUSTER)
+report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html; PROFILE=slurm BATCH=25
+	@$(PY) -m workflow.report $(PARAMS) $(CLUSTER)
 
 plan: .venv/ready         ## what `make report` would do, without doing it
-	@$(PY) -m lib.report $(PARAMS) $(CLUSTER) --plan
+	@$(PY) -m workflow.report $(PARAMS) $(CLUSTER) --plan
 
 compare: .venv/ready      ## a page that sets two finished runs side by side: A=build/one B=build/other
-	@$(PY) -m lib.comparison $(A) $(B)
+	@$(PY) -m workflow.compare_runs $(A) $(B)
 
 sessions: .venv/ready     ## the Allen Institute's sessions that `source: allen` can take; CACHE=folder
-	@$(PY) -m lib.sources.allen $(if $(CACHE),--cache $(CACHE)) $(if $(WAREHOUSE),--warehouse $(WAREHOUSE))
+	@$(PY) -m lib.data.sources.allen $(if $(CACHE),--cache $(CACHE)) $(if $(WAREHOUSE),--warehouse $(WAREHOUSE))
 
 test: nbval               ## the small run, its numbers, the notebooks, every way to execute one, unit tests, the site
 	@$(PY) -m tests.baselines
@@ -24,7 +24,7 @@ test: nbval               ## the small run, its numbers, the notebooks, every wa
 	@SITE=build/small/site $(PY) -m pytest tests/book/test_site.py tests/book/test_browser.py -q
 
 small: .venv/ready        ## the run that the tests make: every notebook through the pipeline, the book
-	@$(PY) -m lib.report tests/small.yml
+	@$(PY) -m workflow.report tests/small.yml
 
 nbval: small              ## execute the notebooks again and compare with their stored outputs
 	@OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(PY) -m pytest --nbval -p tests.notebooks.tolerance -q -n 2 --dist loadfile notebooks
@@ -35,13 +35,13 @@ refresh: small            ## store the small run's outputs in the notebooks and 
 	@$(PY) -m tests.baselines --store
 
 notebook: .venv/ready     ## execute one notebook of a run: NB=05_mei UNIT=id
-	@$(PY) -m lib.report $(PARAMS) --notebook $(NB) $(if $(UNIT),--unit $(UNIT))
+	@$(PY) -m workflow.report $(PARAMS) --notebook $(NB) $(if $(UNIT),--unit $(UNIT))
 
 unit: .venv/ready         ## every stage of one unit: UNIT=id
-	@$(PY) -m lib.report $(PARAMS) --unit $(UNIT)
+	@$(PY) -m workflow.report $(PARAMS) --unit $(UNIT)
 
 pdf: .venv/ready          ## the book as a PDF, or UNIT=id one unit's report; CHROME=program that prints
-	@$(PY) -m lib.report $(PARAMS) --pdf $(if $(UNIT),--unit $(UNIT))
+	@$(PY) -m workflow.report $(PARAMS) --pdf $(if $(UNIT),--unit $(UNIT))
 
 faults: .venv/ready       ## put deliberate faults into copies of lib, one by one: do the tests see them?
 	@$(PY) -m tests.mutations

@@ -5,6 +5,7 @@
 Takes a finished run. `many` copies its neurons under new ids (every picture another file, as in a real
 run) and builds their book; limits: 180 s, 200 MB. `first` and the search need Chromium.
 """
+
 import argparse
 import filecmp
 import json
@@ -22,18 +23,24 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from lib import book
-from lib.params import ROOT
-from tests.book.browser import DESKTOP, PHONE, PROGRAM, Browser
+from book._ext import site as book
+from lib.files import ROOT
+from lib.population import table as population_table
+from tests.support.browser import DESKTOP, PHONE, PROGRAM, Browser
 
 FIRST_ID = 700_000_001
 
 
 def copy_run(run, folder, number):
     """Copy a run to `folder`, its units again and again under new ids until there are `number`."""
-    shutil.copytree(run, folder, ignore=shutil.ignore_patterns(
-        "site", "pages", "units", "models", ".snakemake", "*.nwb", "simulated_images.npz"))
-    table, units = book.read_units(run)
+    shutil.copytree(
+        run,
+        folder,
+        ignore=shutil.ignore_patterns(
+            "site", "pages", "units", "models", ".snakemake", "*.nwb", "simulated_images.npz"
+        ),
+    )
+    table, units = population_table.read_units(run)
     shared, rows = shared_pictures(run), []
     for n in range(number):
         unit, new = units[n % len(units)], FIRST_ID + n
@@ -46,16 +53,25 @@ def copy_run(run, folder, number):
 
 def pictures(notebook):
     """Return the outputs of a notebook that are pictures."""
-    return [output for cell in notebook["cells"] for output in cell.get("outputs", [])
-            if "image/png" in output.get("data", {})]
+    return [
+        output
+        for cell in notebook["cells"]
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
 
 
 def shared_pictures(run):
     """Return the pictures (base64) that stand on the pages of several units."""
     seen = Counter()
     for folder in (run / "units").iterdir():
-        seen.update({"".join(output["data"]["image/png"]) for path in folder.glob("*.ipynb")
-                     for output in pictures(json.loads(path.read_text()))})
+        seen.update(
+            {
+                "".join(output["data"]["image/png"])
+                for path in folder.glob("*.ipynb")
+                for output in pictures(json.loads(path.read_text()))
+            }
+        )
     return {picture for picture, units in seen.items() if units > 1}
 
 
@@ -90,10 +106,13 @@ def many_units(run, number):
         seconds = time.perf_counter() - start
         site = first.parent
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        rows = {"seconds (limit 180)": f"{seconds:.0f}",
-                "seconds of computing": f"{usage.ru_utime + usage.ru_stime:.0f}",
-                "largest process, MiB": f"{usage.ru_maxrss / 1024:.0f}",
-                "site, MB (limit 200)": f"{megabytes(site):.0f}", "files": len(list(site.rglob("*")))}
+        rows = {
+            "seconds (limit 180)": f"{seconds:.0f}",
+            "seconds of computing": f"{usage.ru_utime + usage.ru_stime:.0f}",
+            "largest process, MiB": f"{usage.ru_maxrss / 1024:.0f}",
+            "site, MB (limit 200)": f"{megabytes(site):.0f}",
+            "files": len(list(site.rglob("*"))),
+        }
         for part in sorted(site.iterdir(), key=lambda p: p.name):
             if part.is_dir() and (size := megabytes(part)) > 1:
                 rows[f"  {part.name}, MB"] = f"{size:.0f}"
@@ -124,10 +143,11 @@ def search(site, unit):
         left = browser.ask(f"{LEFT}('{unit}')")
     words = {True: "found", False: "NOT FOUND"}
     wanted = f"units/{unit}.html"
-    return {f"search for {unit}": f"{words[any(wanted in link for link in found)]} in {taken:.1f} s, "
-                                  f"{len(found)} pages",
-            "table of units, filtered": f"{words[any(wanted in link for link in left)]}, "
-                                        f"{len(left)} rows"}
+    return {
+        f"search for {unit}": f"{words[any(wanted in link for link in found)]} in {taken:.1f} s, "
+        f"{len(found)} pages",
+        "table of units, filtered": f"{words[any(wanted in link for link in left)]}, {len(left)} rows",
+    }
 
 
 WATCH = """window.moved = window.blocked = 0;
@@ -150,20 +170,28 @@ def first_page(site):
             browser.call("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
             browser.open((site / "index.html").as_uri())
             times = browser.ask(TIMES)
-            asked = [event["params"]["request"]["url"] for event in browser.events
-                     if event["method"] == "Network.requestWillBeSent"]
+            asked = [
+                event["params"]["request"]["url"]
+                for event in browser.events
+                if event["method"] == "Network.requestWillBeSent"
+            ]
         files = [Path(urlsplit(url).path) for url in asked if url.startswith("file:")]
         size_of = {file.name[:40]: file.stat().st_size / 1e3 for file in files}
         largest = sorted(size_of, key=size_of.get, reverse=True)[:5]
-        show(f"the first page, {name}", {
-            "requests": len(files), "to other hosts": len(asked) - len(files) - sum(
-                url.startswith("data:") for url in asked),
-            "kB": f"{sum(size_of.values()):.0f}", **{f"  {n}": f"{size_of[n]:.0f}" for n in largest},
-            "first content shown, ms": f"{times['shown']:.0f}",
-            "largest content shown, ms": f"{times['largest']:.0f}",
-            "scripts block for, ms": f"{times['blocked']:.0f}",
-            "layout shift (good: below .1)": f"{times['moved']:.3f}",
-            "loaded, ms": f"{times['loaded']:.0f}"})
+        show(
+            f"the first page, {name}",
+            {
+                "requests": len(files),
+                "to other hosts": len(asked) - len(files) - sum(url.startswith("data:") for url in asked),
+                "kB": f"{sum(size_of.values()):.0f}",
+                **{f"  {n}": f"{size_of[n]:.0f}" for n in largest},
+                "first content shown, ms": f"{times['shown']:.0f}",
+                "largest content shown, ms": f"{times['largest']:.0f}",
+                "scripts block for, ms": f"{times['blocked']:.0f}",
+                "layout shift (good: below .1)": f"{times['moved']:.3f}",
+                "loaded, ms": f"{times['loaded']:.0f}",
+            },
+        )
 
 
 def twice(run):
@@ -174,12 +202,22 @@ def twice(run):
             folder = Path(place) / name / run.name
             shutil.copytree(run, folder, ignore=shutil.ignore_patterns("site", "pages", ".snakemake"))
             sites.append(book.build_book(folder).parent)
-        files = [sorted(file.relative_to(site) for file in site.rglob("*") if file.is_file())
-                 for site in sites]
-        differ = [str(f) for f in files[0] if f in files[1]
-                  and not filecmp.cmp(sites[0] / f, sites[1] / f, shallow=False)]
-        show("two builds of one run", {"files": len(files[0]), "only in one": len(
-            set(files[0]) ^ set(files[1])), "different": ", ".join(differ) or "none"})
+        files = [
+            sorted(file.relative_to(site) for file in site.rglob("*") if file.is_file()) for site in sites
+        ]
+        differ = [
+            str(f)
+            for f in files[0]
+            if f in files[1] and not filecmp.cmp(sites[0] / f, sites[1] / f, shallow=False)
+        ]
+        show(
+            "two builds of one run",
+            {
+                "files": len(files[0]),
+                "only in one": len(set(files[0]) ^ set(files[1])),
+                "different": ", ".join(differ) or "none",
+            },
+        )
 
 
 def show(title, rows):

@@ -7,6 +7,7 @@ Servers on 127.0.0.1 only. `--quick` makes 6 kills of a download in place of 20 
 of a run, the large file (100 million spikes: 1.7 GB in FOLDER, a temporary one if not given) and the
 books. `--keep` leaves the finished books in build/.
 """
+
 import argparse
 import contextlib
 import io
@@ -27,32 +28,37 @@ import pandas as pd
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))                    # for tests.warehouse
+sys.path.insert(0, str(ROOT))  # for tests.support.warehouse
 
-from lib import download, nwb, published_values, simulation
+from lib.data import download, nwb_files, simulated_session
+from lib.data.sources import allen
 from lib.errors import InputError
-from lib.report import make_report
-from lib.sources import allen
-from tests.warehouse import SESSIONS, Warehouse, make_served
+from lib.original import printed_values
+from tests.support.warehouse import SESSIONS, Warehouse, make_served
+from workflow.report import make_report
 
 SESSION, WITHOUT_SCENES = SESSIONS
-FETCH = ("import sys; from lib.sources.allen import Cache; "
-         "Cache(dict(cache=sys.argv[1], warehouse=sys.argv[2], stall=5)).session_file(int(sys.argv[3]))")
+FETCH = (
+    "import sys; from lib.data.sources.allen import Cache; "
+    "Cache(dict(cache=sys.argv[1], warehouse=sys.argv[2], stall=5)).session_file(int(sys.argv[3]))"
+)
 
 # The smallest run with every stage
 TINY = dict(
-    data=dict(image_height=24), oracle=dict(bootstrap=20, published_draws=5),
+    data=dict(image_height=24),
+    oracle=dict(bootstrap=20, published_draws=5),
     cnn=dict(model="ridge", baselines=["ridge"], folds=2, published_units=0, permutations=20),
     mei=dict(steps=20, published_steps=5, random_starts=1),
     gabor=dict(grid="quick", refine_from=1, bootstrap=20),
-    power=dict(images=[8], repeats=[2], rates=[1], units=7), audit=dict(steps=5))
+    power=dict(images=[8], repeats=[2], rates=[1], units=7),
+    audit=dict(steps=5),
+)
 RESULTS = (".csv", ".npz", ".h5", ".safetensors", ".md", ".json")
 
 
 def files_of(folder):
     """Names and sizes of what is in a folder."""
-    found = sorted(p for p in Path(folder).rglob("*")
-                   if p.is_file() and p.suffix not in (".csv", ".json"))
+    found = sorted(p for p in Path(folder).rglob("*") if p.is_file() and p.suffix not in (".csv", ".json"))
     return ", ".join(f"{p.name} ({p.stat().st_size:,})" for p in found) or "nothing"
 
 
@@ -76,8 +82,20 @@ def server_faults(work):
     served = make_served(work / "served")
     name = f"session_{SESSION}.nwb"
     whole = (served / f"session_{SESSION}" / name).read_bytes()
-    for fault in ("none", "cut", "cut, no length", "stall", "silent", "trickle", "longer than said",
-                  "shorter than said", "web page", "500", "404", "garbage"):
+    for fault in (
+        "none",
+        "cut",
+        "cut, no length",
+        "stall",
+        "silent",
+        "trickle",
+        "longer than said",
+        "shorter than said",
+        "web page",
+        "500",
+        "404",
+        "garbage",
+    ):
         for times in (1, 99):
             if fault in ("none", "trickle") and times > 1:
                 continue
@@ -88,11 +106,14 @@ def server_faults(work):
                 patience = dict(attempts=3, back_off=0.01)
                 text, _ = seen(lambda: allen.Cache(session, **patience).session_file(SESSION))
                 path = cache / f"session_{SESSION}" / name
-                same = ("the same bytes" if path.exists() and path.read_bytes() == whole
-                        else "no session file")
-                rows.append((f"server: {fault}" + (", always" if times > 1 else ""),
-                             text.replace(str(work), "").replace(server.address, "http://..."),
-                             f"{same}; {files_of(cache)}"))
+                same = "the same bytes" if path.exists() and path.read_bytes() == whole else "no session file"
+                rows.append(
+                    (
+                        f"server: {fault}" + (", always" if times > 1 else ""),
+                        text.replace(str(work), "").replace(server.address, "http://..."),
+                        f"{same}; {files_of(cache)}",
+                    )
+                )
     return rows
 
 
@@ -108,7 +129,7 @@ def input_faults(work):
     (work / "page.nwb").write_text("<html>")
     zeroed = bytearray(file.read_bytes())
     for heap in re.finditer(b"GCOL", zeroed):
-        zeroed[heap.end() + 12:heap.end() + 76] = bytes(64)
+        zeroed[heap.end() + 12 : heap.end() + 76] = bytes(64)
     (work / "zeroed.nwb").write_bytes(zeroed)
 
     def arrays(name, counts=(), images=()):
@@ -126,15 +147,17 @@ def input_faults(work):
     cache = dict(cache=str(given), warehouse="http://127.0.0.1:9", id=SESSION)
     shutil.copytree(given / "served", given / "x")
     pd.DataFrame({"session_type": SESSIONS.values()}, index=pd.Index(SESSIONS, name="id")).to_csv(
-        given / "sessions.csv")
+        given / "sessions.csv"
+    )
     shutil.rmtree(given / f"session_{WITHOUT_SCENES}")
     negative, nan = good["counts"] - 9, np.where(np.arange(2) == 1, np.nan, good["counts"])
     cases = {
         "unknown session": dict(source="allen", session=cache | {"id": 715093700}),
         "session without natural scenes": dict(source="allen", session=cache | {"id": WITHOUT_SCENES}),
         "unknown structure": session() | dict(structure="VISl"),
-        "structure missing in one of two sessions": dict(source="nwb", session=[
-            session()["session"], session(file="visp.nwb")["session"]]),
+        "structure missing in one of two sessions": dict(
+            source="nwb", session=[session()["session"], session(file="visp.nwb")["session"]]
+        ),
         "unknown unit": session() | dict(units=[950000004]),
         "truncated NWB": session(file="short.nwb"),
         "NWB is a web page": session(file="page.nwb"),
@@ -142,19 +165,20 @@ def input_faults(work):
         "NWB is not there": session(file="none.nwb"),
         "NWB address is not there": session(file="http://127.0.0.1:9/a.nwb"),
         "images missing for a frame": session(images="two"),
-        "images and responses differ in number": arrays(
-            "number", images={"images": stack["images"][:2]}),
+        "images and responses differ in number": arrays("number", images={"images": stack["images"][:2]}),
         "duplicate unit ids": arrays("twice", {"unit_ids": np.array([7, 7])}),
         "NaN for some units": arrays("nan", {"counts": nan}),
         "negative counts": arrays("negative", {"counts": negative}),
         "counts are text": arrays("text", {"counts": good["counts"].astype(str)}),
         "images from 0 to 300": arrays(
-            "range", images={"images": np.linspace(0, 300, 1800).reshape(3, 20, 30)}),
-        "no such key": dict(sesion=3), "unknown source": dict(source="alen", session=3),
+            "range", images={"images": np.linspace(0, 300, 1800).reshape(3, 20, 30)}
+        ),
+        "no such key": dict(sesion=3),
+        "unknown source": dict(source="alen", session=3),
     }
     shutil.copytree(images, work / "two")
     (work / "two" / "natural_scene_1.tiff").unlink()
-    nwb.DEADLINE, rows = 5, []                   # s, to wait less for the zeroed heaps
+    nwb_files.DEADLINE, rows = 5, []  # s, to wait less for the zeroed heaps
     for name, changes in cases.items():
         declaration = work / "run.yml"
         declaration.write_text(yaml.safe_dump({"name": "bench_fault", "structure": "VISam", **changes}))
@@ -162,8 +186,13 @@ def input_faults(work):
         text, code = seen(lambda: make_report(declaration, cores=1))
         assert file.read_bytes() == before
         run = ROOT / "build" / "bench_fault"
-        rows.append((f"given: {name}", text.replace(str(work), "").replace(str(ROOT), ""),
-                     f"exit code {code}; run folder: {files_of(run) if run.exists() else 'not made'}"))
+        rows.append(
+            (
+                f"given: {name}",
+                text.replace(str(work), "").replace(str(ROOT), ""),
+                f"exit code {code}; run folder: {files_of(run) if run.exists() else 'not made'}",
+            )
+        )
     return rows
 
 
@@ -180,8 +209,13 @@ def permission_faults(work):
         rows.append(("disk: 1,000 bytes free for a download", text, files_of(work / "full")))
         (work / "run.yml").write_text("name: bench_fault")
         text, _ = seen(lambda: make_report(work / "run.yml", cores=1))
-        rows.append(("disk: 1,000 bytes free for a run", text.replace(str(ROOT), ""),
-                     f"run folder: {'made' if (ROOT / 'build' / 'bench_fault').exists() else 'not made'}"))
+        rows.append(
+            (
+                "disk: 1,000 bytes free for a run",
+                text.replace(str(ROOT), ""),
+                f"run folder: {'made' if (ROOT / 'build' / 'bench_fault').exists() else 'not made'}",
+            )
+        )
         download.shutil.disk_usage = free
         text, _ = seen(lambda: allen.Cache(session | {"cache": "/sys/kernel/cache"}))
         rows.append(("disk: no permission", text, files_of("/sys/kernel/cache")))
@@ -226,21 +260,47 @@ def kills_table(options, work):
             left, server.faults = files_of(cache), []
             subprocess.run(command, check=True, cwd=ROOT, stderr=subprocess.DEVNULL)
             path = cache / f"session_{SESSION}" / name
-            rows.append((round(delay, 3), left if code is None else "finished",
-                         server.log[-1][1] or "from 0", path.read_bytes() == whole, files_of(cache)))
-    return pd.DataFrame(rows, columns=["killed after (s)", "left by the kill", "next start asks for",
-                                       "same bytes", "left at the end"])
+            rows.append(
+                (
+                    round(delay, 3),
+                    left if code is None else "finished",
+                    server.log[-1][1] or "from 0",
+                    path.read_bytes() == whole,
+                    files_of(cache),
+                )
+            )
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "killed after (s)",
+            "left by the kill",
+            "next start asks for",
+            "same bytes",
+            "left at the end",
+        ],
+    )
 
 
 def run_kills_table(options, work):
     """kill -9 at random moments of a whole run; what ends at last, beside an undisturbed run."""
     given = make_served(work / "run_given", images=24)
     declaration, run = work / "killed.yml", ROOT / "build" / "bench_killed"
-    declaration.write_text(yaml.safe_dump(TINY | dict(
-        name=run.name, source="nwb", structure="VISam", units=[950000000], session=dict(
-            file=str(given / f"session_{SESSION}" / f"session_{SESSION}.nwb"),
-            images=str(given / "natural_scene_templates")))))
-    command = [sys.executable, "-m", "lib.report", str(declaration)]
+    declaration.write_text(
+        yaml.safe_dump(
+            TINY
+            | dict(
+                name=run.name,
+                source="nwb",
+                structure="VISam",
+                units=[950000000],
+                session=dict(
+                    file=str(given / f"session_{SESSION}" / f"session_{SESSION}.nwb"),
+                    images=str(given / "natural_scene_templates"),
+                ),
+            )
+        )
+    )
+    command = [sys.executable, "-m", "workflow.report", str(declaration)]
     shutil.rmtree(run, ignore_errors=True)
     subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
     whole, rng, rows, kills, ended = results_of(run), np.random.default_rng(1), [], 0, True
@@ -250,12 +310,18 @@ def run_kills_table(options, work):
         said = work / f"said{len(rows)}.txt"
         lines, delay = (rng.integers(1, 10), rng.uniform(0, 3)) if kills < 20 else (10_000, 0)
         with open(said, "w") as file:
-            code = kill_after(command, delay, output=file,
-                              started=lambda: said.read_text().count("\n") >= lines)
+            code = kill_after(
+                command, delay, output=file, started=lambda: said.read_text().count("\n") >= lines
+            )
         ended, kills = code is not None, kills + (code is None)
         last = said.read_text().splitlines()[-1].strip()
-        rows.append((f"exit code {code}" if ended else f"kill {kills}", last,
-                     differences(whole, results_of(run)) if ended else ""))
+        rows.append(
+            (
+                f"exit code {code}" if ended else f"kill {kills}",
+                last,
+                differences(whole, results_of(run)) if ended else "",
+            )
+        )
         print(*rows[-1], sep=" | ", flush=True)
     shutil.rmtree(run)
     return pd.DataFrame(rows, columns=["end", "said last", "results that differ"])
@@ -277,21 +343,40 @@ def results_of(run):
 
 def differences(whole, mine):
     """Names of what differs between the results of two runs."""
-    return ", ".join(sorted(n for n in whole.keys() | mine.keys()
-                            if n not in whole or n not in mine or whole[n] != mine[n])) or "none"
+    return (
+        ", ".join(
+            sorted(
+                n
+                for n in whole.keys() | mine.keys()
+                if n not in whole or n not in mine or whole[n] != mine[n]
+            )
+        )
+        or "none"
+    )
 
 
 def books_table(options, work):
     """From file to book by every source: one simulated recording, given in each form."""
-    from lib.session import from_recording
-    from lib.sources import simulated
+    from lib.data.session import from_recording
+    from lib.data.sources import simulated
 
     recording = simulated.load(
-        1, folder=work / "book", structure="VISam", units=12, images=40, scene_repeats=8,
-        gabor_repeats=2, grating_repeats=1, movie_one_frames=2, movie_one_repeats=1,
-        movie_three_frames=3, movie_three_repeats=1)
-    sessions = write_every_form(recording, from_recording(
-        recording, latency=0.05, duration=0.25, image_height=60), work)
+        1,
+        folder=work / "book",
+        structure="VISam",
+        units=12,
+        images=40,
+        scene_repeats=8,
+        gabor_repeats=2,
+        grating_repeats=1,
+        movie_one_frames=2,
+        movie_one_repeats=1,
+        movie_three_frames=3,
+        movie_three_repeats=1,
+    )
+    sessions = write_every_form(
+        recording, from_recording(recording, latency=0.05, duration=0.25, image_height=60), work
+    )
     rows = []
     with Warehouse(work / "warehouse") as server:
         for name, declared in sessions.items():
@@ -301,14 +386,30 @@ def books_table(options, work):
                 declared["session"]["file"] = f"{server.address}/session_{SESSION}/session_{SESSION}.nwb"
             run = ROOT / "build" / f"bench_{name.replace(' ', '_')}"
             declaration = work / f"{run.name}.yml"
-            declaration.write_text(yaml.safe_dump(TINY | dict(cnn=TINY["cnn"] | dict(model="v1")) | dict(
-                name=run.name, structure="VISam", units=[951000000]) | declared))
+            declaration.write_text(
+                yaml.safe_dump(
+                    TINY
+                    | dict(cnn=TINY["cnn"] | dict(model="v1"))
+                    | dict(name=run.name, structure="VISam", units=[951000000])
+                    | declared
+                )
+            )
             shutil.rmtree(run, ignore_errors=True)
             started = time.perf_counter()
-            done = subprocess.run([sys.executable, "-m", "lib.report", str(declaration)], cwd=ROOT,
-                                  capture_output=True, text=True)
-            rows.append((name, done.returncode, len(list((run / "site").rglob("*.html"))),
-                         time.perf_counter() - started))
+            done = subprocess.run(
+                [sys.executable, "-m", "workflow.report", str(declaration)],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+            )
+            rows.append(
+                (
+                    name,
+                    done.returncode,
+                    len(list((run / "site").rglob("*.html"))),
+                    time.perf_counter() - started,
+                )
+            )
             print(rows[-1], flush=True)
             if done.returncode:
                 print(done.stdout[-3000:], done.stderr[-3000:])
@@ -326,7 +427,8 @@ def write_every_form(recording, session, work):
     shutil.copy(work / "book" / "simulated.nwb", file)
     for frame, image in enumerate(recording.images):
         Image.fromarray(np.round(255 * image).astype(np.uint8)).save(
-            served / "natural_scene_templates" / f"natural_scene_{frame}.tiff")
+            served / "natural_scene_templates" / f"natural_scene_{frame}.tiff"
+        )
     for name, ids in (("another", lambda ids: ids + 500), ("session_798911424", published_ids)):
         shutil.copy(file, work / f"{name}.nwb")
         with h5py.File(work / f"{name}.nwb", "r+") as copy:
@@ -345,21 +447,26 @@ def write_every_form(recording, session, work):
     def nwb_file(*sessions, **changes):
         return dict(source="nwb", session=list(sessions) if len(sessions) > 1 else sessions[0]) | changes
 
-    return {"allen": dict(source="allen", session=dict(id=SESSION, cache=str(work / "new_cache"),
-                                                       movies=[1, 3])),
-            "nwb": nwb_file(near), "nwb over http": nwb_file(dict(file="", images=stills)),
-            "arrays": arrays(counts="a_counts.npz", images="a_images.npz"),
-            "folder of counts": arrays(folder="scan"), "folder of traces": arrays(folder="traces"),
-            "two sessions": nwb_file(near, near | dict(file=str(work / "another.nwb")),
-                                     units=[951000000, 951000500]),
-            "two areas": nwb_file(near, structure=["VISam", "VISp"], units=[951000000, 951020000]),
-            "the published session": nwb_file(near | dict(file=str(work / "session_798911424.nwb")),
-                                              units=[951097947])}
+    return {
+        "allen": dict(source="allen", session=dict(id=SESSION, cache=str(work / "new_cache"), movies=[1, 3])),
+        "nwb": nwb_file(near),
+        "nwb over http": nwb_file(dict(file="", images=stills)),
+        "arrays": arrays(counts="a_counts.npz", images="a_images.npz"),
+        "folder of counts": arrays(folder="scan"),
+        "folder of traces": arrays(folder="traces"),
+        "two sessions": nwb_file(
+            near, near | dict(file=str(work / "another.nwb")), units=[951000000, 951000500]
+        ),
+        "two areas": nwb_file(near, structure=["VISam", "VISp"], units=[951000000, 951020000]),
+        "the published session": nwb_file(
+            near | dict(file=str(work / "session_798911424.nwb")), units=[951097947]
+        ),
+    }
 
 
 def published_ids(ids):
     """The ids of a session, the first of them those of the original report."""
-    return np.r_[list(published_values.ORACLES), ids[len(published_values.ORACLES):]]
+    return np.r_[list(printed_values.ORACLES), ids[len(printed_values.ORACLES) :]]
 
 
 def write_static(folder, session, images, scale):
@@ -367,8 +474,11 @@ def write_static(folder, session, images, scale):
     for part in ("data/images", "data/responses", "meta/neurons"):
         (folder / part).mkdir(parents=True)
     np.save(folder / "meta/neurons/unit_ids.npy", session.unit_ids)
-    shown = [(repeat, image) for repeat in range(len(session.counts))
-             for image in range(0, len(images), 1 + repeat % 3)]         # unequal repeats
+    shown = [
+        (repeat, image)
+        for repeat in range(len(session.counts))
+        for image in range(0, len(images), 1 + repeat % 3)
+    ]  # unequal repeats
     for trial, (repeat, image) in enumerate(shown):
         np.save(folder / f"data/images/{trial}.npy", images[image][None])
         np.save(folder / f"data/responses/{trial}.npy", session.counts[repeat, image] * scale)
@@ -383,25 +493,34 @@ def http_table(options, work):
     with Warehouse(path.parent) as server:
         for structure, n in (("VISam", 20), ("VISp", 180)):
             started = time.perf_counter()
-            read = nwb.read_session(f"{server.address}/session.nwb", structure=structure)
+            read = nwb_files.read_session(f"{server.address}/session.nwb", structure=structure)
             taken = time.perf_counter() - started
-            local = nwb.read_session(path, structure=structure)
+            local = nwb_files.read_session(path, structure=structure)
             assert sum(map(len, local["spike_times"])) == n * 20_000
             same = all(map(np.array_equal, read["spike_times"], local["spike_times"]))
             rows.append((f"{n} of 200 units", len(read["units"]), read["notes"][-1], taken, same))
-    return pd.DataFrame(rows, columns=["area of", "units read", "note on the page", "seconds",
-                                       "equal to local"])
+    return pd.DataFrame(
+        rows, columns=["area of", "units read", "note on the page", "seconds", "equal to local"]
+    )
 
 
 def write_large(path, rng, *, units, spikes):
     """Write a session of many spikes: a small one of the project's, its spikes replaced."""
-    shown = simulation.timeline(rng=rng)
-    table = pd.DataFrame({
-        "structure": np.where(np.arange(units) < units // 10, "VISam", "VISp"), "firing_rate": 5.0,
-        "snr": 2.0, "isi_violations": 0.1, "presence_ratio": 0.99, "amplitude_cutoff": 0.01},
-        index=pd.Index(951000000 + np.arange(units), name="unit_id"))
-    nwb.write_session(path, units=table, spike_times=[np.array([1.0])] * units, presentations=shown,
-                      session_id=1)
+    shown = simulated_session.timeline(rng=rng)
+    table = pd.DataFrame(
+        {
+            "structure": np.where(np.arange(units) < units // 10, "VISam", "VISp"),
+            "firing_rate": 5.0,
+            "snr": 2.0,
+            "isi_violations": 0.1,
+            "presence_ratio": 0.99,
+            "amplitude_cutoff": 0.01,
+        },
+        index=pd.Index(951000000 + np.arange(units), name="unit_id"),
+    )
+    nwb_files.write_session(
+        path, units=table, spike_times=[np.array([1.0])] * units, presentations=shown, session_id=1
+    )
     lengths = np.full(units, spikes // units)
     with h5py.File(path, "r+") as file:
         for name in ("spike_times", "spike_amplitudes"):
@@ -411,20 +530,24 @@ def write_large(path, rng, *, units, spikes):
             data.attrs.update(attributes)
             for unit, stop in enumerate(np.cumsum(lengths)):
                 values = rng.uniform(0, shown.stop_time.max(), lengths[unit])
-                data[stop - lengths[unit]:stop] = np.sort(values) if name == "spike_times" else 1e-4
+                data[stop - lengths[unit] : stop] = np.sort(values) if name == "spike_times" else 1e-4
             attributes = dict(file[f"units/{name}_index"].attrs) | {"target": data.ref}
-            del file[f"units/{name}_index"]                # of bytes, too small for the new ends
+            del file[f"units/{name}_index"]  # of bytes, too small for the new ends
             file[f"units/{name}_index"] = np.cumsum(lengths)
             file[f"units/{name}_index"].attrs.update(attributes)
 
 
-OURS = ("import sys; from lib import nwb; "
-        "read = nwb.read_session(sys.argv[1], structure=['VISam', 'VISp']); "
-        "print(sum(map(len, read['spike_times'])))")
-THEIRS = ("import sys, warnings; warnings.simplefilter('ignore'); "
-          "from allensdk.brain_observatory.ecephys.ecephys_session import EcephysSession; "
-          "session = EcephysSession.from_nwb_path(sys.argv[1]); session.units; "
-          "session.get_stimulus_table(); print(sum(map(len, session.spike_times.values())))")
+OURS = (
+    "import sys; from lib import nwb; "
+    "read = nwb.read_session(sys.argv[1], structure=['VISam', 'VISp']); "
+    "print(sum(map(len, read['spike_times'])))"
+)
+THEIRS = (
+    "import sys, warnings; warnings.simplefilter('ignore'); "
+    "from allensdk.brain_observatory.ecephys.ecephys_session import EcephysSession; "
+    "session = EcephysSession.from_nwb_path(sys.argv[1]); session.units; "
+    "session.get_stimulus_table(); print(sum(map(len, session.spike_times.values())))"
+)
 
 
 def large_table(options, work):
@@ -434,27 +557,41 @@ def large_table(options, work):
     rows = [("file", path.stat().st_size / 2**20, np.nan, "")]
     for name, code in (("units, stimuli and spikes, ours", OURS), ("the same, AllenSDK", THEIRS)):
         rows.append((name, *measured([sys.executable, "-c", code, str(path)])))
-    np.savez(work / "images.npz", images=simulation.dead_leaves(118, rng=np.random.default_rng(1)))
-    (work / "large.yml").write_text(yaml.safe_dump(dict(
-        name="bench_large", source="nwb", structure=["VISam", "VISp"],
-        session=dict(file=str(path), images=str(work / "images.npz")))))
+    np.savez(work / "images.npz", images=simulated_session.dead_leaves(118, rng=np.random.default_rng(1)))
+    (work / "large.yml").write_text(
+        yaml.safe_dump(
+            dict(
+                name="bench_large",
+                source="nwb",
+                structure=["VISam", "VISp"],
+                session=dict(file=str(path), images=str(work / "images.npz")),
+            )
+        )
+    )
     shutil.rmtree(ROOT / "build" / "bench_large", ignore_errors=True)
-    rows.append(("01_data, whole notebook through `make notebook` (limit 4,096 MiB)", *measured(
-        [sys.executable, "-m", "lib.report", str(work / "large.yml"), "--notebook", "01_data"])))
+    rows.append(
+        (
+            "01_data, whole notebook through `make notebook` (limit 4,096 MiB)",
+            *measured(
+                [sys.executable, "-m", "workflow.report", str(work / "large.yml"), "--notebook", "01_data"]
+            ),
+        )
+    )
     shutil.rmtree(ROOT / "build" / "bench_large")
     return pd.DataFrame(rows, columns=["what", "MiB", "seconds", "printed"])
 
 
 def measured(command):
     """Peak memory (MiB) of the largest process that a command starts, seconds, and its last line."""
-    code = ("import resource, subprocess, sys; "
-            "done = subprocess.run(sys.argv[1:], capture_output=True, text=True); "
-            "said = done.stdout + done.stderr if done.returncode else done.stdout; "
-            "print(said.strip().splitlines()[-1]); "
-            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+    code = (
+        "import resource, subprocess, sys; "
+        "done = subprocess.run(sys.argv[1:], capture_output=True, text=True); "
+        "said = done.stdout + done.stderr if done.returncode else done.stdout; "
+        "print(said.strip().splitlines()[-1]); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
     started = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True,
-                          cwd=ROOT)
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, cwd=ROOT)
     taken = time.perf_counter() - started
     *_, line, memory = done.stdout.strip().splitlines()
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
@@ -463,8 +600,14 @@ def measured(command):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    tables = {"faults": faults_table, "kills": kills_table, "run_kills": run_kills_table,
-              "http": http_table, "large": large_table, "books": books_table}
+    tables = {
+        "faults": faults_table,
+        "kills": kills_table,
+        "run_kills": run_kills_table,
+        "http": http_table,
+        "large": large_table,
+        "books": books_table,
+    }
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="+", choices=tables)
     parser.add_argument("--folder", type=Path)

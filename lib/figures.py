@@ -68,27 +68,33 @@ def images(axes, pixels, titles):
 def stimuli(axes, shown, *, degrees_per_pixel, masks=None):
     """Show stimuli {title: pixels} on the screen, one an axis; `masks`: {title: mask} to outline."""
     for ax, (title, pixels) in zip(axes, shown.items()):
-        stimulus(ax, pixels, degrees_per_pixel=degrees_per_pixel, title=title,
-                 mask=(masks or {}).get(title))
+        stimulus(ax, pixels, degrees_per_pixel=degrees_per_pixel, title=title, mask=(masks or {}).get(title))
     return axes
 
 
 def outline(ax, mask, *, degrees_per_pixel, color=SKY, center=None):
     """Draw the outline of a mask on a stimulus, and lines through a point (x, y)."""
     half = np.array(mask.shape[::-1]) * degrees_per_pixel / 2
-    ax.contour(mask, [0.5], colors=[color], linewidths=1, linestyles="--", origin="upper",
-               extent=(-half[0], half[0], -half[1], half[1]))
+    ax.contour(
+        mask,
+        [0.5],
+        colors=[color],
+        linewidths=1,
+        linestyles="--",
+        origin="upper",
+        extent=(-half[0], half[0], -half[1], half[1]),
+    )
     if center is not None:
         ax.axvline(center[0], color=color, lw=0.6, ls=":")
         ax.axhline(center[1], color=color, lw=0.6, ls=":")
     return ax
 
 
-def matrix(ax, values, *, xlabel, ylabel, label, cmap="viridis", value_range=(None, None),
-           extent=None):
+def matrix(ax, values, *, xlabel, ylabel, label, cmap="viridis", value_range=(None, None), extent=None):
     """Show a matrix with a colour bar."""
-    shown = ax.imshow(values, aspect="auto", cmap=cmap, vmin=value_range[0], vmax=value_range[1],
-                      extent=extent)
+    shown = ax.imshow(
+        values, aspect="auto", cmap=cmap, vmin=value_range[0], vmax=value_range[1], extent=extent
+    )
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     ax.figure.colorbar(shown, ax=ax, label=label)
@@ -97,8 +103,15 @@ def matrix(ax, values, *, xlabel, ylabel, label, cmap="viridis", value_range=(No
 
 def raster(ax, activity, *, start, stop, title=""):
     """Show z-scored activity (units, bins) of one block against the session's time."""
-    ax.imshow(activity, aspect="auto", cmap="gray_r", vmin=0, vmax=1.5, interpolation="none",
-              extent=(start, stop, max(1, len(activity)), 0))
+    ax.imshow(
+        activity,
+        aspect="auto",
+        cmap="gray_r",
+        vmin=0,
+        vmax=1.5,
+        interpolation="none",
+        extent=(start, stop, max(1, len(activity)), 0),
+    )
     ax.set_title(title)
     ax.set_xlabel("time (s)")
     return ax
@@ -152,8 +165,16 @@ def scatter(ax, x, y, *, xlabel, ylabel, groups=None, diagonal=False, log=False)
         nothing(ax)
     for k, group in enumerate(dict.fromkeys(groups)):
         mine = groups == group
-        ax.plot(np.asarray(x)[mine], np.asarray(y)[mine], "os^Dv<>P*X"[k % 10], color=f"C{k % 7}", ms=5,
-                alpha=0.8, mew=0, label=str(group))
+        ax.plot(
+            np.asarray(x)[mine],
+            np.asarray(y)[mine],
+            "os^Dv<>P*X"[k % 10],
+            color=f"C{k % 7}",
+            ms=5,
+            alpha=0.8,
+            mew=0,
+            label=str(group),
+        )
     if diagonal and np.isfinite(np.array([x, y], float)).any():
         low, high = np.nanmin([x, y]), np.nanmax([x, y])
         ax.plot([low, high], [low, high], color=GREY, ls=":", lw=1, zorder=0)
@@ -197,8 +218,13 @@ def intervals(ax, names, values, low, high, *, xlabel, reference=None):
 def curves(ax, x, lines, *, xlabel, ylabel, log=False):
     """Draw named lines; `lines` maps label to values."""
     for k, (name, y) in enumerate(lines.items()):
-        ax.plot(x if len(x) == len(y) else np.arange(len(y)), y, label=name, color=f"C{k % 7}",
-                ls=("-", "--", "-.", ":")[k % 4])
+        ax.plot(
+            x if len(x) == len(y) else np.arange(len(y)),
+            y,
+            label=name,
+            color=f"C{k % 7}",
+            ls=("-", "--", "-.", ":")[k % 4],
+        )
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     if log:
@@ -259,8 +285,11 @@ def response_map(ax, values, x, y, *, title="", label="spikes", ellipse=None, ma
         turn = np.linspace(0, 2 * np.pi, 100)
         a, b = ellipse[2] * np.cos(turn), ellipse[3] * np.sin(turn)
         angle = np.deg2rad(ellipse[4])
-        ax.plot(ellipse[0] + a * np.cos(angle) - b * np.sin(angle),
-                ellipse[1] + a * np.sin(angle) + b * np.cos(angle), color=ORANGE)
+        ax.plot(
+            ellipse[0] + a * np.cos(angle) - b * np.sin(angle),
+            ellipse[1] + a * np.sin(angle) + b * np.cos(angle),
+            color=ORANGE,
+        )
     for k, (name, at) in enumerate((marks or {}).items()):
         ax.plot(*at, "+x"[k % 2], color=(RED, PINK)[k % 2], ms=9, mew=2, label=name)
     if marks:
@@ -275,10 +304,17 @@ def response_map(ax, values, x, y, *, title="", label="spikes", ellipse=None, ma
 
 def receptive_field(axes, values, x, y, *, field, by_angle, marks):
     """Draw a response map, outlining the `field` (a row of `fit_gaussians`) if given, and tuning."""
-    response_map(axes[0], values, x, y, marks=marks, ellipse=None if field is None else (
-        field.x, field.y, field.sigma_x, field.sigma_y, 0))
-    curves(axes[1], by_angle.index, {"": by_angle.to_numpy()}, xlabel="orientation (deg)",
-           ylabel="mean count")
+    response_map(
+        axes[0],
+        values,
+        x,
+        y,
+        marks=marks,
+        ellipse=None if field is None else (field.x, field.y, field.sigma_x, field.sigma_y, 0),
+    )
+    curves(
+        axes[1], by_angle.index, {"": by_angle.to_numpy()}, xlabel="orientation (deg)", ylabel="mean count"
+    )
     return axes
 
 
@@ -316,13 +352,26 @@ def pairs(ax, left, right, *, names, ylabel):
 
 def tuning(axes, table):
     """Draw MEI against best Gabor, a point a unit: orientation, spatial frequency, size."""
-    for ax, (name, label) in zip(axes, {"orientation": "orientation (deg)",
-                                        "spatial_frequency": "spatial frequency (cycles/deg)"}.items()):
-        scatter(ax, table[f"gabor_{name}"], table[f"mei_{name}"], diagonal=True, xlabel="best Gabor",
-                ylabel="MEI")
+    for ax, (name, label) in zip(
+        axes,
+        {"orientation": "orientation (deg)", "spatial_frequency": "spatial frequency (cycles/deg)"}.items(),
+    ):
+        scatter(
+            ax,
+            table[f"gabor_measured_{name}"],
+            table[f"mei_{name}"],
+            diagonal=True,
+            xlabel="best Gabor",
+            ylabel="MEI",
+        )
         ax.set_title(label)
-    scatter(axes[2], table.gabor_sigma, table.mei_radius, ylabel="MEI: radius of the mask",
-            xlabel="best Gabor: sigma")
+    scatter(
+        axes[2],
+        table.gabor_sigma,
+        table.mei_radius,
+        ylabel="MEI: radius of the mask",
+        xlabel="best Gabor: sigma",
+    )
     axes[2].set_title("size (deg)")
     return axes
 
@@ -330,48 +379,88 @@ def tuning(axes, table):
 def model_scores(axes, lines, table):
     """Draw sorted correlations {model: values}, and the chosen model against each unit's ceiling."""
     curves(axes[0], np.arange(0), lines, xlabel="unit (sorted)", ylabel="correlation to average")
-    scatter(axes[1], table.cc_max, table.correlation_to_average, xlabel="CCmax", diagonal=True,
-            ylabel="correlation to average", groups=np.where(table.selected, "selected", "not selected"))
+    scatter(
+        axes[1],
+        table.cc_max,
+        table.correlation_to_average,
+        xlabel="CCmax",
+        diagonal=True,
+        ylabel="correlation to average",
+        groups=np.where(table.selected, "selected", "not selected"),
+    )
     return axes
 
 
 def true_responses(axes, known, *, limit):
-    """Draw the MEI against the optimum, and true against predicted gains: `population.known_truth`.
+    """Draw the MEI against the optimum, and true against predicted gains: `population_tests.known_truth`.
 
     Gains above the limit are drawn there, with the neuron's kind, id and gains (predicted, true).
     """
     kinds = known.truth_kind.str.replace("_", " ")
-    scatter(axes[0], known.optimum_true_response, known.mei_true_response, diagonal=True, groups=kinds,
-            xlabel="true response to the optimum", ylabel="true response to the masked MEI")
+    scatter(
+        axes[0],
+        known.optimum_true_response,
+        known.mei_true_response,
+        diagonal=True,
+        groups=kinds,
+        xlabel="true response to the optimum",
+        ylabel="true response to the masked MEI",
+    )
     gains = known[["predicted_gain", "true_gain"]]
     shown = gains.clip(upper=limit)
-    scatter(axes[1], shown.predicted_gain, shown.true_gain, diagonal=True, groups=kinds, log=True,
-            xlabel="predicted masked MEI / best Gabor", ylabel="true masked MEI / best Gabor")
+    scatter(
+        axes[1],
+        shown.predicted_gain,
+        shown.true_gain,
+        diagonal=True,
+        groups=kinds,
+        log=True,
+        xlabel="predicted masked MEI / best Gabor",
+        ylabel="true masked MEI / best Gabor",
+    )
     far = shown[(gains > limit).any(axis=1)].sort_values("predicted_gain", ascending=False)
     for k, (unit, at) in enumerate(far.iterrows()):
-        side = 1 if at.predicted_gain < limit**0.5 else -1      # the axis is logarithmic, from about 1
+        side = 1 if at.predicted_gain < limit**0.5 else -1  # the axis is logarithmic, from about 1
         text = f"{kinds[unit]} {unit}:\n{gains.predicted_gain[unit]:.3g}, {gains.true_gain[unit]:.3g}"
-        axes[1].annotate(text, at, (side * 12, -6 - 22 * k), textcoords="offset points", fontsize=7,
-                         ha="left" if side == 1 else "right", va="top",
-                         arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.7})
+        axes[1].annotate(
+            text,
+            at,
+            (side * 12, -6 - 22 * k),
+            textcoords="offset points",
+            fontsize=7,
+            ha="left" if side == 1 else "right",
+            va="top",
+            arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.7},
+        )
     if legend := axes[1].get_legend():
-        legend.remove()     # the same as in the other panel
+        legend.remove()  # the same as in the other panel
     return axes
 
 
 def places(axes, table):
     """Draw centres of MEIs against those of recorded fields, a point a unit: azimuth, elevation."""
     for ax, (name, label) in zip(axes, {"x": "azimuth", "y": "elevation"}.items()):
-        scatter(ax, table[f"map_{name}"], table[f"mei_{name}"], diagonal=True,
-                ylabel="centre of the MEI (deg)", xlabel=f"recorded {label} (deg)")
+        scatter(
+            ax,
+            table[f"map_{name}"],
+            table[f"mei_{name}"],
+            diagonal=True,
+            ylabel="centre of the MEI (deg)",
+            xlabel=f"recorded {label} (deg)",
+        )
     return axes
 
 
 def shapes(axes, measured, names):
     """Draw metrics of best Gabor and MEI, a line a unit; `names`: {metric: words}, one an axis."""
     for ax, (name, label) in zip(axes, names.items()):
-        pairs(ax, measured[f"gabor_{name}"], measured[f"mei_{name}"], names=["best Gabor", "MEI"],
-              ylabel=label + (" (cycles/deg)" if name == "spatial_frequency" else ""))
+        pairs(
+            ax,
+            measured[f"gabor_measured_{name}"],
+            measured[f"mei_{name}"],
+            names=["best Gabor", "MEI"],
+            ylabel=label + (" (cycles/deg)" if name == "spatial_frequency" else ""),
+        )
     return axes
 
 
@@ -386,7 +475,7 @@ def spectrum(ax, values, frequency, *, title=""):
 
 
 def gallery(pictures, titles, *, columns=3):
-    """Return a figure with a group of small images for every unit: {unit: [images]}."""
+    """Return a figure with a group of small images for every unit: {unit: {name: image}}."""
     rows = max(1, -(-len(pictures) // columns))
     fig = plt.figure(figsize=(7.5, 1.0 * rows))
     groups = fig.add_gridspec(rows, columns, wspace=0.06, hspace=0.3)
@@ -394,7 +483,7 @@ def gallery(pictures, titles, *, columns=3):
         nothing(fig.add_subplot()).set_axis_off()
     for place, (unit, images) in zip(groups, pictures.items()):
         inner = place.subgridspec(1, len(images), wspace=0.02)
-        for k, pixels in enumerate(images):
+        for k, pixels in enumerate(images.values()):
             ax = image(fig.add_subplot(inner[k]), pixels)
             if k == 1:
                 ax.set_title(titles[unit], fontsize=7)

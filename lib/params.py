@@ -6,47 +6,82 @@ from pathlib import Path
 
 import yaml
 
-from lib.download import is_address
 from lib.errors import InputError
+from lib.files import ROOT, is_address
+from lib.stages import STAGES, UNIT_STAGES
 
-ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = ROOT / "params.yml"
-STAGES = ("data", "rasterplot", "oracle", "cnn", "mei", "gabor", "metrics", "power", "population",
-          "audit")
-UNIT_STAGES = ("cnn", "mei", "gabor", "metrics")
+SECTIONS = ("data", "rasterplot", "oracle", "cnn", "mei", "gabor", "metrics", "power", "population", "audit")
 SOURCES = ("simulated", "allen", "nwb", "arrays")
 STIMULI = ("natural_scenes", "natural_movies", "static_gratings", "gabors")
 MODELS = ("v1", "shared", "gabor_ridge", "ridge", "published")
-CHOICES = {"source": SOURCES, "cnn.model": MODELS, "cnn.baselines": MODELS,
-           "cnn.stimuli": (*STIMULI, "available"),
-           "gabor.grid": ("quick", "coarse", "full")}
-PATHS = ("counts", "images", "file", "folder")       # keys of a session that name a file or address
+CHOICES = {
+    "source": SOURCES,
+    "cnn.model": MODELS,
+    "cnn.baselines": MODELS,
+    "cnn.stimuli": (*STIMULI, "available"),
+    "gabor.grid": ("quick", "coarse", "full"),
+}
+PATHS = ("counts", "images", "file", "folder")  # keys of a session that name a file or address
 # Of each source: the keys a session needs, those it may have with their defaults, and how to say so
 SESSIONS = {
-    "arrays": [(("counts", "images"), {}, "{counts: FILE.npz, images: FILE.npz}"),
-               (("folder",), {"tiers": [], "degrees_per_pixel": 0}, "{folder: FOLDER}")],
-    "nwb": [(("file", "images"), {},
-             "{file: FILE.nwb or address, images: FILE.npz or folder}")],
-    "allen": [(("id",), {"cache": str(ROOT / "allen_cache"), "warehouse": "http://api.brain-map.org",
-                         "movies": [], "stall": 60.0}, "a session id, see `make sessions`")]}
+    "arrays": [
+        (("counts", "images"), {}, "{counts: FILE.npz, images: FILE.npz}"),
+        (("folder",), {"tiers": [], "degrees_per_pixel": 0}, "{folder: FOLDER}"),
+    ],
+    "nwb": [(("file", "images"), {}, "{file: FILE.nwb or address, images: FILE.npz or folder}")],
+    "allen": [
+        (
+            ("id",),
+            {
+                "cache": str(ROOT / "allen_cache"),
+                "warehouse": "http://api.brain-map.org",
+                "movies": [],
+                "stall": 60.0,
+            },
+            "a session id, see `make sessions`",
+        )
+    ],
+}
 # (lowest, highest) value allowed; None: no bound
 RANGES = {
-    "data.latency": (0, 1), "data.duration": (0.001, 10), "data.image_height": (16, 400),
-    "simulation.units": (12, 2000), "simulation.scene_repeats": (2, 500),
-    "simulation.gabor_repeats": (1, 500), "simulation.grating_repeats": (1, 500),
-    "simulation.movie_one_frames": (2, 9000), "simulation.movie_one_repeats": (1, 100),
-    "simulation.movie_three_frames": (2, 9000), "simulation.movie_three_repeats": (1, 100),
-    "rasterplot.bin_width": (0.001, 10), "rasterplot.high_correlation": (-1, 1),
-    "rasterplot.low_correlation": (-1, 1), "oracle.oracle_percentile": (0, 100),
-    "oracle.variance_percentile": (0, 100), "oracle.published_draws": (1, 10_000),
-    "oracle.bootstrap": (20, 100_000), "cnn.folds": (2, 118), "cnn.published_units": (0, 2000),
-    "cnn.permutations": (20, 100_000), "mei.contrast": (0.01, 1),
-    "mei.finest_detail": (0.01, 10), "mei.random_starts": (1, 50),
-    "mei.steps": (1, 100_000), "mei.published_steps": (1, 100_000), "gabor.refine_from": (1, 100),
-    "gabor.bootstrap": (20, 100_000), "metrics.highest_frequency": (0.01, 10),
-    "power.images": (8, 2000), "power.repeats": (1, 500), "power.rates": (0.01, 100),
-    "power.units": (7, 500), "population.alpha": (1e-6, 0.5), "population.recovery_goal": (0.01, 1),
-    "audit.steps": (1, 100_000), "seed": (0, 2**31 - 1),
+    "data.latency": (0, 1),
+    "data.duration": (0.001, 10),
+    "data.image_height": (16, 400),
+    "simulation.units": (12, 2000),
+    "simulation.scene_repeats": (2, 500),
+    "simulation.gabor_repeats": (1, 500),
+    "simulation.grating_repeats": (1, 500),
+    "simulation.movie_one_frames": (2, 9000),
+    "simulation.movie_one_repeats": (1, 100),
+    "simulation.movie_three_frames": (2, 9000),
+    "simulation.movie_three_repeats": (1, 100),
+    "rasterplot.bin_width": (0.001, 10),
+    "rasterplot.high_correlation": (-1, 1),
+    "rasterplot.low_correlation": (-1, 1),
+    "oracle.oracle_percentile": (0, 100),
+    "oracle.variance_percentile": (0, 100),
+    "oracle.published_draws": (1, 10_000),
+    "oracle.bootstrap": (20, 100_000),
+    "cnn.folds": (2, 118),
+    "cnn.published_units": (0, 2000),
+    "cnn.permutations": (20, 100_000),
+    "mei.contrast": (0.01, 1),
+    "mei.finest_detail": (0.01, 10),
+    "mei.random_starts": (1, 50),
+    "mei.steps": (1, 100_000),
+    "mei.published_steps": (1, 100_000),
+    "gabor.refine_from": (1, 100),
+    "gabor.bootstrap": (20, 100_000),
+    "metrics.highest_frequency": (0.01, 10),
+    "power.images": (8, 2000),
+    "power.repeats": (1, 500),
+    "power.rates": (0.01, 100),
+    "power.units": (7, 500),
+    "population.alpha": (1e-6, 0.5),
+    "population.recovery_goal": (0.01, 1),
+    "audit.steps": (1, 100_000),
+    "seed": (0, 2**31 - 1),
 }
 
 
@@ -81,25 +116,26 @@ def load_params(path=DEFAULTS):
 
 
 def notebook_parameters(params, stage, unit_id=None):
-    """Return the parameters that the notebook of one stage is given, as a flat dict.
+    """Return the parameters that one stage is given, as a flat dict.
 
     Parameters
     ----------
     params : dict
         Of `load_params`.
     stage : str
-        One of `STAGES`.
+        A name of `lib.stages.STAGES`.
     unit_id : int, optional
         The unit, for the stages that work on one; its `per_unit` values win.
     """
-    flat = {"run_folder": str(run_folder(params)), **params[stage]}
-    if stage == "data":
-        flat |= {k: params[k] for k in ("source", "session", "structure")}
-        flat["simulation"] = params["simulation"] if params["source"] == "simulated" else {}
-    else:
-        flat["seed"] = params["seed"]
-    if stage == "oracle":
-        flat["units"] = params["units"]
+    flat = {"run_folder": str(run_folder(params))}
+    for name in STAGES[stage].takes:
+        value = _at(params, name)
+        if name == "simulation":
+            flat[name] = value if params["source"] == "simulated" else {}
+        elif name in SECTIONS:
+            flat |= value
+        else:
+            flat[name.split(".")[-1]] = value
     if unit_id is not None:
         flat |= params["per_unit"].get(unit_id, {}).get(stage, {}) | {"unit_id": unit_id}
     return flat
@@ -152,8 +188,7 @@ def _typed(value, default, name, file):
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not kind:
-        raise InputError(f"{file}: {name}: expected {kind.__name__} such as {default!r}, "
-                             f"got {value!r}")
+        raise InputError(f"{file}: {name}: expected {kind.__name__} such as {default!r}, got {value!r}")
     return value
 
 
@@ -172,11 +207,12 @@ def _check_values(params, file):
             raise InputError(f"{file}: {name}: expected {low} to {high}, got {given}")
     areas = params["structure"] if isinstance(params["structure"], list) else [params["structure"]]
     if not areas or not all(type(a) is str and a for a in areas) or len(set(areas)) < len(areas):
-        raise InputError(f"{file}: structure: expected an acronym such as VISam, or a list of different "
-                         f"ones, got {params['structure']!r}")
+        raise InputError(
+            f"{file}: structure: expected an acronym such as VISam, or a list of different "
+            f"ones, got {params['structure']!r}"
+        )
     units = params["units"]
-    if units != "selected" and not (isinstance(units, list) and units and
-                                    all(type(u) is int for u in units)):
+    if units != "selected" and not (isinstance(units, list) and units and all(type(u) is int for u in units)):
         raise InputError(f"{file}: units: expected `selected` or a list of unit ids, got {units!r}")
     if units != "selected" and len(set(units)) < len(units):
         raise InputError(f"{file}: units: a unit is named twice in {units}")
@@ -197,15 +233,22 @@ def _check_session(params, path):
         session = {"id": session}
     if source == "simulated":
         if type(session) is not int or not 0 <= session < 2**31:
-            raise InputError(f"{path.name}: session: source simulated expects its seed, "
-                             f"a whole number from 0, got {session!r}")
+            raise InputError(
+                f"{path.name}: session: source simulated expects its seed, "
+                f"a whole number from 0, got {session!r}"
+            )
         return session
     forms = SESSIONS[source]
-    fitting = [form for form in forms if isinstance(session, dict)
-               and set(form[0]) <= set(session) <= set(form[0]) | set(form[1])]
+    fitting = [
+        form
+        for form in forms
+        if isinstance(session, dict) and set(form[0]) <= set(session) <= set(form[0]) | set(form[1])
+    ]
     if not fitting:
-        raise InputError(f"{path.name}: session: source {source} expects "
-                         f"{' or '.join(form[2] for form in forms)}, got {session!r}")
+        raise InputError(
+            f"{path.name}: session: source {source} expects "
+            f"{' or '.join(form[2] for form in forms)}, got {session!r}"
+        )
     session = fitting[0][1] | session
     if source == "allen":
         _check_allen(session, path.name)
@@ -226,8 +269,9 @@ def _check_allen(session, file):
     if not isinstance(session["movies"], list) or not set(session["movies"]) <= {1, 3}:
         raise InputError(f"{file}: session.movies: expected a list of 1 and 3, got {session['movies']!r}")
     if not is_address(session["warehouse"]):
-        raise InputError(f"{file}: session.warehouse: expected an address http://..., got "
-                         f"{session['warehouse']!r}")
+        raise InputError(
+            f"{file}: session.warehouse: expected an address http://..., got {session['warehouse']!r}"
+        )
 
 
 def _check_per_unit(params, file):

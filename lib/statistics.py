@@ -1,4 +1,5 @@
 """Intervals and tests across units, in one place so that every page states the same ones."""
+
 import numpy as np
 import pandas as pd
 import scipy.stats
@@ -65,16 +66,24 @@ def paired_comparison(a, b, *, level=0.95, resamples=2000, seed=0):
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if a.shape != b.shape or a.ndim != 1:
-        raise InputError(f"paired values have shapes {a.shape} and {b.shape}; "
-                         "expected one value per unit on both sides, in the same order")
+        raise InputError(
+            f"paired values have shapes {a.shape} and {b.shape}; "
+            "expected one value per unit on both sides, in the same order"
+        )
     difference = (a - b)[np.isfinite(a) & np.isfinite(b)]
     n = len(difference)
     low, high = bootstrap_interval(difference, level=level, resamples=resamples, seed=seed)
     changed = difference[difference != 0]
     ranks = scipy.stats.rankdata(np.abs(changed))
-    result = {"n": n, "median_difference": float(np.median(difference)) if n else np.nan,
-              "low": float(low), "high": float(high), "p": np.nan, "effect_size": np.nan,
-              "note": ""}
+    result = {
+        "n": n,
+        "median_difference": float(np.median(difference)) if n else np.nan,
+        "low": float(low),
+        "high": float(high),
+        "p": np.nan,
+        "effect_size": np.nan,
+        "note": "",
+    }
     if n:
         result["effect_size"] = float(np.sum(np.sign(changed) * ranks) / max(ranks.sum(), 1))
     if n < FEWEST_PAIRS:
@@ -135,8 +144,14 @@ def jackknife_comparison(a, b, *, folds, level=0.95):
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     difference, n = a - b, len(a)
-    result = {"n": n, "mean_difference": difference.mean(), "low": np.nan, "high": np.nan,
-              "mean_ratio": a.mean() / b.mean() if b.mean() > 0 else np.nan, "p": np.nan}
+    result = {
+        "n": n,
+        "mean_difference": difference.mean(),
+        "low": np.nan,
+        "high": np.nan,
+        "mean_ratio": a.mean() / b.mean() if b.mean() > 0 else np.nan,
+        "p": np.nan,
+    }
     if n > 1:
         error = (folds - 1) / np.sqrt(folds) * difference.std(ddof=1)
         half = scipy.stats.t.ppf((1 + level) / 2, n - 1) * error
@@ -190,76 +205,13 @@ def compare(table, pairs, *, seed=0):
     for name, (first, second) in pairs.items():
         a, b = (pd.to_numeric(table[c]).to_numpy(float) for c in (first, second))
         rows[name] = paired_comparison(a, b, seed=seed) | {
-            "first": first, "second": second, "median_ratio": _median_ratio(a, b)}
+            "first": first,
+            "second": second,
+            "median_ratio": _median_ratio(a, b),
+        }
     result = pd.DataFrame.from_dict(rows, orient="index")
     result["p_holm"] = holm(result.p.to_numpy(float))
     return result
-
-
-def shown(tests, *, names, label="", unit="", units="neurons"):
-    """Rows of `compare` as a page shows them.
-
-    Parameters
-    ----------
-    tests : DataFrame
-    names : dict of str to str
-        Words for the rows.
-    label : str
-        Heading of their column.
-    unit : str
-        Of the difference, such as "spikes".
-    units : str
-        What n counts.
-
-    Returns
-    -------
-    Styler
-    """
-    unit = f" ({unit})" if unit else ""
-    table = pd.DataFrame({
-        units: tests.n, f"median difference{unit}": tests.median_difference.map("{:+.3g}".format),
-        "95 % interval": [f"{low:+.3g} to {high:+.3g}" for low, high in zip(tests.low, tests.high)],
-        "median ratio": tests.median_ratio, "effect size": tests.effect_size,
-        "p (Holm)": tests.p_holm.map("{:.2g}".format)})
-    return table.replace({"nan": "–", "+nan": "–", "+nan to +nan": "–", "nan to nan": "–"}).rename(
-        index=names).rename_axis(columns=label).style.format(
-        {"median ratio": "{:.2f}", "effect size": "{:+.2f}"}, na_rep="–")
-
-
-def sentence(row, first, second, *, alpha=0.05, unit="", ratio=False):
-    """Say what one comparison shows; 'no difference' is one of the answers.
-
-    Parameters
-    ----------
-    row : Series
-        A row of `compare`.
-    first, second : str
-        What was compared, as it stands in the sentence.
-    alpha : float
-        Of the corrected test.
-    unit : str
-        Of the values.
-    ratio : bool
-        Say the median ratio too, where it is defined.
-    """
-    first = first[0].upper() + first[1:]
-    if row.n == 0:
-        return f"{first} and {second} could not be compared: no unit has both."
-    size = f"median difference {row.median_difference:+.3g}{unit}, "
-    if np.isfinite(row.low):
-        size += f"95 % interval {row.low:+.3g} to {row.high:+.3g}, "
-    size += f"n = {row.n}"
-    if ratio and np.isfinite(row.median_ratio):
-        size = f"median ratio {row.median_ratio:.2f}, {size}"
-    if not np.isfinite(row.p_holm):
-        return f"{first} and {second}: {size}; too few units for a test."
-    test = (f"Wilcoxon p = {row.p_holm:.2g} after Holm's correction, effect size "
-            f"{row.effect_size:+.2f}")
-    if row.p_holm >= alpha:
-        return (f"No difference between {first[0].lower() + first[1:]} and {second} was found "
-                f"({size}; {test}).")
-    direction = "exceeds" if row.effect_size > 0 else "falls below"
-    return f"{first} {direction} {second} ({size}; {test})."
 
 
 def _median_ratio(a, b):

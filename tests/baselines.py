@@ -1,7 +1,7 @@
 """Numbers of the small run, each beside the committed one with a tolerance of its own and its reason.
 
-    python -m tests.baselines            print what has moved; exit code 1 if any left its tolerance
-    python -m tests.baselines --store    the same, and store the values of this run (`make refresh`)
+python -m tests.baselines            print what has moved; exit code 1 if any left its tolerance
+python -m tests.baselines --store    the same, and store the values of this run (`make refresh`)
 """
 
 import argparse
@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from lib.params import ROOT, load_params, run_folder
+from lib.files import ROOT
+from lib.params import load_params, run_folder
 
 FILE = ROOT / "tests" / "baselines.yml"
 
@@ -53,9 +54,15 @@ def compare(run, baselines):
     rows = {}
     for name, quantity in baselines.items():
         value, committed = measure(run, quantity), quantity["value"]
-        kept = abs(value - committed) <= quantity["tolerance"]      # False for NaN
-        rows[name] = {"committed": committed, "here": value, "difference": value - committed,
-                      "tolerance": quantity["tolerance"], "kept": kept, "reason": quantity["reason"]}
+        kept = abs(value - committed) <= quantity["tolerance"]  # False for NaN
+        rows[name] = {
+            "committed": committed,
+            "here": value,
+            "difference": value - committed,
+            "tolerance": quantity["tolerance"],
+            "kept": kept,
+            "reason": quantity["reason"],
+        }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

@@ -24,14 +24,42 @@ import pytest
 from tests.faults import FAULTS, Fault
 
 ROOT = Path(__file__).resolve().parent.parent
-COPIED = ("lib", "notebooks", "tests", "book", "benchmarks", "profiles", "params.yml", "Snakefile",
-          "pyproject.toml", "README.md", "_config.yml", "Makefile")
-PACKAGES = ("numpy", "pandas", "scipy.stats", "scipy.optimize", "scipy.signal", "torch", "h5py", "yaml",
-            "PIL.Image", "sklearn.ensemble", "safetensors.torch", "matplotlib.pyplot", "IPython",
-            "hypothesis.extra.numpy", "tqdm.auto", "rastermap", "pynwb",
-            "allensdk.brain_observatory.ecephys.ecephys_session",
-            "allensdk.brain_observatory.ecephys.ecephys_project_cache")
-LIMIT = 120     # s of computing; a fault that makes a test endless is caught
+COPIED = (
+    "lib",
+    "notebooks",
+    "tests",
+    "book",
+    "benchmarks",
+    "profiles",
+    "params.yml",
+    "Snakefile",
+    "pyproject.toml",
+    "README.md",
+    "_config.yml",
+    "Makefile",
+)
+PACKAGES = (
+    "numpy",
+    "pandas",
+    "scipy.stats",
+    "scipy.optimize",
+    "scipy.signal",
+    "torch",
+    "h5py",
+    "yaml",
+    "PIL.Image",
+    "sklearn.ensemble",
+    "safetensors.torch",
+    "matplotlib.pyplot",
+    "IPython",
+    "hypothesis.extra.numpy",
+    "tqdm.auto",
+    "rastermap",
+    "pynwb",
+    "allensdk.brain_observatory.ecephys.ecephys_session",
+    "allensdk.brain_observatory.ecephys.ecephys_project_cache",
+)
+LIMIT = 120  # s of computing; a fault that makes a test endless is caught
 STALE = "its text is no longer in the file"
 # The test files of a module, tests/unit/test_<name>.py, quick ones first; that of its own name if it is
 # not here
@@ -40,34 +68,57 @@ TESTS = {
     "reliability": ["properties_estimators", "reliability"],
     "selection": ["selection", "properties_estimators"],
     "statistics": ["statistics", "population", "properties_estimators"],
-    "stimuli": ["properties_images", "stimuli"], "metrics": ["properties_images", "metrics"],
-    "gabors": ["gabors", "gabor_search"], "conditions": ["properties_counts", "gabors", "more_stimuli"],
+    "stimuli": ["properties_images", "stimuli"],
+    "metrics": ["properties_images", "metrics"],
+    "gabors": ["gabors", "gabor_search"],
+    "conditions": ["properties_counts", "gabors", "more_stimuli"],
     "gabor_search": ["properties_images", "gabor_search"],
-    "crossvalidation": ["crossvalidation", "models"], "network": ["network", "models"],
+    "crossvalidation": ["crossvalidation", "models"],
+    "network": ["network", "models"],
     "fitting": ["models"],
-    "ensemble": ["ensemble", "mei"], "mei": ["properties_images", "mei", "mei_sentences"],
-    "params": ["params", "properties_input"], "session": ["session", "sources"],
+    "ensemble": ["ensemble", "mei"],
+    "mei": ["properties_images", "mei", "mei_sentences"],
+    "params": ["params", "properties_input"],
+    "session": ["session", "sources"],
     "sources/arrays": ["session", "arrays", "properties_input"],
-    "sources/nwb": ["templates", "sources"], "sources/templates": ["templates", "sources"],
+    "sources/nwb": ["templates", "sources"],
+    "sources/templates": ["templates", "sources"],
     "sources/allen": ["sources"],
-    "sources/simulated": ["nwb", "simulation"], "sources/__init__": ["sources"],
+    "sources/simulated": ["nwb", "simulation"],
+    "sources/__init__": ["sources"],
     "nwb": ["nwb", "sources"],
-    "results": ["results", "execute"], "report": ["results", "pipeline"], "warm": ["execute"],
-    "dependencies": ["pipeline"], "errors": ["results", "sources"]}
+    "results": ["results", "execute"],
+    "report": ["results", "pipeline"],
+    "warm": ["execute"],
+    "dependencies": ["pipeline"],
+    "errors": ["results", "sources"],
+}
 
 
 # ---- small changes drawn at random --------------------------------------------------------------
 
-UNSEEN = ("figures",)       # pictures are held by the notebooks' stored outputs, not by unit tests
-OPERATORS = {ast.Lt: ("<", ">="), ast.GtE: (">=", "<"), ast.Gt: (">", "<="), ast.LtE: ("<=", ">"),
-             ast.Eq: ("==", "!="), ast.NotEq: ("!=", "=="), ast.Add: ("+", "-"), ast.Sub: ("-", "+"),
-             ast.Mult: ("*", "/"), ast.Div: ("/", "*"), ast.And: ("and", "or"), ast.Or: ("or", "and")}
+UNSEEN = ("figures",)  # pictures are held by the notebooks' stored outputs, not by unit tests
+OPERATORS = {
+    ast.Lt: ("<", ">="),
+    ast.GtE: (">=", "<"),
+    ast.Gt: (">", "<="),
+    ast.LtE: ("<=", ">"),
+    ast.Eq: ("==", "!="),
+    ast.NotEq: ("!=", "=="),
+    ast.Add: ("+", "-"),
+    ast.Sub: ("-", "+"),
+    ast.Mult: ("*", "/"),
+    ast.Div: ("/", "*"),
+    ast.And: ("and", "or"),
+    ast.Or: ("or", "and"),
+}
 
 
 def random_faults(number, seed, modules):
     """Comparisons, signs, products, connectives and constants turned, each in one place of lib."""
-    names = modules or sorted(str(path.relative_to(ROOT / "lib").with_suffix(""))
-                              for path in (ROOT / "lib").rglob("*.py"))
+    names = modules or sorted(
+        str(path.relative_to(ROOT / "lib").with_suffix("")) for path in (ROOT / "lib").rglob("*.py")
+    )
     faults = [fault for name in names if name not in UNSEEN for fault in _changes(name)]
     return random.Random(seed).sample(faults, min(number, len(faults)))
 
@@ -86,15 +137,27 @@ def _changes(module):
     def change(start, stop, new, line):
         old = raw[start:stop].decode()
         mutated = (raw[:start] + new.encode() + raw[stop:]).decode()
-        found.append(Fault(module, text, mutated, f"line {line}: {old.strip()} -> {new.strip()}  | "
-                           + text.splitlines()[line - 1].strip()[:60]))
+        found.append(
+            Fault(
+                module,
+                text,
+                mutated,
+                f"line {line}: {old.strip()} -> {new.strip()}  | " + text.splitlines()[line - 1].strip()[:60],
+            )
+        )
 
     def visit(node):
         if isinstance(node, ast.JoinedStr) or getattr(node, "name", "") == "main":
             return
-        pairs = ([(node.left, node.ops[0], node.comparators[0])] if isinstance(node, ast.Compare) else
-                 [(node.left, node.op, node.right)] if isinstance(node, ast.BinOp) else
-                 [(node.values[0], node.op, node.values[1])] if isinstance(node, ast.BoolOp) else [])
+        pairs = (
+            [(node.left, node.ops[0], node.comparators[0])]
+            if isinstance(node, ast.Compare)
+            else [(node.left, node.op, node.right)]
+            if isinstance(node, ast.BinOp)
+            else [(node.values[0], node.op, node.values[1])]
+            if isinstance(node, ast.BoolOp)
+            else []
+        )
         for left, operator, right in pairs:
             old, new = OPERATORS.get(type(operator), ("", ""))
             start, stop = at(left.end_lineno, left.end_col_offset), at(right.lineno, right.col_offset)
@@ -103,10 +166,19 @@ def _changes(module):
                 change(start + place, start + place + len(old), new, left.end_lineno)
         if isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float)):
             value = node.value
-            new = not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else (
-                2 * value or 1.0)
-            change(at(node.lineno, node.col_offset), at(node.end_lineno, node.end_col_offset), str(new),
-                   node.lineno)
+            new = (
+                not value
+                if isinstance(value, bool)
+                else value + 1
+                if isinstance(value, int)
+                else (2 * value or 1.0)
+            )
+            change(
+                at(node.lineno, node.col_offset),
+                at(node.end_lineno, node.end_col_offset),
+                str(new),
+                node.lineno,
+            )
         for child in ast.iter_child_nodes(node):
             visit(child)
 
@@ -115,6 +187,7 @@ def _changes(module):
 
 
 # ---- running ------------------------------------------------------------------------------------
+
 
 def tests_of(module, folder):
     """The test files that should see a fault of a module, those that are in a copy."""
@@ -135,7 +208,7 @@ def copy_project():
 
 def import_packages():
     """Import what the tests import, less the project itself: forked processes need not do it again."""
-    sys.dont_write_bytecode = True      # a fault of the same second and length would go unseen
+    sys.dont_write_bytecode = True  # a fault of the same second and length would go unseen
     os.environ |= {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -156,8 +229,21 @@ def start_tests(folder, files, limit=LIMIT):
     output = os.open("faults.log", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    code = pytest.main([*files, "-x", "-q", "--tb=no", "-rfE", "-p", "no:xdist", "-p", "no:nbval",
-                        "--assert=plain", "--hypothesis-profile=unshrunk"])
+    code = pytest.main(
+        [
+            *files,
+            "-x",
+            "-q",
+            "--tb=no",
+            "-rfE",
+            "-p",
+            "no:xdist",
+            "-p",
+            "no:nbval",
+            "--assert=plain",
+            "--hypothesis-profile=unshrunk",
+        ]
+    )
     sys.stdout.flush()
     os._exit(int(code))
 
@@ -213,8 +299,11 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    faults = (random_faults(given.random, given.seed, given.modules) if given.random else
-              [f for f in FAULTS if not given.modules or f.module in given.modules])
+    faults = (
+        random_faults(given.random, given.seed, given.modules)
+        if given.random
+        else [f for f in FAULTS if not given.modules or f.module in given.modules]
+    )
     import_packages()
     folder = copy_project()
     files = sorted({file for fault in faults for file in tests_of(fault.module, folder)})
@@ -228,8 +317,10 @@ def main():
         print(f"{fault.module:14} {fault.what:80} {outcome or 'SURVIVED'}", flush=True)
     stale, survived = outcomes.count(STALE), outcomes.count(None)
     tried = len(outcomes) - stale
-    print(f"{tried - survived} of {tried} faults caught ({100 * (1 - survived / max(tried, 1)):.1f} %)"
-          + (f"; {stale} no longer fit their file" if stale else ""))
+    print(
+        f"{tried - survived} of {tried} faults caught ({100 * (1 - survived / max(tried, 1)):.1f} %)"
+        + (f"; {stale} no longer fit their file" if stale else "")
+    )
     sys.exit(bool(survived or stale))
 
 

@@ -6,15 +6,35 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
 
-LOADED = {"script": "src", "img": "src", "iframe": "src", "embed": "src", "source": "src",
-          "video": "src", "audio": "src", "track": "src", "object": "data", "image": "href"}
-LOADING_LINKS = {"stylesheet", "preload", "prefetch", "preconnect", "dns-prefetch", "modulepreload",
-                 "icon", "shortcut", "manifest", "apple-touch-icon"}
+LOADED = {
+    "script": "src",
+    "img": "src",
+    "iframe": "src",
+    "embed": "src",
+    "source": "src",
+    "video": "src",
+    "audio": "src",
+    "track": "src",
+    "object": "data",
+    "image": "href",
+}
+LOADING_LINKS = {
+    "stylesheet",
+    "preload",
+    "prefetch",
+    "preconnect",
+    "dns-prefetch",
+    "modulepreload",
+    "icon",
+    "shortcut",
+    "manifest",
+    "apple-touch-icon",
+}
 ELSEWHERE = re.compile(r"\s*(https?:|wss?:|//)", re.IGNORECASE)
-IN_STYLE = re.compile(
-    r"""(?:url\(\s*|@import\s+)['"]?\s*((?:https?:)?//[^'")\s;]+)""", re.IGNORECASE)
+IN_STYLE = re.compile(r"""(?:url\(\s*|@import\s+)['"]?\s*((?:https?:)?//[^'")\s;]+)""", re.IGNORECASE)
 IN_SCRIPT = re.compile(
-    r"""(?:\bsrc\s*=|\bfetch\(|\bimport\(?|importScripts\()\s*['"`]((?:https?:)?//[^'"`]+)""")
+    r"""(?:\bsrc\s*=|\bfetch\(|\bimport\(?|importScripts\()\s*['"`]((?:https?:)?//[^'"`]+)"""
+)
 LEAK = re.compile(r"\b[nN]a[nN]\b|\bNone\b(?! of)|\{[^{}\s'\"]{0,60}\}|\?\?")
 FILE_NAME = re.compile(r"^\S+\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
 NOT_PROSE = ["pre", "code", "script", "style", "textarea"]
@@ -24,8 +44,11 @@ UNLINKED = {"search.html", "genindex.html"}  # Sphinx's own, reached through the
 def read_site(site):
     """Return {path of a page relative to the site: its parsed HTML}."""
     site = Path(site)
-    return {page.relative_to(site).as_posix(): parse(page.read_text(encoding="utf-8"))
-            for page in sorted(site.rglob("*.html")) if "_static" not in page.parts}
+    return {
+        page.relative_to(site).as_posix(): parse(page.read_text(encoding="utf-8"))
+        for page in sorted(site.rglob("*.html"))
+        if "_static" not in page.parts
+    }
 
 
 def parse(html):
@@ -60,9 +83,11 @@ def external_in_style(text):
 def broken_links(pages, site):
     """Return the links and sources of all pages that lead to no file or no place in a page."""
     site, found = Path(site).resolve(), []
-    anchors = {name: {tag["id"] for tag in page.find_all(id=True)}
-               | {tag["name"] for tag in page.find_all("a", attrs={"name": True})}
-               for name, page in pages.items()}
+    anchors = {
+        name: {tag["id"] for tag in page.find_all(id=True)}
+        | {tag["name"] for tag in page.find_all("a", attrs={"name": True})}
+        for name, page in pages.items()
+    }
     for name, page in pages.items():
         for url in targets(page):
             parts = urlsplit(url)
@@ -100,8 +125,12 @@ def bare_figures(page):
     found = []
     for figure in page.find_all("figure"):
         caption = figure.find(class_="caption-text")
-        complete = (figure.get("id") and figure.find(class_="caption-number")
-                    and caption and caption.get_text(strip=True))
+        complete = (
+            figure.get("id")
+            and figure.find(class_="caption-number")
+            and caption
+            and caption.get_text(strip=True)
+        )
         if not complete:
             found.append(f"figure {figure.get('id', '?')}: label, number or caption is missing")
     return found
@@ -109,8 +138,11 @@ def bare_figures(page):
 
 def figures_without_data(page):
     """Return the figures below which their data are neither offered nor said to be in the run."""
-    return [f"figure {figure.get('id', '?')}: no data" for figure in page.find_all("figure")
-            if not figure.find("a", class_="figure-data") and "Data:" not in figure.get_text()]
+    return [
+        f"figure {figure.get('id', '?')}: no data"
+        for figure in page.find_all("figure")
+        if not figure.find("a", class_="figure-data") and "Data:" not in figure.get_text()
+    ]
 
 
 def repeated_labels(pages):
@@ -146,7 +178,7 @@ def leaks(page):
     for tag in page.find_all(NOT_PROSE) + page.find_all(class_="math"):
         tag.decompose()
     text = " ".join(page.get_text(" ").split())
-    return [text[max(0, m.start() - 40):m.end() + 40] for m in LEAK.finditer(text)]
+    return [text[max(0, m.start() - 40) : m.end() + 40] for m in LEAK.finditer(text)]
 
 
 def _normal(path):

@@ -42,30 +42,36 @@ def test_a_good_site_has_no_complaints(site):
     assert checks.unreachable_pages(pages, start="a.html") == []
 
 
-@pytest.mark.parametrize("html", [
-    '<script src="https://unpkg.com/thebe/lib/index.js"></script>',
-    '<script async src="//cdn.jsdelivr.net/npm/mathjax@3/es5/tex-mml-chtml.js"></script>',
-    '<link rel="stylesheet" href="https://fonts.googleapis.com/css2?family=Lato">',
-    '<link rel="preconnect" href="https://fonts.gstatic.com">',
-    '<img src="https://mybinder.org/badge_logo.svg" alt="badge">',
-    '<img srcset="a.png 1x, https://elsewhere.org/a.png 2x" alt="a">',
-    '<iframe src="http://elsewhere.org"></iframe>',
-    '<style>@import "https://elsewhere.org/a.css";</style>',
-    '<style>body { background: url(https://elsewhere.org/a.png) }</style>',
-    '<p style="background: url(\'//elsewhere.org/a.png\')">x</p>',
-    '<script>fetch("https://elsewhere.org/data.json")</script>',
-    '<script type="module">import("https://elsewhere.org/a.mjs")</script>',
-])
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<script src="https://unpkg.com/thebe/lib/index.js"></script>',
+        '<script async src="//cdn.jsdelivr.net/npm/mathjax@3/es5/tex-mml-chtml.js"></script>',
+        '<link rel="stylesheet" href="https://fonts.googleapis.com/css2?family=Lato">',
+        '<link rel="preconnect" href="https://fonts.gstatic.com">',
+        '<img src="https://mybinder.org/badge_logo.svg" alt="badge">',
+        '<img srcset="a.png 1x, https://elsewhere.org/a.png 2x" alt="a">',
+        '<iframe src="http://elsewhere.org"></iframe>',
+        '<style>@import "https://elsewhere.org/a.css";</style>',
+        "<style>body { background: url(https://elsewhere.org/a.png) }</style>",
+        "<p style=\"background: url('//elsewhere.org/a.png')\">x</p>",
+        '<script>fetch("https://elsewhere.org/data.json")</script>',
+        '<script type="module">import("https://elsewhere.org/a.mjs")</script>',
+    ],
+)
 def test_loading_from_another_host_is_found(html):
     assert len(checks.external_in_page(checks.parse(html))) == 1
 
 
-@pytest.mark.parametrize("html", [
-    '<a href="https://doi.org/10.1038/x">paper</a>',
-    '<link rel="canonical" href="https://elsewhere.org/">',
-    '<script src="../_static/a.js?v=1"></script>',
-    '<svg xmlns="http://www.w3.org/2000/svg"></svg>',
-])
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<a href="https://doi.org/10.1038/x">paper</a>',
+        '<link rel="canonical" href="https://elsewhere.org/">',
+        '<script src="../_static/a.js?v=1"></script>',
+        '<svg xmlns="http://www.w3.org/2000/svg"></svg>',
+    ],
+)
 def test_what_loads_nothing_is_no_complaint(html):
     assert checks.external_in_page(checks.parse(html)) == []
 
@@ -75,9 +81,16 @@ def test_a_style_sheet_that_loads_a_font_is_found():
     assert checks.external_in_style(style) == ["https://fonts.gstatic.com/a.woff2"]
 
 
-@pytest.mark.parametrize("link", [
-    '<a href="gone.html">x</a>', '<a href="b.html#fig-gone">x</a>', '<a href="#gone">x</a>',
-    '<img src="_images/gone.png" alt="x y">', '<a href="../outside.html">x</a>'])
+@pytest.mark.parametrize(
+    "link",
+    [
+        '<a href="gone.html">x</a>',
+        '<a href="b.html#fig-gone">x</a>',
+        '<a href="#gone">x</a>',
+        '<img src="_images/gone.png" alt="x y">',
+        '<a href="../outside.html">x</a>',
+    ],
+)
 def test_a_broken_link_is_found(site, link):
     (site.parent / "outside.html").write_text("")
     pages = checks.read_site(site) | {"a.html": checks.parse(link)}
@@ -85,16 +98,21 @@ def test_a_broken_link_is_found(site, link):
     assert len([line for line in found if line.startswith("a.html")]) == 1
 
 
-@pytest.mark.parametrize("image", [
-    '<img src="_images/a.png">', '<img src="_images/a.png" alt=" ">',
-    '<img src="_images/a.png" alt="_images/a.png">', '<img src="_images/a.png" alt="a.png">',
-    '<img src="_images/a.png" alt="../b/c.svg">'])
+@pytest.mark.parametrize(
+    "image",
+    [
+        '<img src="_images/a.png">',
+        '<img src="_images/a.png" alt=" ">',
+        '<img src="_images/a.png" alt="_images/a.png">',
+        '<img src="_images/a.png" alt="a.png">',
+        '<img src="_images/a.png" alt="../b/c.svg">',
+    ],
+)
 def test_an_image_without_words_is_found(image):
     assert len(checks.wordless_images(checks.parse(f"<article>{image}</article>"))) == 1
 
 
-@pytest.mark.parametrize("drop", [
-    ' id="fig-a"', '<span class="caption-number">Fig. 1 </span>', "Noise."])
+@pytest.mark.parametrize("drop", [' id="fig-a"', '<span class="caption-number">Fig. 1 </span>', "Noise."])
 def test_a_figure_without_label_number_or_caption_is_found(drop):
     assert drop in GOOD
     assert len(checks.bare_figures(checks.parse(GOOD.replace(drop, "")))) == 1
@@ -115,9 +133,17 @@ def test_a_page_that_nothing_links_to_is_found(site):
     assert checks.unreachable_pages(pages, start="a.html") == ["units/7.html"]
 
 
-@pytest.mark.parametrize("prose", [
-    "The correlation is nan.", "The median was NaN spikes.", "It was None.",
-    "Unit {unit_id} is best.",
-    "See {numref} for it.", "The value {} is it.", "See Fig. ??"])
+@pytest.mark.parametrize(
+    "prose",
+    [
+        "The correlation is nan.",
+        "The median was NaN spikes.",
+        "It was None.",
+        "Unit {unit_id} is best.",
+        "See {numref} for it.",
+        "The value {} is it.",
+        "See Fig. ??",
+    ],
+)
 def test_a_value_that_was_not_filled_in_is_found(prose):
     assert len(checks.leaks(checks.parse(f"<article><p>{prose}</p></article>"))) == 1

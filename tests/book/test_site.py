@@ -16,7 +16,7 @@ def site():
     if not (SITE / "index.html").is_file():
         if "SITE" in os.environ:
             pytest.fail(f"no site at {SITE}: `make test` builds it first")
-        pytest.skip(f"no site at {SITE}: `python -m lib.report tests/small.yml` builds it")
+        pytest.skip(f"no site at {SITE}: `python -m workflow.report tests/small.yml` builds it")
     return SITE
 
 
@@ -34,8 +34,9 @@ def test_no_page_loads_anything_from_another_host(pages):
 
 
 def test_no_style_sheet_loads_anything_from_another_host(site):
-    styles = {file.name: checks.external_in_style(file.read_text(encoding="utf-8"))
-              for file in site.rglob("*.css")}
+    styles = {
+        file.name: checks.external_in_style(file.read_text(encoding="utf-8")) for file in site.rglob("*.css")
+    }
     assert styles and not any(styles.values()), styles
 
 

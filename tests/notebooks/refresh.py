@@ -1,12 +1,13 @@
 """Store in the notebooks the outputs that the small run gave them.
 
-    python -m tests.notebooks.refresh
+python -m tests.notebooks.refresh
 """
 
 import nbformat
 import papermill
 
-from lib.params import ROOT, load_params, run_folder
+from lib.files import ROOT
+from lib.params import load_params, run_folder
 
 PARAMS = ROOT / "tests" / "small.yml"
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from lib.params import ROOT
+from lib.files import ROOT
 from tests.notebooks.tolerance import close
 
 RUN = ROOT / "build" / "small"
-UNIT, NOTEBOOK = 951000012, "05_mei"        # the unit of the notebooks' own parameters
+UNIT, NOTEBOOK = 951000012, "05_mei"  # the unit of the notebooks' own parameters
 STAGES = ("04_cnn", NOTEBOOK, "06_gabor", "07_metrics")
 PROGRAMS = Path(sys.executable).parent
 
@@ -32,7 +32,7 @@ def unit_folder():
 
 
 def figures(notebook):
-    """Return the digests of all figures of an executed notebook (lib/plotted.py), in order."""
+    """Return the digests of all figures of an executed notebook (lib/figure_data.py), in order."""
     outputs = [output for cell in nbformat.read(notebook, 4).cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output.output_type == "error"]
     return [output.data["text/plain"] for output in outputs if "image/png" in output.get("data", {})]
@@ -55,17 +55,38 @@ def test_every_way_to_execute_a_notebook_gives_the_figures_of_the_report(unit_fo
     reported = {name: figures(unit_folder / f"{name}.ipynb") for name in STAGES}
     assert len(reported[NOTEBOOK]) >= 8
     source = ROOT / "notebooks" / f"{NOTEBOOK}.ipynb"
-    report = [sys.executable, "-m", "lib.report", "tests/small.yml"]
+    report = [sys.executable, "-m", "workflow.report", "tests/small.yml"]
 
-    call(*report, "--notebook", NOTEBOOK, "--unit", UNIT, folder=ROOT)                   # make notebook
+    call(*report, "--notebook", NOTEBOOK, "--unit", UNIT, folder=ROOT)  # make notebook
     assert_same(unit_folder / f"{NOTEBOOK}.ipynb", reported[NOTEBOOK])
-    call(PROGRAMS / "papermill", source, tmp_path / "by_papermill.ipynb",
-         "-p", "run_folder", "build/small", "-p", "unit_id", UNIT, folder=ROOT)
+    call(
+        PROGRAMS / "papermill",
+        source,
+        tmp_path / "by_papermill.ipynb",
+        "-p",
+        "run_folder",
+        "build/small",
+        "-p",
+        "unit_id",
+        UNIT,
+        folder=ROOT,
+    )
     assert_same(tmp_path / "by_papermill.ipynb", reported[NOTEBOOK])
-    call(PROGRAMS / "jupyter", "nbconvert", "--to", "notebook", "--execute", source, "--output-dir",
-         tmp_path, "--output", "by_jupyter", folder=tmp_path)                        # as Jupyter does
+    call(
+        PROGRAMS / "jupyter",
+        "nbconvert",
+        "--to",
+        "notebook",
+        "--execute",
+        source,
+        "--output-dir",
+        tmp_path,
+        "--output",
+        "by_jupyter",
+        folder=tmp_path,
+    )  # as Jupyter does
     assert_same(tmp_path / "by_jupyter.ipynb", reported[NOTEBOOK])
     shutil.rmtree(unit_folder)
-    call(*report, "--unit", UNIT, folder=ROOT)                                           # make unit
+    call(*report, "--unit", UNIT, folder=ROOT)  # make unit
     for name in STAGES:
         assert_same(unit_folder / f"{name}.ipynb", reported[name])

@@ -3,7 +3,7 @@
 1e-3 relative, 1e-4 absolute: results are float32 optimisations whose sums are ordered by the number
 of threads and the processor's vector width; the printed figures carry three to four digits. Whole
 numbers (ids, counts) must be the same; of numbers such as 1.2e-07 nothing but the last digit may differ.
-Pictures are compared through the text that lib/plotted.py stores beside them.
+Pictures are compared through the text that lib/figure_data.py stores beside them.
 
 The notebooks are executed on a copy of the small run, whose results therefore stay as they are.
 """
@@ -45,8 +45,15 @@ def close(stored, computed):
     if NUMBER.sub("#", stored) != NUMBER.sub("#", computed):
         return False
     pairs = zip(NUMBER.findall(stored), NUMBER.findall(computed))
-    return all(a == b or (_unit(a) and _unit(b) and math.isclose(
-        _value(a), _value(b), rel_tol=RELATIVE, abs_tol=_tolerance(a))) for a, b in pairs)
+    return all(
+        a == b
+        or (
+            _unit(a)
+            and _unit(b)
+            and math.isclose(_value(a), _value(b), rel_tol=RELATIVE, abs_tol=_tolerance(a))
+        )
+        for a, b in pairs
+    )
 
 
 def _value(text):
@@ -62,7 +69,7 @@ def _unit(text):
     mantissa = re.split("[eE]", text)[0]
     if "." not in mantissa:
         return 0.0
-    exponent = int(text[len(mantissa) + 1:] or 0)
+    exponent = int(text[len(mantissa) + 1 :] or 0)
     return 1.01 * 10.0 ** (exponent - len(mantissa.split(".")[1]))
 
 
@@ -80,4 +87,5 @@ class Approximate(str):
 
 _exact = IPyNbCell.sanitize
 IPyNbCell.sanitize = lambda self, text: (
-    Approximate(NAMES.sub("#", _exact(self, text))) if isinstance(text, str) else text)
+    Approximate(NAMES.sub("#", _exact(self, text))) if isinstance(text, str) else text
+)

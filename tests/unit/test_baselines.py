@@ -9,10 +9,23 @@ import yaml
 from tests import baselines
 
 QUANTITIES = {
-    "best": {"file": "units.csv", "column": "r", "statistic": "max", "where": {"kind": "a"},
-             "value": 0.5, "tolerance": 0.01, "reason": "rounding"},
-    "spikes": {"file": "data.json", "key": "scalars.counts.-1", "value": 7, "tolerance": 0,
-               "reason": "whole"}}
+    "best": {
+        "file": "units.csv",
+        "column": "r",
+        "statistic": "max",
+        "where": {"kind": "a"},
+        "value": 0.5,
+        "tolerance": 0.01,
+        "reason": "rounding",
+    },
+    "spikes": {
+        "file": "data.json",
+        "key": "scalars.counts.-1",
+        "value": 7,
+        "tolerance": 0,
+        "reason": "whole",
+    },
+}
 
 
 def run(folder, r=0.505, spikes=7):
@@ -41,7 +54,8 @@ def test_a_refresh_changes_values_alone(tmp_path):
     assert file.read_text().startswith("# why\n") and again["spikes"]["value"] == 9
     assert baselines.compare(tmp_path, again).kept.all()
     assert {name: q | {"value": 0} for name, q in again.items()} == {
-        name: q | {"value": 0} for name, q in QUANTITIES.items()}
+        name: q | {"value": 0} for name, q in QUANTITIES.items()
+    }
 
 
 def test_every_committed_number_has_a_tolerance_and_a_reason():

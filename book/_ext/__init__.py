@@ -1,0 +1,1 @@
+"""What builds the site of a run: its pages, figures, functions, and the PDF."""

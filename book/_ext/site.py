@@ -1,0 +1,238 @@
+"""The book of a run: gather its pages, build them, put the site in place.
+
+python -m book._ext.site build/<name>
+"""
+
+import argparse
+import functools
+import html
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+from book._ext import api_pages, explorers
+from book._ext.figure_links import largest_offered, offer_data
+from book._ext.front_page import run_box, units_index
+from book._ext.labels import declared_labels, drop_dead_references, made_labels
+from book._ext.notebook_files import one_figure_each, read_notebook, visible, without_code, write_notebook
+from book._ext.unit_pages import MANY, add_explorers, code_page, unit_heading, unit_page
+from lib.errors import InputError
+from lib.files import ROOT, required, write_json
+from lib.machine import cores
+from lib.population.table import read_units
+from lib.stages import STAGES
+from workflow import cost
+
+SOURCE = ROOT / "book"
+CHAPTERS = tuple(row.notebook for row in STAGES.values() if row.notebook and not row.per_unit)
+
+
+def build_book(run_folder, *, jobs=None):
+    """Build the site of a run; the site that was there is replaced only if the build succeeds.
+
+    Parameters
+    ----------
+    run_folder : str or Path
+        `build/<name>`, with everything that the pipeline left there.
+    jobs : int, optional
+        Number of processes; that of the cores if not given.
+
+    Returns
+    -------
+    Path
+        `build/<name>/site/index.html`.
+
+    Raises
+    ------
+    InputError
+        One line: what is missing and the command that makes it, or that Jupyter Book complained.
+    """
+    run_folder = Path(run_folder).resolve()
+    pages = gather_pages(run_folder)
+    shutil.rmtree(run_folder / "_build", ignore_errors=True)
+    command = [
+        sys.executable,
+        "-m",
+        "book._ext.sphinx_jobs",
+        str(jobs or cores()),
+        "build",
+        str(pages),
+        "-n",
+        "-W",
+        "--keep-going",
+        "--path-output",
+        str(run_folder),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    output = re.sub("\x1b\\[[0-9;]*m", "", done.stdout + done.stderr)  # colours
+    (run_folder / "book.log").write_text(output, encoding="utf-8")
+    if done.returncode:
+        complaints = [line for line in output.splitlines() if re.search(r"WARNING|ERROR", line)]
+        raise InputError(
+            "\n".join(
+                [
+                    f"the book was not built, {len(complaints)} complaints, all in {run_folder / 'book.log'}",
+                    *complaints[:20],
+                ]
+            )
+        )
+    site = put_in_place(run_folder / "_build" / "html", run_folder / "site")
+    shutil.rmtree(run_folder / "_build")
+    return site / "index.html"
+
+
+def put_in_place(new, site):
+    """Make the folder `new` the site; an earlier site is removed only after that.
+
+    The theme's script of icons (1.5 MB a page) is emptied: its style sheet draws them from a font.
+    """
+    shutil.rmtree(new / "_sources", ignore_errors=True)
+    (new / "_static" / "scripts" / "fontawesome.js").write_text("")
+    old = site.with_name(".site.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if site.exists():
+        os.replace(site, old)
+    os.replace(new, site)
+    shutil.rmtree(old, ignore_errors=True)
+    return site
+
+
+def gather_pages(run_folder):
+    """Write every source page of the book to `pages/` of the run's folder, which it returns."""
+    table, units = read_units(run_folder)
+    pages = run_folder / "pages"
+    shutil.rmtree(pages, ignore_errors=True)
+    shutil.copytree(SOURCE, pages, ignore=shutil.ignore_patterns("mathjax", "_ext", ".*"))
+    shutil.copytree(SOURCE / "mathjax", pages / "_extra" / "mathjax")
+    for name in ("units.csv", "columns.csv"):
+        shutil.copy(required(run_folder / name), pages / name)
+    shutil.copy(required(run_folder / "conclusions.md"), pages / "_run_conclusions.md")
+    (pages / "_run_cost.md").write_text(
+        cost.chapter(run_folder, units=len(table), selected=len(units)), encoding="utf-8"
+    )
+    write_chapters(run_folder, pages)
+    api_pages.write_api(pages / "api")
+    (pages / "_run_box.md").write_text(run_box(run_folder, pages), encoding="utf-8")
+    largest = largest_offered(run_folder, units)
+    images = functools.cache(
+        lambda: explorers.natural_images(run_folder, pages / "_extra" / "explore" / "images.jpg")
+    )
+    for unit in units:
+        cells, metadata = unit_page(run_folder, unit, unit_heading(unit, table))
+        cells = offer_data(cells, run_folder / "units" / str(unit), pages, largest=largest)
+        cells = add_explorers(cells, run_folder / "units" / str(unit), pages, images)
+        if len(units) > MANY:
+            cells = [without_code(cell) for cell in cells]
+        write_notebook(pages / "units" / f"{unit}.ipynb", cells, metadata)
+        if (thumbnail := run_folder / "units" / str(unit) / "mei.png").exists():
+            shutil.copy(thumbnail, pages / "units" / f"{unit}.png")
+    if len(units) > MANY:
+        (pages / "units" / "code.md").write_text(code_page(run_folder, units[0]), encoding="utf-8")
+    (pages / "units.md").write_text(units_index(table, units, pages), encoding="utf-8")
+    write_toc(pages / "_toc.yml", [*units, *(["code"] if len(units) > MANY else [])])
+    write_config(pages / "_config.yml", units)
+    return pages
+
+
+def write_chapters(run_folder, pages):
+    """Write the notebooks about the population as chapters."""
+    chapters = [read_notebook(required(run_folder / f"notebooks/{name}.ipynb")) for name in CHAPTERS]
+    declared = set().union(*(declared_labels(chapter["cells"]) for chapter in chapters))
+    shown = [one_figure_each(visible(chapter["cells"])) for chapter in chapters]
+    dead = declared - set().union(*map(made_labels, shown))
+    for name, cells, chapter in zip(CHAPTERS, shown, chapters, strict=True):
+        cells = [drop_dead_references(cell, dead) for cell in cells]
+        cells = offer_data(cells, run_folder, pages)
+        write_notebook(pages / f"{name}.ipynb", cells, chapter["metadata"])
+
+
+def write_toc(path, units):
+    """Fill the pages below `units` and `api` into the table of contents."""
+    toc = yaml.safe_load(path.read_text(encoding="utf-8"))
+    below = {"units": units, "api": api_pages.rooms()}
+    for chapter in (chapter for part in toc["parts"] for chapter in part["chapters"]):
+        if names := below.get(chapter["file"]):
+            chapter["sections"] = [{"file": f"{chapter['file']}/{name}"} for name in names]
+    path.write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
+
+
+def write_config(path, units):
+    """Write the book's settings; with many units the side bar does not list them.
+
+    Sphinx works out the list of all pages anew for each page, which would take longer than all else.
+    """
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    if len(units) > MANY:
+        config["sphinx"]["config"]["html_sidebars"] = {
+            "**": ["navbar-logo.html", "search-button-field.html", "chapters.html"]
+        }
+        template = path.parent / "_templates" / "chapters.html"
+        template.write_text(chapters_sidebar(path.parent), encoding="utf-8")
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+
+
+def chapters_sidebar(pages):
+    """Return the template of a side bar with the chapters only, in the theme's own form."""
+    toc = yaml.safe_load((pages / "_toc.yml").read_text(encoding="utf-8"))
+    lines, number = (
+        [_side_links([f"<a href=\"{{{{ pathto('{toc['root']}') }}}}\">{title_of(pages, toc['root'])}</a>"])],
+        0,
+    )
+    for part in toc["parts"]:
+        links = []
+        for chapter in part["chapters"]:
+            number += 1
+            links.append(
+                f"<a href=\"{{{{ pathto('{chapter['file']}') }}}}\">{number}. "
+                f"{title_of(pages, chapter['file'])}</a>"
+            )
+        lines += [
+            f'<p class="caption" role="heading" aria-level="2"><span class="caption-text">'
+            f"{part['caption']}</span></p>",
+            _side_links(links),
+        ]
+    return (
+        '<nav class="bd-links bd-docs-nav" aria-label="Main"><div class="bd-toc-item navbar-nav">'
+        + "\n".join(lines)
+        + "</div></nav>\n"
+    )
+
+
+def _side_links(links):
+    items = "".join(f'<li class="toctree-l1">{link}</li>' for link in links)
+    return f'<ul class="nav bd-sidenav">{items}</ul>'
+
+
+def title_of(pages, name):
+    """Return the title of a page: its first heading."""
+    if (path := pages / f"{name}.md").exists():
+        text = path.read_text(encoding="utf-8")
+    else:
+        text = "\n".join(cell["source"] for cell in read_notebook(pages / f"{name}.ipynb")["cells"])
+    return html.escape(re.search(r"^# (.+)$", text, re.MULTILINE)[1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run_folder", type=Path, help="build/<name>")
+    parser.add_argument("--jobs", type=int, help="number of processes; default: cores")
+    arguments = parser.parse_args()
+    started = time.time()
+    print("book ...", flush=True)
+    try:
+        build_book(arguments.run_folder, jobs=arguments.jobs)
+    except InputError as error:
+        sys.exit(f"book: {error}")
+    seconds = round(time.time() - started, 1)
+    write_json(arguments.run_folder / "book.json", {"provenance": {"stage": "book", "seconds": seconds}})
+    print(f"book: done ({seconds:.0f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Conditions of the Gabors and gratings that a session shows: what they were, and the counts to each.
+
+Counts of all presentations come with the table of the presentations; each function picks the rows of
+its stimulus.
+"""
+
+import numpy as np
+import pandas as pd
+
+from lib.errors import InputError
+from lib.stimuli.patterns import drifting_gabor
+
+GABOR = ["x_position", "y_position", "orientation"]
+GRATING = ["orientation", "spatial_frequency", "phase"]
+SHOWN = [*GABOR, "spatial_frequency", "temporal_frequency", "contrast"]
+DIAMETER = 20.0  # degrees: aperture of Allen's Gabors
+
+
+def gabor_table(presentations):
+    """What was shown: one row for each Gabor of the stimulus set.
+
+    Parameters
+    ----------
+    presentations : DataFrame
+        Columns stimulus_name, start_time, stop_time and those of the stimulus parameters.
+
+    Returns
+    -------
+    DataFrame
+        x_position, y_position, orientation, and where known spatial_frequency,
+        temporal_frequency, contrast; repeats; duration (mean, s)
+    """
+    rows = shown_rows(presentations, "gabors")
+    columns = [c for c in SHOWN if c in rows]
+    rows = rows[columns].assign(duration=rows.stop_time - rows.start_time)
+    groups = rows.groupby(columns, dropna=False).duration
+    return groups.agg(repeats="size", duration="mean").reset_index()
+
+
+def shown_rows(presentations, stimulus):
+    """Return the presentations of a stimulus; `InputError` where there are none."""
+    rows = presentations[presentations.stimulus_name == stimulus]
+    if rows.empty:
+        names = ", ".join(map(str, presentations.stimulus_name.unique()))
+        raise InputError(f"no {stimulus} among the presentations; the session shows {names}")
+    return rows
+
+
+def condition_repeats(counts, presentations, *, stimulus="gabors", columns=GABOR):
+    """Counts by condition and repeat.
+
+    Parameters
+    ----------
+    counts : (P,) or (P, U) array
+    presentations : DataFrame of P rows
+    stimulus : str
+    columns : list of str
+        What makes a condition; presentations with a NaN there (blanks) are left out.
+
+    Returns
+    -------
+    table : DataFrame of K rows, the conditions in ascending order
+    repeats : (K, R, U) array
+        In order of presentation, padded with NaN where a condition has fewer than R repeats.
+    """
+    counts = np.asarray(counts, dtype=float)
+    if len(counts) != len(presentations):
+        raise InputError(
+            f"counts of {len(counts)} presentations, a table of {len(presentations)}; "
+            "give one row of counts for each row of the table"
+        )
+    rows = shown_rows(presentations, stimulus)[columns]
+    values = rows.apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    counts = counts.reshape(len(counts), -1)[(presentations.stimulus_name == stimulus).to_numpy()]
+    known = np.isfinite(values).all(axis=1)
+    if not known.any():
+        raise InputError(f"no presentation of {stimulus} says its {', '.join(columns)} as numbers")
+    table, code = np.unique(values[known], axis=0, return_inverse=True)
+    order = np.argsort(code, kind="stable")
+    number = np.bincount(code)
+    repeat = np.arange(len(code)) - np.repeat(np.cumsum(number) - number, number)
+    repeats = np.full((len(table), number.max(), counts.shape[1]), np.nan)
+    repeats[code[order], repeat] = counts[known][order]
+    return pd.DataFrame(table, columns=columns), repeats
+
+
+def condition_means(counts, presentations, *, stimulus="gabors", columns=GABOR):
+    """Mean count of every unit in every condition, over repeats.
+
+    Returns
+    -------
+    DataFrame, (K, U)
+        Index: the conditions (243 for Allen's Gabors).
+    """
+    table, repeats = condition_repeats(counts, presentations, stimulus=stimulus, columns=columns)
+    return pd.DataFrame(np.nanmean(repeats, axis=1), index=pd.MultiIndex.from_frame(table))
+
+
+def gabor_frames(table, shape, *, degrees_per_pixel, phases=8, grey=0.5):
+    """The recorded Gabors as images, for a response model.
+
+    Parameters
+    ----------
+    table : DataFrame of K rows
+        Of `gabor_table`.
+    shape : (h, w)
+    degrees_per_pixel : float
+    phases : int
+        Frames of the one cycle that each drifts through; the prediction is the mean over them.
+    grey : float
+        Luminance of the screen between stimuli.
+
+    Returns
+    -------
+    (K, phases, h, w) float32 array in [0, 1]
+    """
+    frames = np.empty((len(table), phases, *shape), dtype=np.float32)
+    for k, row in enumerate(table.itertuples()):
+        pattern = drifting_gabor(
+            shape,
+            degrees_per_pixel=degrees_per_pixel,
+            x=row.x_position,
+            y=row.y_position,
+            orientation=row.orientation,
+            spatial_frequency=row.spatial_frequency,
+            temporal_frequency=row.temporal_frequency,
+            diameter=DIAMETER,
+            n_phases=phases,
+        )
+        frames[k] = grey * (1 + row.contrast * pattern)
+    return frames

@@ -1,0 +1,560 @@
+"""Allen ecephys session files (NWB): written from tables, read through AllenSDK.
+
+AllenSDK gives units, areas and presentations their meaning. Spike times, nearly all of a file, are
+read by h5py for the wanted units alone: AllenSDK would read every spike and amplitude of the file,
+once for each probe. It and pynwb are imported only when a file is written or read.
+"""
+
+import contextlib
+import datetime
+import multiprocessing
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from lib import files
+from lib.data import download
+from lib.data.session import select_units
+from lib.errors import DamagedFile, InputError
+
+# What Allen's files hold where the parameter has no single number
+DRIFTING_PHASE = "[3644.93333333, 3644.93333333]"
+SIZES = {"gabors": "[20.0, 20.0]", "static_gratings": "[250.0, 250.0]"}
+TEXT_PARAMETERS = ("phase", "spatial_frequency")
+PARAMETERS = (
+    "frame",
+    "x_position",
+    "y_position",
+    "orientation",
+    "spatial_frequency",
+    "phase",
+    "temporal_frequency",
+    "contrast",
+)
+METRICS = (
+    "firing_rate",
+    "snr",
+    "isi_violations",
+    "presence_ratio",
+    "amplitude_cutoff",
+    "d_prime",
+    "isolation_distance",
+    "l_ratio",
+    "nn_hit_rate",
+    "nn_miss_rate",
+    "silhouette_score",
+    "max_drift",
+    "cumulative_drift",
+)
+WAVEFORM = dict(
+    waveform_duration=0.5,
+    waveform_halfwidth=0.2,
+    PT_ratio=0.5,
+    spread=60.0,
+    repolarization_slope=0.5,
+    recovery_slope=-0.1,
+    amplitude=120.0,
+    velocity_above=0.0,
+    velocity_below=0.3,
+)
+KNOWN_WARNINGS = (
+    "Passing field metadata as keyword arguments is deprecated",  # marshmallow, at import
+    "The 'default' argument to fields is deprecated",
+    "The 'manufacturer' field is deprecated",  # pynwb, of the SDK's probes
+    "Column '(spike_times|waveform_mean)' is predefined in Units",
+    "EcephysSpecimen 'subject' is missing required value for attribute 'None'",
+    "Downcasting object dtype arrays on .fillna",
+)  # pandas, in the SDK's probes
+NEEDED = (
+    "units/spike_times",
+    "units/spike_times_index",
+    "intervals",
+    "general/extracellular_ephys/electrodes",
+)
+CHANNELS = 24  # of a probe; the last lies outside the brain
+DEADLINE = 300  # s in which the tables of a file must have been read
+
+
+def write_session(path, *, units, spike_times, presentations, session_id, notes=""):
+    """Write a recording session as an Allen ecephys NWB file, under a temporary name first.
+
+    Parameters
+    ----------
+    path : str or Path
+    units : DataFrame
+        Index unit_id; column `structure` (one probe is written for each) and any of `METRICS`.
+    spike_times : list of (n,) sorted arrays, s
+        In the order of `units`.
+    presentations : DataFrame
+        start_time, stop_time (s), stimulus_name, stimulus_block (NaN for spontaneous activity) and
+        numeric `PARAMETERS`, NaN where they do not apply.
+    session_id : int
+    notes : str
+        Kept in the file; `read_notes` returns it.
+    """
+    with known_warnings():
+        import pynwb
+        from allensdk.brain_observatory.ecephys.probes import Probes
+        from allensdk.brain_observatory.nwb import add_invalid_times
+
+        file = pynwb.NWBFile(
+            session_description="Data and metadata for an Ecephys session",
+            notes=notes,
+            identifier=str(session_id),
+            session_id=str(session_id),
+            institution="none: simulated",
+            session_start_time=datetime.datetime(2019, 1, 1, tzinfo=datetime.UTC),
+        )
+        _add_subject(file, session_id)
+        _add_presentations(file, presentations)
+        add_invalid_times(file, [])
+        Probes(_probes(units, dict(zip(units.index, spike_times)))).to_nwb(file)
+        partial = Path(path).with_suffix(".partial.nwb")
+        with pynwb.NWBHDF5IO(str(partial), "w") as io:
+            io.write(file, cache_spec=True)
+    os.replace(partial, path)
+
+
+def read_notes(path):
+    """Return the notes of an NWB file, "" if it has none."""
+    with h5py.File(path) as file:
+        return file["general/notes"].asstr()[()] if "general/notes" in file else ""
+
+
+@contextlib.contextmanager
+def open_file(address):
+    """Open an HDF5 file for reading, from a path or over http(s) by the byte ranges needed.
+
+    Parameters
+    ----------
+    address : str or Path
+
+    Yields
+    ------
+    file : h5py.File
+    bytes_read : callable
+        Bytes fetched so far; None for a local file.
+
+    Raises
+    ------
+    InputError
+        Not there, not HDF5, or cut short.
+    """
+    name = Path(str(address)).name
+    with contextlib.ExitStack() as stack:
+        opened, bytes_read = str(address), lambda: None
+        if files.is_address(address):
+            opened, bytes_read = stack.enter_context(download.remote_file(str(address)))
+        elif not Path(address).is_file():
+            raise InputError(f"{address}: no such file")
+        try:
+            file = stack.enter_context(h5py.File(opened))
+        except OSError as error:
+            for sign, what in (("truncated", "it is cut short"), ("signature", "it is no HDF5 file")):
+                if sign in str(error):
+                    raise DamagedFile(
+                        f"{name} cannot be read as NWB: {what}; fetch or copy it again"
+                    ) from None
+            raise InputError(f"{name} cannot be opened: {error}") from None
+        yield file, bytes_read
+
+
+def check_file(address):
+    """Check that a file is whole and holds what the analysis needs of an Allen ecephys session.
+
+    Returns
+    -------
+    ndarray of int
+        Frames of the natural scenes that were shown, without the blank.
+
+    Raises
+    ------
+    InputError
+        Unreadable, or no units, areas or natural scenes: names what is missing.
+    """
+    return _in_time(_check, address)
+
+
+def _check(address):
+    name = Path(str(address)).name
+    with open_file(address) as (file, _), _whole(name):
+        missing = [group for group in NEEDED if group not in file]
+        if missing:
+            raise InputError(f"{name} is no Allen ecephys session file: it lacks {missing[0]}")
+        shown = [
+            stimulus.removesuffix("_presentations")
+            for stimulus in file["intervals"]
+            if stimulus.endswith("_presentations")
+        ]
+        if "natural_scenes" not in shown:
+            raise InputError(
+                f"{name}: no natural scenes were shown in this session, which the report "
+                f"is about; it holds {', '.join(shown) or 'no stimulus'}"
+            )
+        frames = np.unique(file["intervals/natural_scenes_presentations/frame"][()])
+        file["units/spike_times"][-1:]  # the end of what is longest
+        if not files.is_address(address):  # and all the tables that come to be read
+            file["intervals"].visititems(_read)
+    return frames[frames >= 0].astype(int)
+
+
+def _read(_, part):
+    """Read a dataset and go on to the next."""
+    if isinstance(part, h5py.Dataset):
+        part[()]
+
+
+def _in_time(action, address):
+    """Return `action(address)`, for a local file from a fork that is given up after `DEADLINE`.
+
+    HDF5 can loop for ever in a damaged file, deaf to signals, or end the process.
+    """
+    if files.is_address(address) or sys.platform != "linux":
+        return action(address)
+    name, fork = Path(str(address)).name, multiprocessing.get_context("fork")
+    answers, said = fork.Pipe(duplex=False)
+    process = fork.Process(target=_answer, args=(said, action, address))
+    process.start()
+    said.close()
+    try:
+        if not answers.poll(DEADLINE):
+            raise DamagedFile(
+                f"{name} is damaged inside, or its disk is very slow: its tables could not be "
+                f"read within {DEADLINE} s; fetch or copy it again"
+            )
+        answer = answers.recv()
+    except EOFError:
+        raise DamagedFile(f"{name} is damaged inside (HDF5 crashed); fetch or copy it again") from None
+    finally:
+        process.kill()
+        process.join()
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _answer(said, action, address):
+    try:
+        said.send(action(address))
+    except Exception as error:
+        said.send(error)
+
+
+@contextlib.contextmanager
+def _whole(name):
+    """Say `DamagedFile` for what HDF5 says of a file that is damaged inside."""
+    try:
+        yield
+    except (OSError, KeyError, RuntimeError) as error:
+        raise DamagedFile(f"{name} is damaged inside ({error}); fetch or copy it again") from None
+
+
+def check_whole(address):
+    """Raise `DamagedFile` if a session file cannot be read up to its last spike."""
+    name = Path(str(address)).name
+    with open_file(address) as (file, _), _whole(name):
+        file["units/spike_times"][-1:]
+
+
+def read_units(address):
+    """Read which units of a file pass AllenSDK's default quality filter.
+
+    Returns
+    -------
+    DataFrame
+        Index unit_id in increasing order; `structure` and the quality metrics that the file has.
+    """
+    return _in_time(_read_units, address)
+
+
+def _read_units(address):
+    with _open_session(address) as (session, *_):
+        return _units_of(session)
+
+
+def read_session(address, *, structure):
+    """Read the units of one structure, or of several, from an Allen ecephys NWB file.
+
+    AllenSDK's default quality filter applies (amplitude cutoff, presence ratio, ISI violations;
+    units outside the brain).
+
+    Parameters
+    ----------
+    address : str or Path
+        Path or http(s) address.
+    structure : str or list of str
+        Acronyms, such as VISam.
+
+    Returns
+    -------
+    dict
+        units : DataFrame, index unit_id in increasing order, `structure` and quality metrics;
+        spike_times : list of arrays in the order of units, s;
+        presentations : DataFrame, index stimulus_presentation_id: start_time, stop_time,
+        stimulus_name, stimulus_block and numeric `PARAMETERS`, NaN where they do not apply (a
+        drifting stimulus has no phase);
+        structures : dict, number of units of every structure;
+        notes : list of str.
+
+    Raises
+    ------
+    InputError
+        No unit of a structure: names those in the file.
+    """
+    name = Path(str(address)).name
+    with _open_session(address) as (session, nwbfile, file, bytes_read):
+        every = _units_of(session)
+        units = select_units(every, structure, "selected", name)
+        table = _numeric(session.get_stimulus_table(include_unused_parameters=True))
+        times = _spike_times(file, units.index)
+        total = len(nwbfile.units)
+        fetched = bytes_read()
+        size = file.id.get_filesize()
+    notes = (
+        [
+            f"{total - len(every)} of {total} units in {name} fail AllenSDK's default quality filter "
+            "and are left out."
+        ]
+        if total > len(every)
+        else []
+    )
+    if fetched is not None:
+        notes.append(f"Read over http: {fetched / 1e6:.1f} MB of {size / 1e6:.1f} MB.")
+    return dict(
+        units=units.dropna(axis=1, how="all"),
+        presentations=table,
+        spike_times=times,
+        structures=every.structure.value_counts().to_dict(),
+        notes=notes,
+    )
+
+
+class _WithoutSpikes:
+    """An NWB file as AllenSDK sees it, less the columns of `units` that hold an array a unit."""
+
+    def __init__(self, nwbfile):
+        self._nwbfile, self.units = nwbfile, self
+        ragged = {"spike_times": None, "spike_amplitudes": None, "waveform_mean": None}
+        self._table = nwbfile.units.to_dataframe(exclude=set(ragged)).assign(**ragged)
+
+    def __getattr__(self, name):
+        return getattr(self._nwbfile, name)
+
+    def to_dataframe(self):
+        return self._table
+
+
+def allensdk_counts(path, *, unit_ids, presentation_ids, window):
+    """Count spikes by AllenSDK's own reading and counting, to check ours against.
+
+    Parameters
+    ----------
+    path : str or Path
+    unit_ids, presentation_ids : sequence of int
+    window : tuple of float
+        Start and stop after onset, s. AllenSDK counts a spike exactly at the stop, we do not.
+
+    Returns
+    -------
+    ndarray of int, (presentations, units)
+        In the order asked for.
+    """
+    with known_warnings():
+        from allensdk.brain_observatory.ecephys.ecephys_session import EcephysSession
+
+        warnings.filterwarnings("ignore", message="You've specified some overlapping time intervals")
+        session = EcephysSession.from_nwb_path(str(path))
+        found = session.presentationwise_spike_counts(np.array(window), presentation_ids, unit_ids)
+    return found.sel(stimulus_presentation_id=presentation_ids, unit_id=unit_ids).to_numpy()[:, 0]
+
+
+@contextlib.contextmanager
+def _open_session(address):
+    """Yield AllenSDK's session, pynwb's file, h5py's file and the count of bytes fetched."""
+    _check(address)
+    with _understood(address), open_file(address) as (file, bytes_read), known_warnings():
+        import pynwb
+        from allensdk.brain_observatory.ecephys.ecephys_session import EcephysSession
+        from allensdk.brain_observatory.ecephys.ecephys_session_api import EcephysNwbSessionApi
+
+        with pynwb.NWBHDF5IO(file=file, mode="r", load_namespaces=True) as io:
+            nwbfile = io.read()  # parsed once; from_nwb_path would parse at each use
+            areas = nwbfile.electrodes.to_dataframe()[["location"]]
+            areas = areas.set_axis(["ecephys_structure_acronym"], axis=1)
+            yield (
+                EcephysSession(
+                    EcephysNwbSessionApi.from_nwbfile(
+                        _WithoutSpikes(nwbfile), external_channel_columns=lambda: areas
+                    )
+                ),
+                nwbfile,
+                file,
+                bytes_read,
+            )
+
+
+@contextlib.contextmanager
+def _understood(address):
+    """Say `InputError` for whatever AllenSDK makes of a file that is damaged or not its own."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise InputError(f"{Path(str(address)).name}: AllenSDK cannot read it ({what})") from error
+
+
+def _units_of(session):
+    """Units that pass the filter, with their structure and quality metrics."""
+    units = session.units.rename(columns={"ecephys_structure_acronym": "structure", "L_ratio": "l_ratio"})
+    return units.reindex(columns=["structure", *METRICS]).sort_index()
+
+
+def _spike_times(file, unit_ids):
+    """Spike times of some units, in the order asked for, and of no others."""
+    group = file["units"]
+    stops = group["spike_times_index"][()]
+    starts = np.concatenate([[0], stops[:-1]])
+    rows = pd.Series(np.arange(len(stops)), index=group["id"][()])[unit_ids]
+    return [np.asarray(group["spike_times"][starts[row] : stops[row]], float) for row in rows]
+
+
+@contextlib.contextmanager
+def known_warnings():
+    """Silence the warnings that AllenSDK 2.16 always gives with these packages; others pass."""
+    with warnings.catch_warnings():
+        for message in KNOWN_WARNINGS:
+            warnings.filterwarnings("ignore", message=message)
+        yield
+
+
+def _add_subject(file, session_id):
+    from allensdk.brain_observatory.ecephys.nwb import EcephysSpecimen
+
+    file.stimulus_notes = "brain_observatory_1.1"
+    file.subject = EcephysSpecimen(
+        subject_id=str(session_id),
+        specimen_name="simulated",
+        age="P120D",
+        age_in_days=120.0,
+        genotype="none",
+        strain="none",
+        sex="U",
+        species="Mus musculus",
+    )
+
+
+def _add_presentations(file, presentations):
+    """Write a table for each stimulus, as AllenSDK's `Presentations.to_nwb` does row by row."""
+    from hdmf.common import VectorData
+    from pynwb.epoch import TimeIntervals
+
+    table = presentations.assign(stimulus_index=pd.factorize(presentations.stimulus_name)[0])
+    for name, rows in table.groupby("stimulus_name"):
+        rows = rows.dropna(axis=1, how="all")
+        rows = rows.assign(**{c: rows[c].astype(str) for c in TEXT_PARAMETERS if c in rows})
+        if name in SIZES:
+            rows = rows.assign(size=SIZES[name])
+        if name == "gabors":
+            rows = rows.assign(phase=DRIFTING_PHASE)
+        columns = [
+            VectorData(
+                name=c, description=c, data=values.tolist() if values.dtype == object else values.to_numpy()
+            )
+            for c, values in rows.items()
+        ]
+        file.add_time_intervals(
+            TimeIntervals(
+                name=f"{name}_presentations",
+                columns=columns,
+                description=f"Presentation times and stimuli details for '{name}' stimuli.",
+            )
+        )
+
+
+def _probes(units, spike_times):
+    """AllenSDK's objects for the units: one probe for each structure."""
+    from allensdk.brain_observatory.ecephys._channel import Channel
+    from allensdk.brain_observatory.ecephys._channels import Channels
+    from allensdk.brain_observatory.ecephys._probe import Probe
+    from allensdk.brain_observatory.ecephys._units import Units
+
+    probes = []
+    for number, (structure, rows) in enumerate(units.groupby("structure", sort=False)):
+        probe_id, first = 810000000 + number, 850000000 + CHANNELS * number
+        channels = [
+            Channel(
+                id=first + k,
+                probe_id=probe_id,
+                probe_channel_number=k,
+                valid_data=True,
+                probe_vertical_position=20 * (k // 2 + 1),
+                probe_horizontal_position=[43, 11][k % 2],
+                structure_acronym=structure if k < CHANNELS - 1 else "None",
+                strip_structure_subregion=False,
+                anterior_posterior_ccf_coordinate=8000.0 + k,
+                dorsal_ventral_ccf_coordinate=500.0 + 20 * k,
+                left_right_ccf_coordinate=7000.0 + k,
+            )
+            for k in range(CHANNELS)
+        ]
+        members = [
+            _unit(unit, row, spike_times[unit], index, first)
+            for index, (unit, row) in enumerate(rows.iterrows())
+        ]
+        probes.append(
+            Probe(
+                id=probe_id,
+                name=f"probe{'ABCDEF'[number]}",
+                sampling_rate=30000.0,
+                channels=Channels(channels),
+                units=Units(members),
+            )
+        )
+    return probes
+
+
+def _unit(unit_id, row, times, index, first_channel):
+    """AllenSDK's object for one unit, with a spike of one shape on the channels."""
+    from allensdk.brain_observatory.ecephys._unit import Unit
+
+    peak = index % (CHANNELS - 1)
+    t = np.linspace(-1, 1.7, 82)
+    shape = 0.4 * np.exp(-(((t - 0.45) / 0.3) ** 2)) - np.exp(-((t / 0.15) ** 2))
+    decay = np.exp(-np.abs(np.arange(CHANNELS) - peak) / 3.0)
+    metrics = {name: float(row[name]) for name in METRICS if name in row}
+    return Unit(
+        id=int(unit_id),
+        peak_channel_id=first_channel + peak,
+        local_index=index,
+        cluster_id=index,
+        quality="good",
+        mean_waveforms=120 * decay[:, None] * shape,
+        spike_times=times,
+        spike_amplitudes=np.full(len(times), 1.2e-4),
+        **metrics,
+        **WAVEFORM,
+    )
+
+
+def _numeric(table):
+    """Stimulus table of AllenSDK with numbers for its objects and texts, NaN for 'null' and lists.
+
+    AllenSDK turns a column of only 0, 1 and missing into booleans; these become numbers again.
+    """
+    columns = ["stimulus_block", *PARAMETERS]
+    numbers = {
+        name: pd.to_numeric(
+            table[name].astype(str).replace({"True": "1", "False": "0"}), errors="coerce"
+        ).astype(float)
+        if name in table
+        else np.nan
+        for name in columns
+    }
+    return table[["start_time", "stop_time", "stimulus_name"]].assign(**numbers)

@@ -1,0 +1,441 @@
+"""A recording session as the analysis sees it: counts, images, spike times, units."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from lib.data import counting
+from lib.errors import InputError
+from lib.files import file_hash, required
+from lib.machine import local_copy
+
+
+@dataclasses.dataclass
+class Recording:
+    """What a source returns: the raw material, before counting and resizing.
+
+    Attributes
+    ----------
+    name, source : str
+    units : DataFrame
+        Index unit_id; column `structure`, and quality metrics where the source has them.
+    images : ndarray, (images, height, width)
+        Luminance in [0, 1], or uint8 from black to white; any size.
+    image_ids : ndarray of int, (images,)
+    degrees_per_pixel : float
+        Of `images`.
+    presentations : DataFrame or None
+        One row a presentation of any stimulus; needs `spike_times`.
+    spike_times : list of ndarray or None
+        Seconds, sorted, in the order of `units`.
+    counts : ndarray (repeats, images, units) or None
+        For sources that hold counts instead of spike times.
+    count_window : tuple of float or None
+        (start, stop) in seconds after onset, where `counts` are given.
+    movies : dict of str to ndarray (frames, height, width)
+    structures : dict of str to int
+        Number of units of every structure in the recording.
+    notes : list of str
+        One line for each thing that the source lacks.
+    files : list of str or Path
+        Local files that were read, for the provenance.
+    parts : list of Recording
+        The recordings of which this is the sum, where a run names several sessions.
+    """
+
+    name: str
+    source: str
+    units: pd.DataFrame
+    images: np.ndarray
+    image_ids: np.ndarray
+    degrees_per_pixel: float
+    presentations: pd.DataFrame | None = None
+    spike_times: list | None = None
+    counts: np.ndarray | None = None
+    count_window: tuple | None = None
+    movies: dict = dataclasses.field(default_factory=dict)
+    structures: dict = dataclasses.field(default_factory=dict)
+    notes: list = dataclasses.field(default_factory=list)
+    files: list = dataclasses.field(default_factory=list)
+    parts: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class Session:
+    """Everything that the stages after 01_data read. Images are at the size of the analysis.
+
+    It has the attributes of `Recording` and these.
+
+    Attributes
+    ----------
+    counts : ndarray of float32, (repeats, images, units)
+        NaN where an image was shown less often than others.
+    blank_counts : ndarray of float32, (repeats, units), or None
+    presentation_counts : ndarray of int32, (presentations, units), or None
+    window : tuple of float
+        (start, stop) of the count window, seconds after onset.
+    """
+
+    name: str
+    source: str
+    units: pd.DataFrame
+    images: np.ndarray
+    image_ids: np.ndarray
+    degrees_per_pixel: float
+    counts: np.ndarray
+    window: tuple
+    blank_counts: np.ndarray | None = None
+    presentations: pd.DataFrame | None = None
+    presentation_counts: np.ndarray | None = None
+    spike_times: list | None = None
+    movies: dict = dataclasses.field(default_factory=dict)
+    structures: dict = dataclasses.field(default_factory=dict)
+    notes: list = dataclasses.field(default_factory=list)
+
+    @property
+    def unit_ids(self):
+        """Unit ids in the order of the last axis of `counts`."""
+        return self.units.index.to_numpy()
+
+    @property
+    def target_contrast(self):
+        """C*: the mean over images of the standard deviation of their pixels."""
+        return float(self.images.std(axis=(1, 2)).mean())
+
+    @property
+    def mean_luminance(self):
+        """Mean pixel of the natural images."""
+        return float(self.images.mean())
+
+    def unit_index(self, unit_id):
+        """Return the position of a unit; `InputError` with the nearest ids if it is not there."""
+        where = np.flatnonzero(self.unit_ids == unit_id)
+        if len(where) == 0:
+            raise InputError(
+                f"unit {unit_id} is not in session {self.name}; nearest ids: "
+                f"{_nearest_ids(self.unit_ids, unit_id)}"
+            )
+        return int(where[0])
+
+
+def select_units(table, structure, units, name):
+    """Return the rows of the structures, after a check that they hold the units that a run names.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Index unit_id; column `structure`.
+    structure : str or list of str
+    units : "selected" or list of int
+    name : str
+        What holds the units, for the message.
+
+    Raises
+    ------
+    InputError
+        No unit of a structure: names those that are there. Unknown unit: names the nearest ids.
+    """
+    areas, held = np.atleast_1d(structure).tolist(), table.structure.value_counts()
+    for area in areas:
+        if area not in held:
+            there = ", ".join(f"{other} ({n} units)" for other, n in held.items())
+            raise InputError(f"structure {area!r} has no units in {name}; it holds {there or 'none'}")
+    table = table[table.structure.isin(areas)]
+    for unit in [] if units == "selected" else units:
+        if unit not in table.index:
+            raise InputError(
+                f"unit {unit} is not among the {len(table)} units of {name} in "
+                f"{', '.join(areas)}; nearest ids: {_nearest_ids(table.index, unit)}"
+            )
+    return table
+
+
+def _nearest_ids(ids, unit):
+    ids = np.asarray(ids)
+    return ", ".join(map(str, ids[np.argsort(np.abs(ids - int(unit)), kind="stable")[:3]]))
+
+
+def resize(images, height):
+    """Resize images to a height by averaging over areas; the aspect ratio is kept.
+
+    Parameters
+    ----------
+    images : ndarray, (n, h, w)
+        Luminance in [0, 1], or uint8 from 0 to 255.
+    height : int
+        Pixels of the result.
+
+    Returns
+    -------
+    ndarray of float32, (n, height, round(w * height / h))
+        Luminance in [0, 1].
+    """
+    _, h, w = images.shape
+    return resize_to(images, (height, round(w * height / h)))
+
+
+def resize_to(images, shape):
+    """Resize images to (height, width) by averaging over areas; see `resize`, which keeps the aspect."""
+    white = np.float32(255 if images.dtype == np.uint8 else 1)
+    if images.shape[1:] == tuple(shape):
+        return images.astype(np.float32) / white
+    return np.stack(
+        [
+            np.asarray(Image.fromarray(np.asarray(image / white, np.float32)).resize(shape[::-1], Image.BOX))
+            for image in images
+        ]
+    )
+
+
+def from_recording(recording, *, latency, duration, image_height):
+    """Count spikes and resize images: what 01_data does to every source.
+
+    Parameters
+    ----------
+    recording : Recording
+    latency, duration : float
+        The count window opens `latency` s after onset and lasts `duration` s.
+    image_height : int
+        Pixels of the analysed images.
+
+    Returns
+    -------
+    Session
+
+    Raises
+    ------
+    InputError
+        If images and responses do not name the same frames.
+    """
+    if recording.parts:
+        return merge(
+            [
+                from_recording(part, latency=latency, duration=duration, image_height=image_height)
+                for part in recording.parts
+            ]
+        )
+    r = recording
+    scale = image_height / r.images.shape[1]
+    images = resize(r.images, image_height)
+    shared = dict(
+        name=r.name,
+        source=r.source,
+        units=r.units,
+        images=images,
+        image_ids=np.asarray(r.image_ids, int),
+        degrees_per_pixel=r.degrees_per_pixel / scale,
+        movies={k: resize_to(v, images.shape[1:]) for k, v in r.movies.items()},
+        structures=dict(r.structures),
+        notes=list(r.notes),
+    )
+    if r.spike_times is None:
+        return Session(counts=r.counts.astype(np.float32), window=tuple(r.count_window), **shared)
+    starts, stops, overlaps = counting.windows(r.presentations, latency=latency, duration=duration)
+    if overlaps.any():
+        shared["notes"].append(
+            f"The count window ({latency:g} to {latency + duration:g} s after onset) of "
+            f"{int(overlaps.sum()):,} presentations reaches into the next one."
+        )
+    per_presentation = counting.count_spikes(r.spike_times, starts=starts, stops=stops)
+    scenes, blanks, frames = counting.scene_counts(per_presentation, r.presentations)
+    if not np.array_equal(frames, shared["image_ids"]):
+        raise InputError(
+            f"session {r.name}: {len(frames)} frames were shown but {len(r.image_ids)} "
+            "images given, or their ids differ; give one image for every frame id"
+        )
+    return Session(
+        counts=scenes,
+        blank_counts=blanks,
+        presentations=r.presentations,
+        presentation_counts=per_presentation,
+        spike_times=r.spike_times,
+        window=(latency, latency + duration),
+        **shared,
+    )
+
+
+def merge(sessions):
+    """Put the units of several sessions that saw the same images into one session of counts.
+
+    Spike times and presentations, which belong to one session each, are left out.
+
+    Parameters
+    ----------
+    sessions : list of Session
+
+    Returns
+    -------
+    Session
+        Counts NaN for the repeats that a unit's own session did not have; `units` say their session.
+
+    Raises
+    ------
+    InputError
+        Other images, or a unit id in two of them.
+    """
+    first = sessions[0]
+    for other in sessions[1:]:
+        if not (
+            np.array_equal(other.image_ids, first.image_ids)
+            and np.array_equal(other.images, first.images)
+            and other.window == first.window
+        ):
+            raise InputError(
+                f"sessions {first.name} and {other.name} differ in their images or count "
+                "windows; only sessions with the same images make one run"
+            )
+    units = pd.concat([s.units.assign(session=s.name) for s in sessions])
+    if units.index.has_duplicates:
+        raise InputError(
+            f"unit {units.index[units.index.duplicated()][0]} stands in two sessions of this "
+            "run; name each session once"
+        )
+    most = max(len(s.counts) for s in sessions)
+    counts = [
+        np.pad(s.counts, ((0, most - len(s.counts)), (0, 0), (0, 0)), constant_values=np.nan)
+        for s in sessions
+    ]
+    structures = pd.concat([pd.Series(s.structures) for s in sessions]).groupby(level=0).sum()
+    return dataclasses.replace(
+        first,
+        name=", ".join(s.name for s in sessions),
+        units=units,
+        counts=np.concatenate(counts, axis=2),
+        blank_counts=None,
+        presentations=None,
+        presentation_counts=None,
+        spike_times=None,
+        structures=structures.to_dict(),
+        notes=[
+            "Several sessions in one run: their counts are used, without rasters and recorded Gabors, "
+            "which belong to one session each.",
+            *(f"{s.name}: {note}" for s in sessions for note in s.notes),
+        ],
+    )
+
+
+def save_session(session, path):
+    """Write a session as one HDF5 file, under a temporary name first; returns its sha256.
+
+    The hash is also written beside it (.sha256): a file of many jobs that is looked at in no time.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    with h5py.File(partial, "w", track_order=True) as file:
+        file.attrs["about"] = json.dumps(
+            {
+                "name": session.name,
+                "source": session.source,
+                "window": list(session.window),
+                "degrees_per_pixel": session.degrees_per_pixel,
+                "structures": session.structures,
+                "notes": session.notes,
+            }
+        )
+        for name in ("images", "image_ids", "counts", "blank_counts", "presentation_counts"):
+            if getattr(session, name) is not None:
+                _write_array(file, name, getattr(session, name))
+        for name, frames in session.movies.items():
+            _write_array(file, f"movies/{name}", frames)
+        write_table(file.create_group("units", track_order=True), session.units)
+        if session.presentations is not None:
+            write_table(file.create_group("presentations", track_order=True), session.presentations)
+            lengths = np.array([len(t) for t in session.spike_times], int)
+            file["spike_counts"] = lengths
+            spikes = file.create_dataset("spike_times", (lengths.sum(),), float)
+            for times, stop in zip(session.spike_times, np.cumsum(lengths)):
+                spikes[stop - len(times) : stop] = times  # never a second copy of all spikes
+    os.replace(partial, path)
+    digest = file_hash(path)
+    path.with_suffix(".sha256").write_text(f"{digest}\n")
+    return digest
+
+
+def load_session(run_folder):
+    """Read the session of a run.
+
+    Parameters
+    ----------
+    run_folder : str or Path
+        `build/<name>`.
+
+    Raises
+    ------
+    InputError
+        One line naming the command that makes the file, if it is not there.
+    """
+    with h5py.File(local_copy(required(Path(run_folder) / "session.h5", "01_data"))) as file:
+        about = json.loads(file.attrs["about"])
+        arrays = {
+            name: file[name][()]
+            for name in ("images", "image_ids", "counts", "blank_counts", "presentation_counts")
+            if name in file
+        }
+        movies = {name: data[()] for name, data in file.get("movies", {}).items()}
+        spike_times = presentations = None
+        if "presentations" in file:
+            presentations = read_table(file["presentations"])
+            edges = np.cumsum(file["spike_counts"][()])[:-1]
+            spike_times = np.split(file["spike_times"][()], edges)
+        return Session(
+            units=read_table(file["units"]),
+            presentations=presentations,
+            spike_times=spike_times,
+            movies=movies,
+            **arrays | about | {"window": tuple(about["window"])},
+        )
+
+
+def open_session(stage):
+    """Read the session of a stage's run and note its hash among the stage's inputs.
+
+    Parameters
+    ----------
+    stage : lib.stages.Stage
+
+    Returns
+    -------
+    Session
+    """
+    session = load_session(stage.run_folder)
+    stage.use("session.h5")
+    return session
+
+
+def write_table(group, table):
+    """Write a DataFrame, a dataset a column; missing text becomes an empty string."""
+    group["index"] = table.index.to_numpy()
+    group.attrs["index_name"] = table.index.name or "index"
+    for column in table:
+        values = table[column]
+        if values.dtype == object:
+            group[column] = values.fillna("").astype(str).to_numpy(dtype=h5py.string_dtype())
+        else:
+            group[column] = values.to_numpy()
+
+
+def read_table(group):
+    """Read a DataFrame written by `write_table`."""
+    columns = {
+        name: data.asstr()[()] if h5py.check_string_dtype(data.dtype) else data[()]
+        for name, data in group.items()
+        if name != "index"
+    }
+    index = pd.Index(group["index"][()], name=group.attrs["index_name"])
+    return pd.DataFrame(columns, index=index)
+
+
+def _write_array(file, name, values):
+    file.create_dataset(
+        name,
+        data=values,
+        track_times=False,
+        **({"compression": 1, "shuffle": True} if values.size > 1e5 else {}),
+    )

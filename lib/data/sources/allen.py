@@ -1,0 +1,259 @@
+"""Sessions of the Allen Institute's Visual Coding (Neuropixels) survey, by their id.
+
+    python -m lib.data.sources.allen [--cache FOLDER] [--warehouse ADDRESS]      (make sessions)
+
+AllenSDK knows the layout of its cache and the warehouse's queries; `lib.data.download` fetches, because
+AllenSDK waits for ever on a silent server, saves error pages as data and deletes files that it cannot
+read. An existing cache of AllenSDK is used as it is.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pandas as pd
+
+from lib.data import download, nwb_files, shown_images
+from lib.data.session import select_units
+from lib.data.sources.nwb import check_frames, recording
+from lib.errors import DamagedFile, InputError
+from lib.params import SESSIONS
+
+MANIFESTS = ("manifest.json", "ecephys_project_manifest.json")
+MOVIES = {1: "natural_movie_one", 3: "natural_movie_three"}
+# What was shown, by type of session (Siegle et al., Nature 592:86, 2021)
+STIMULI = {
+    "brain_observatory_1.1": "natural scenes, gabors, static and drifting gratings, flashes, movies 1, 3",
+    "functional_connectivity": "no natural scenes; gabors, drifting gratings, dots, flashes, movie 1",
+}
+WITH_SCENES = "brain_observatory_1.1"
+
+
+def load(session, *, folder, structure):
+    """Read a session and its templates from the cache, fetching what is not there.
+
+    Parameters
+    ----------
+    session : dict
+        `id`; `cache`: folder; `warehouse`: address of the server; `movies`: numbers of the natural
+        movies whose templates are read as well (1, 3; 166 and 665 MB); `stall`: seconds of silence
+        after which a server counts as gone.
+    folder : Path
+        Not used: what is fetched goes to the cache.
+    structure : str or list of str
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    InputError
+        One line for an unknown session, one without natural scenes, or a failed download.
+    """
+    cache = Cache(session)
+    file = cache.session_file(session["id"])
+    frames = nwb_files.check_file(file)
+    folder = cache.scenes(frames)
+    images = shown_images.read_templates(folder)
+    images["movies"] = {MOVIES[n]: shown_images.read_movie(cache.movie(n)) for n in session["movies"]}
+    return recording(file, images, structure=structure, source="allen")
+
+
+def check(session, *, structure):
+    """Fetch what is missing; return the units; raise `InputError` for whatever would stop `load`."""
+    cache = Cache(session)
+    file = cache.session_file(session["id"])
+    frames = nwb_files.check_file(file)
+    check_frames(frames, shown_images.scene_frames(cache.scenes(frames)), file)
+    for number in session["movies"]:
+        cache.movie(number)
+    return select_units(nwb_files.read_units(file), structure, "selected", file.name)
+
+
+class Cache:
+    """AllenSDK's cache folder, with the project's own way of filling it.
+
+    Parameters
+    ----------
+    session : dict
+        `cache`, `warehouse` and `stall` as in `load`.
+    patience : keyword arguments
+        `attempts`, `back_off` of `lib.data.download`.
+    """
+
+    def __init__(self, session, **patience):
+        self.folder = Path(session["cache"])
+        self.patience = {"stall": session["stall"], **patience}
+        self._warehouse = session["warehouse"]
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.sdk = self._open()
+        except OSError as error:
+            raise InputError(
+                f"{self.folder}: cannot be used as a cache ({error.strerror}); name a folder of your own"
+            ) from None
+
+    def session_file(self, number):
+        """Return the path of a session's NWB file."""
+        path = self._path("SESSION_NWB_KEY", number, number)
+        if not path.exists():
+            self._check_listed(number)
+        return self._fetch(path, lambda: self.sdk.fetch_api.get_session_data(number), nwb_files.check_whole)
+
+    def scenes(self, frames):
+        """Return the folder of natural-scene templates, with one for each of the frames."""
+        for frame in frames:
+            path = self._path("NATURAL_SCENE_KEY", frame)
+            self._fetch(
+                path, lambda: self.sdk.fetch_api.get_natural_scene_template(frame), shown_images.check_image
+            )
+        return path.parent
+
+    def movie(self, number):
+        """Return the path of the template of a natural movie."""
+        return self._fetch(
+            self._path("NATURAL_MOVIE_KEY", number),
+            lambda: self.sdk.fetch_api.get_natural_movie_template(number=number),
+            shown_images.check_movie,
+        )
+
+    def sessions(self):
+        """Return the table of sessions: type, and units that pass the quality filter by structure.
+
+        Returns
+        -------
+        DataFrame
+            Index: session id; session_type, units, structures, stimuli.
+        """
+        for key, get in (
+            ("SESSIONS_KEY", "get_sessions"),
+            ("PROBES_KEY", "get_probes"),
+            ("CHANNELS_KEY", "get_channels"),
+            ("UNITS_KEY", "get_units"),
+        ):
+            self._table(key, get)
+        with nwb_files.known_warnings():
+            units = self.sdk.get_units()
+        table = self._listed()
+        counts = units.groupby("ecephys_session_id").ecephys_structure_acronym.value_counts()
+        held = {
+            number: counts[number].sort_index() if number in counts.index.levels[0] else {}
+            for number in table.index
+        }
+        return pd.DataFrame(
+            {
+                "session_type": table.session_type,
+                "units": [sum(held[n]) for n in table.index],
+                "structures": [", ".join(f"{a} {n}" for a, n in dict(held[s]).items()) for s in table.index],
+                "stimuli": table.session_type.map(STIMULI).fillna("unknown"),
+            },
+            index=table.index,
+        )
+
+    def _open(self):
+        """AllenSDK's cache, whose queries go through `lib.data.download`."""
+        with nwb_files.known_warnings():
+            from allensdk.brain_observatory.ecephys import ecephys_project_cache as sdk
+            from allensdk.brain_observatory.ecephys.ecephys_project_api import rma_engine
+            from allensdk.config.manifest import ManifestVersionError
+        patience = self.patience
+
+        class Engine(rma_engine.RmaEngine):
+            def get_rma(self, query):
+                address = f"{self._build_url(self.rma_prefix)}/{self.format_query_string}?{query}"
+                got, total = 0, 1
+                while got < total:
+                    page = download.get_json(self.add_page_params(address, got), **patience)
+                    if not page.get("success") or (not page["num_rows"] and page["total_rows"] > got):
+                        raise InputError(f"{self.host}: the warehouse refused a query: {page.get('msg')}")
+                    got, total = got + page["num_rows"], page["total_rows"]
+                    yield page["msg"]
+
+            def stream(self, route):
+                """Return the address of a file in place of its bytes."""
+                return self._build_url(route.lstrip("/"))
+
+        server = urlsplit(self._warehouse)
+        api = sdk.EcephysProjectWarehouseApi(Engine(scheme=server.scheme, host=server.netloc))
+        name = next((name for name in MANIFESTS if (self.folder / name).exists()), MANIFESTS[0])
+        try:
+            return sdk.EcephysProjectCache(
+                fetch_api=api, manifest=str(self.folder / name), stream_writer=_never
+            )
+        except (ValueError, KeyError, TypeError, ManifestVersionError) as error:
+            raise InputError(
+                f"{self.folder / name}: not a manifest that AllenSDK's cache can use now "
+                f"({type(error).__name__}); move it away, a new one is made"
+            ) from None
+
+    def _path(self, key, *numbers):
+        return Path(self.sdk.get_cache_path(None, getattr(self.sdk, key), *map(int, numbers)))
+
+    def _fetch(self, path, address, check):
+        """Return the path; the warehouse is asked for the address only if the file is not good."""
+        try:
+            if not path.exists():
+                raise FileNotFoundError(path)
+            check(path)
+        except (DamagedFile, FileNotFoundError):
+            try:
+                return download.fetch(address(), path, check=check, **self.patience)
+            except ValueError as error:  # AllenSDK's word for a file that is not listed
+                if isinstance(error, InputError):
+                    raise
+                raise InputError(f"{path.name} is not in the warehouse {self._warehouse}") from None
+        return path
+
+    def _listed(self):
+        self._table("SESSIONS_KEY", "get_sessions")
+        return pd.read_csv(self._path("SESSIONS_KEY"), index_col="id")
+
+    def _table(self, key, get):
+        """Make one of the project's tables, as AllenSDK writes it but under a temporary name first."""
+        path = self._path(key)
+        if not path.exists():
+            partial = path.with_suffix(".partial")
+            getattr(self.sdk.fetch_api, get)().to_csv(partial)
+            os.replace(partial, path)
+
+    def _check_listed(self, number):
+        """Raise `InputError` for a session that is unknown or has no natural scenes, before a download."""
+        table = self._listed()
+        if number not in table.index:
+            close = table.index[np.argsort(np.abs(table.index - number), kind="stable")[:3]]
+            raise InputError(
+                f"session {number} is not one of the {len(table)} of the survey; nearest "
+                f"ids: {', '.join(map(str, close))}; `make sessions` lists all"
+            )
+        kind = table.session_type[number]
+        if kind != WITH_SCENES:
+            raise InputError(
+                f"session {number} is of type {kind} ({STIMULI.get(kind, 'unknown')}): the "
+                "report is about natural scenes; `make sessions` lists those that have them"
+            )
+
+
+def _never(*_):
+    raise AssertionError("AllenSDK is not to fetch")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="List the sessions of the survey.")
+    defaults = SESSIONS["allen"][0][1]
+    parser.add_argument("--cache", default=defaults["cache"])
+    parser.add_argument("--warehouse", default=defaults["warehouse"])
+    given = vars(parser.parse_args())
+    try:
+        table = Cache(defaults | given).sessions()
+    except InputError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    print(table.to_string(max_colwidth=None))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The source that a run names: a module beside this one, with `load` and `check`."""
+
+import dataclasses
+import importlib
+from collections import Counter
+
+import pandas as pd
+
+from lib.data.session import select_units
+
+
+def load_recording(source, session, *, folder, structure, simulation=None):
+    """Return the `lib.data.session.Recording` of any source.
+
+    Parameters
+    ----------
+    source : str
+        Name of a module of this package: simulated, allen, nwb or arrays.
+    session : int, dict or list
+        What the source calls a session (see params.yml), or several of them.
+    folder : Path
+        `build/<name>`, for files that the source makes.
+    structure : str or list of str
+        The areas whose units are wanted.
+    simulation : dict, optional
+        The size of a simulated session; empty for the other sources.
+    """
+    module = importlib.import_module(f"lib.data.sources.{source}")
+    if not isinstance(session, list):
+        return module.load(session, folder=folder, structure=structure, **(simulation or {}))
+    parts = [module.load(part, folder=folder, structure=structure) for part in session]
+    held = Counter()
+    for part in parts:
+        held.update(part.structures)
+    return dataclasses.replace(
+        parts[0], parts=parts, structures=dict(held), files=[file for part in parts for file in part.files]
+    )
+
+
+def prepare(params):
+    """Check all that a run takes from its source, and fetch what is not there, before any work.
+
+    Parameters
+    ----------
+    params : dict
+        Of `lib.params.load_params`.
+
+    Raises
+    ------
+    InputError
+        One line: what was given, what was expected, what to do.
+    """
+    module = importlib.import_module(f"lib.data.sources.{params['source']}")
+    session, structure = params["session"], params["structure"]
+    if params["source"] == "simulated":
+        tables = [module.check(session, structure=structure, **params["simulation"])]
+    else:
+        tables = [
+            module.check(part, structure=structure)
+            for part in (session if isinstance(session, list) else [session])
+        ]
+    select_units(pd.concat(tables), structure, params["units"], "this recording")

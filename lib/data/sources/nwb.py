@@ -1,0 +1,76 @@
+"""Any Allen-style ecephys NWB file, on this machine or on an http(s) server, and its images."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lib.data import nwb_files
+from lib.data.session import Recording, select_units
+from lib.data.shown_images import read_templates, scene_frames
+from lib.errors import InputError
+from lib.files import is_address
+
+
+def load(session, *, folder, structure):
+    """Read a session file and its images.
+
+    Parameters
+    ----------
+    session : dict
+        `file`: path or http(s) address of the NWB file; `images`: see
+        `lib.data.shown_images.read_templates`.
+    folder : Path
+        Not used: nothing is made.
+    structure : str or list of str
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    InputError
+        One line for what is missing or does not fit.
+    """
+    read = recording(session["file"], read_templates(session["images"]), structure=structure, source="nwb")
+    read.files += [session["images"]] if Path(session["images"]).is_file() else []
+    return read
+
+
+def check(session, *, structure):
+    """Return the units (DataFrame with `structure`); raise `InputError` for whatever would stop `load`."""
+    shown = nwb_files.check_file(session["file"])
+    check_frames(shown, scene_frames(session["images"]), session["file"])
+    return select_units(
+        nwb_files.read_units(session["file"]), structure, "selected", Path(str(session["file"])).name
+    )
+
+
+def recording(file, templates, *, structure, source):
+    """Return the recording of a session file and the images that `read_templates` returned."""
+    read = nwb_files.read_session(file, structure=structure)
+    scenes = read["presentations"].query("stimulus_name == 'natural_scenes' and frame >= 0")
+    shown = np.unique(scenes.frame.to_numpy(int))
+    check_frames(shown, templates["image_ids"], file)
+    kept = np.isin(templates["image_ids"], shown)
+    return Recording(
+        name=Path(str(file)).stem,
+        source=source,
+        images=templates["images"][kept],
+        image_ids=templates["image_ids"][kept],
+        degrees_per_pixel=templates["degrees_per_pixel"],
+        movies=templates["movies"],
+        files=[] if is_address(file) else [file],
+        **read,
+    )
+
+
+def check_frames(shown, given, file):
+    """Raise `InputError` if a frame was shown for which there is no image."""
+    missing = np.setdiff1d(shown, given)
+    if len(missing):
+        raise InputError(
+            f"{Path(str(file)).name}: {len(shown)} frames were shown, {len(given)} images are "
+            f"given; {len(missing)} missing, the first that of frame {missing[0]}; give one "
+            "image for every frame"
+        )

@@ -1,0 +1,70 @@
+"""Files: where the project is, what must be there, writing that leaves nothing half-written."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from lib.errors import InputError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def write_json(path, content):
+    """Write JSON under a temporary name, then rename; NaN becomes null."""
+    text = json.dumps(_plain(content), indent=1, allow_nan=False)
+    write_atomically(path, lambda partial: partial.write_text(text + "\n"))
+
+
+def write_atomically(path, write):
+    """Call `write` with a temporary path of the same ending, then rename it to `path`."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{os.getpid()}.{path.name}")
+    write(partial)
+    os.replace(partial, path)
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def required(path: Path | str, notebook: str = "") -> Path:
+    """Return the path, or say in one line what makes the missing file: a notebook, or the whole run."""
+    path = Path(path)
+    if not path.exists():
+        raise InputError(
+            f"{path} is not there: "
+            + (
+                f"run notebooks/{notebook}.ipynb first, or `make report` for all stages"
+                if notebook
+                else "the run is not finished; `make report` continues it"
+            )
+        )
+    return path
+
+
+def file_hash(path):
+    """Return the sha256 of a file, 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def is_address(text):
+    """Tell whether a text is an http(s) address, not a path."""
+    return str(text).startswith(("http://", "https://"))

@@ -1,0 +1,154 @@
+"""Stimuli at one mean, contrast and mask, and what models answer to them."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lib.models.ensemble import one_model, predicted_responses
+from lib.statistics import holm, jackknife_comparison
+from lib.stimuli.contrast import Target, set_mean_contrast
+
+LABELS = {
+    "mei": "masked MEI",
+    "gabor": "best Gabor",
+    "fitted_gabor": "fitted Gabor",
+    "image": "best image",
+    "linear_rf": "linear RF",
+    "image_full": "best image, full",
+}
+
+
+# ---- other stimuli, and the comparison ----------------------------------------------------------
+
+
+def linear_receptive_field(model, shape, *, mean):
+    """Gradient of every unit's response at a grey image, as a stimulus.
+
+    Parameters
+    ----------
+    model : torch module, or list of them
+    shape : (h, w)
+    mean : float
+        Luminance of the grey image.
+
+    Returns
+    -------
+    (U, h, w) float32 array
+        All 0 for units without a linear part, such as ideal complex cells.
+    """
+    model = one_model(model).eval()
+    grey = torch.full((1, 1, *shape), float(mean), requires_grad=True)
+    out = model(grey)[0]
+    fields = [torch.autograd.grad(unit, grey, retain_graph=True)[0][0, 0] for unit in out]
+    return torch.stack(fields).numpy()
+
+
+def predict_gabors(model, frames):
+    """Predicted responses to recorded Gabors: the mean over the phases of the drift.
+
+    Parameters
+    ----------
+    model : torch module, or list of them
+    frames : (K, phases, h, w) array
+        Of `lib.data.conditions.gabor_frames`.
+
+    Returns
+    -------
+    (K, U) array
+    """
+    k, phases, h, w = frames.shape
+    predicted = predicted_responses(model, frames.reshape(-1, h, w))
+    return predicted.reshape(k, phases, -1).mean(axis=1)
+
+
+def equalise(stimuli, target: Target):
+    """Bring stimuli to one mean, contrast and mask; flat ones are left out.
+
+    Parameters
+    ----------
+    stimuli : dict of str to (h, w) array
+        Any luminance.
+    target : Target
+
+    Returns
+    -------
+    dict of str to (h, w) float32 array
+    """
+    weight = 1.0 if target.mask is None else np.asarray(target.mask)
+    return {
+        name: set_mean_contrast(image, target)
+        for name, image in stimuli.items()
+        if np.ptp(np.asarray(image) * (weight > 0)) > 0
+    }
+
+
+def competitors(making, found, images, target: Target):
+    """All stimuli that are compared, at one mean and contrast: the given ones and the models' own.
+
+    Parameters
+    ----------
+    making : torch module
+        The models that make stimuli, of one unit.
+    found : dict of str to (h, w) array
+        Stimuli made on them.
+    images : (n, h, w) array
+        Natural images.
+    target : Target
+
+    Returns
+    -------
+    dict of str to (h, w) float32 array
+        Those of `found`; image (the natural one that the models prefer under the mask), linear_rf
+        (not where it is flat), and image_full (preferred, and shown, without the mask), last.
+    """
+    masked, full = (set_mean_contrast(images, t) for t in (target, target.within(None)))
+    best, best_full = (predicted_responses(making, shown)[:, 0].argmax() for shown in (masked, full))
+    field = linear_receptive_field(making, images.shape[1:], mean=target.mean)[0]
+    return equalise(found | {"image": images[best], "linear_rf": field}, target) | {
+        "image_full": full[best_full]
+    }
+
+
+def compare_stimuli(stimuli, models, *, unit=0):
+    """Predicted responses of one unit to several stimuli.
+
+    Parameters
+    ----------
+    stimuli : dict of str to (h, w) array
+        Of `equalise`.
+    models : list of torch modules
+        Not used in making any of the stimuli.
+    unit : int
+        Column of the models' predictions.
+
+    Returns
+    -------
+    DataFrame
+        Rows: names of the stimuli; columns: one a model.
+    """
+    shown = list(stimuli.values())
+    responses = np.stack([predicted_responses(model, shown)[:, unit] for model in models], axis=1)
+    return pd.DataFrame(responses, index=list(stimuli))
+
+
+def compare_predictions(table, *, folds):
+    """The masked MEI against each other stimulus, in the predictions for one unit.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `compare_stimuli`, on models that each left out another fold of the images.
+    folds : int
+        Number of folds.
+
+    Returns
+    -------
+    DataFrame
+        Of `lib.statistics.jackknife_comparison`, a row a stimulus; p_holm: corrected for their number.
+    """
+    rows = {
+        name: jackknife_comparison(table.loc["mei"], table.loc[name], folds=folds)
+        for name in table.index.drop("mei")
+    }
+    tests = pd.DataFrame.from_dict(rows, orient="index")
+    return tests.assign(p_holm=holm(tests.p.to_numpy(float)))

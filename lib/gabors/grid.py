@@ -1,0 +1,227 @@
+"""A full grid of Gabors, shown to all units of a run at once: 06_gabor goes on from it."""
+
+import dataclasses
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from lib.data.session import load_session
+from lib.errors import InputError
+from lib.files import required
+from lib.gabors.parameters import PARAMETERS, render_gabors
+from lib.machine import cores
+from lib.models import crossvalidation, ensemble
+from lib.models.ensemble import MeanModel, one_model
+from lib.stimuli.contrast import Target, at_mean_contrast
+
+GRIDS = {  # at least so many positions; orientations, frequencies, phases, sigma x frequency
+    "full": (104, 12, 5, 4, (0.25, 0.4, 0.7)),  # 74,880 Gabors or a few more
+    "coarse": (48, 8, 4, 4, (0.4,)),  # 6,144 or a few more
+    "quick": (20, 6, 3, 4, (0.4,)),  # 1,440 or a few more
+}
+FREQUENCIES = (0.02, 0.16)  # cycles/degree: the range of mouse visual cortex
+BATCH = 32
+KEPT = 40  # Gabors of the grid kept for each unit, to be ranked again under its mask
+
+
+@dataclasses.dataclass
+class GridSearch:
+    """The Gabors of a grid that excite each unit most, best first.
+
+    Attributes
+    ----------
+    parameters : (U, k, 7) float32 array
+        Columns `PARAMETERS`.
+    responses : (U, k) array
+    n_grid : int
+        Number of Gabors in the grid.
+    """
+
+    parameters: np.ndarray
+    responses: np.ndarray
+    n_grid: int
+
+
+def gabor_grid(shape, *, degrees_per_pixel, grid="full", mask=None):
+    """Parameters of a full grid of Gabors: position, orientation, frequency, phase and size.
+
+    Positions fill the image, or the mask; the size is a number of cycles.
+
+    Parameters
+    ----------
+    shape : (h, w)
+    degrees_per_pixel : float
+    grid : {"full", "coarse", "quick"}
+        At least 74,880 or 6,144 Gabors.
+    mask : (h, w) array in [0, 1], optional
+
+    Returns
+    -------
+    DataFrame with columns `PARAMETERS`
+    """
+    if grid not in GRIDS:
+        raise ValueError(f"grid is {grid!r}; give one of {', '.join(GRIDS)}")
+    n_positions, n_orientations, n_frequencies, n_phases, cycles = GRIDS[grid]
+    inside = np.ones(shape, bool) if mask is None else np.asarray(mask) >= 0.5
+    if not inside.any():
+        raise ValueError("no pixel of the mask reaches 0.5; give a mask that covers the stimulus")
+    places = _positions(inside, n_positions, degrees_per_pixel)
+    highest = min(FREQUENCIES[1], 0.4 / degrees_per_pixel)
+    axes = [
+        np.arange(len(places)),
+        np.arange(n_orientations) * 180 / n_orientations,
+        np.geomspace(FREQUENCIES[0], highest, n_frequencies),
+        np.arange(n_phases) / n_phases,
+        cycles,
+    ]
+    place, orientation, frequency, phase, cycle = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
+    columns = [*places[place].T, orientation, frequency, phase, cycle / frequency, np.ones(len(place))]
+    return pd.DataFrame(dict(zip(PARAMETERS, columns)))
+
+
+def _positions(inside, n, degrees_per_pixel):
+    """At least n points (degrees) of the widest square lattice that has so many in the region."""
+    rows, cols = np.nonzero(inside)
+    spacing = np.sqrt(len(rows) / n)
+    while True:
+        number = [max(round((np.ptp(c) + 1) / spacing), 1) for c in (rows, cols)]
+        at = [
+            (c.min() + c.max()) / 2 + spacing * (np.arange(k) - (k - 1) / 2)
+            for c, k in zip((rows, cols), number)
+        ]
+        row, col = (axis.ravel() for axis in np.meshgrid(*at, indexing="ij"))
+        kept = inside[
+            np.round(row).astype(int).clip(0, inside.shape[0] - 1),
+            np.round(col).astype(int).clip(0, inside.shape[1] - 1),
+        ]
+        if kept.sum() >= n:
+            h, w = inside.shape
+            return degrees_per_pixel * np.stack([col[kept] - (w - 1) / 2, (h - 1) / 2 - row[kept]], axis=1)
+        spacing *= 0.98
+
+
+# ---- the best Gabor -----------------------------------------------------------------------------
+
+
+def search_grid(
+    model, shape, target: Target, *, degrees_per_pixel, grid="full", keep=KEPT, workers=1, progress=False
+) -> GridSearch:
+    """Show every Gabor of a grid to all units of a model at once.
+
+    Parameters
+    ----------
+    model : torch module, or list of them
+    shape : (h, w)
+    target : Target
+        Mean and contrast of the whole image; a mask is one for all units, without it the grid fills the
+        image.
+    degrees_per_pixel : float
+    grid : {"full", "coarse", "quick"}
+    keep : int
+        Gabors kept for each unit.
+    workers : int
+        Batches at once, each in a thread. Faster than several threads within torch, which wait for
+        each other after every operation.
+    progress : bool
+    """
+    model = one_model(model).eval()
+    table = gabor_grid(shape, degrees_per_pixel=degrees_per_pixel, grid=grid, mask=target.mask)
+    parameters = torch.tensor(table.to_numpy(), dtype=torch.float32)
+    images = images_of(shape, target, degrees_per_pixel=degrees_per_pixel)
+
+    def respond(rows):
+        with torch.no_grad():  # which holds for one thread alone
+            return model(images(parameters[rows])).T
+
+    top, index = None, None
+    batches = torch.arange(len(parameters)).split(BATCH)
+    with ThreadPoolExecutor(workers) as pool:
+        shown = zip(batches, pool.map(respond, batches))
+        for rows, values in tqdm(shown, "Gabor grid", len(batches), disable=not progress):
+            places = rows.expand(values.shape)
+            if top is not None:
+                values, places = torch.cat([top, values], 1), torch.cat([index, places], 1)
+            top, order = values.topk(min(keep, values.shape[1]), dim=1)
+            index = places.gather(1, order)
+    return GridSearch(parameters[index].numpy(), top.numpy(), len(table))
+
+
+def images_of(shape, target, *, degrees_per_pixel):
+    """Return a function from parameters (n, 7) to images (n, 1, h, w) at a `Target`."""
+
+    def images(parameters):
+        patterns = render_gabors(parameters, shape, degrees_per_pixel=degrees_per_pixel)
+        return at_mean_contrast(patterns, target)
+
+    return images
+
+
+def search_run(run_folder, *, model, grid, contrast, progress=True):
+    """Search the grid for all units of a run, on the models that make stimuli.
+
+    Parameters
+    ----------
+    run_folder : Path
+        `build/<name>` with session.h5 and models/<model>.
+    model : str
+        Kind of the models.
+    grid : {"full", "coarse", "quick"}
+    contrast : float
+        RMS contrast of the Gabors over the images' mean standard deviation.
+    progress : bool
+
+    Returns
+    -------
+    GridSearch
+    """
+    session = load_session(run_folder)
+    folder = required(Path(run_folder) / "models" / model, "04_cnn")
+    makers, _ = ensemble.split_members(crossvalidation.load_ensemble(folder).models)
+    target = Target(session.mean_luminance, contrast * session.target_contrast)
+    return search_grid(
+        MeanModel(makers),
+        session.images.shape[1:],
+        target,
+        grid=grid,
+        workers=cores(),
+        degrees_per_pixel=session.degrees_per_pixel,
+        progress=progress,
+    )
+
+
+def load_starts(run_folder, column, *, grid):
+    """Read the starts of one unit, made by `python -m workflow.jobs gabor_grid`.
+
+    Parameters
+    ----------
+    run_folder : Path
+    column : int
+        Position of the unit among those the models were fitted to.
+    grid : str
+        The grid wanted.
+
+    Returns
+    -------
+    GridSearch, or None where the run's grid is another one (a parameter of this unit alone)
+
+    Raises
+    ------
+    InputError
+        One line with the command, if the search has not run.
+    """
+    path = Path(run_folder) / "gabor_grid.json"
+    if not path.exists():
+        raise InputError(
+            f"{path} is not there: `make notebook NB=06_gabor UNIT=id` makes it, or "
+            "`make report` for all stages"
+        )
+    made = json.loads(path.read_text())["scalars"]
+    if made["grid"] != grid:
+        return None
+    with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
+        return GridSearch(file["parameters"][[column]], file["responses"][[column]], made["n_grid"])

@@ -1,0 +1,75 @@
+"""The seven parameters of a Gabor: rendered, bounded, in one form."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lib.stimuli.patterns import ROTATION, pixel_grid
+
+PARAMETERS = ["x", "y", "orientation", "spatial_frequency", "phase", "sigma", "aspect"]
+
+
+def render_gabors(parameters, shape, *, degrees_per_pixel):
+    """`lib.stimuli.patterns.gabor` for many patches at once, differentiable.
+
+    Parameters
+    ----------
+    parameters : (n, 7) tensor
+        Columns `PARAMETERS`.
+
+    Returns
+    -------
+    (n, h, w) tensor
+    """
+    gx, gy = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
+    x, y, orientation, frequency, phase, sigma, aspect = parameters.unbind(1)
+    dx = torch.tensor(gx[0].copy(), dtype=parameters.dtype) - x[:, None]
+    dy = torch.tensor(gy[:, 0].copy(), dtype=parameters.dtype) - y[:, None]
+    theta = ROTATION * torch.deg2rad(orientation)
+    cos, sin = theta.cos(), theta.sin()
+    # exponent and phase are sums of few products of a row and a column: low-rank matrices
+    across, along = 0.5 / sigma**2, 0.5 / (sigma * aspect) ** 2
+    a = (across * cos**2 + along * sin**2)[:, None]
+    b = (across * sin**2 + along * cos**2)[:, None]
+    c = (2 * (across - along) * sin * cos)[:, None]
+    one_x, one_y = torch.ones_like(dx), torch.ones_like(dy)
+    exponent = torch.stack([one_y, b * dy**2, c * dy], 2) @ torch.stack([a * dx**2, one_x, dx], 1)
+    turn = 2 * torch.pi * frequency[:, None]
+    shift = 2 * torch.pi * phase[:, None]
+    angle = torch.stack([one_y, turn * sin[:, None] * dy + shift], 2) @ torch.stack(
+        [turn * cos[:, None] * dx, one_x], 1
+    )
+    return torch.exp(-exponent) * torch.cos(angle)
+
+
+def bounds(shape, degrees_per_pixel):
+    """Return lowest and highest value of each parameter in `to_free`'s scale."""
+    half = np.array(shape[::-1]) * degrees_per_pixel / 2
+    low = [-half[0], -half[1], -1e6, 0.5 / (2 * half.max()), -1e6, degrees_per_pixel, 0.4]
+    high = [half[0], half[1], 1e6, 0.45 / degrees_per_pixel, 1e6, half.max(), 2.5]
+    return [to_free(torch.tensor(b, dtype=torch.float32)) for b in (low, high)]
+
+
+def to_free(p):
+    """Return parameters in units in which steps of equal size change the Gabor about equally."""
+    x, y, theta, f, phase, sigma, aspect = p.unbind(-1)
+    return torch.stack(
+        [x / 10, y / 10, torch.deg2rad(theta), f.log(), phase * 3, sigma.log(), aspect.log()], -1
+    )
+
+
+def from_free(q):
+    """Return the parameters of which `to_free` is the scale."""
+    x, y, theta, f, phase, sigma, aspect = q.unbind(-1)
+    return torch.stack(
+        [x * 10, y * 10, torch.rad2deg(theta), f.exp(), phase / 3, sigma.exp(), aspect.exp()], -1
+    )
+
+
+def canonical(parameters):
+    """Return a DataFrame with orientation in [0, 180) and phase in [0, 1), the same images."""
+    table = pd.DataFrame(np.atleast_2d(parameters).copy(), columns=PARAMETERS)
+    half_turns = np.floor(table.orientation / 180)
+    table["phase"] = np.where(half_turns % 2 == 1, -table.phase, table.phase) % 1
+    table["orientation"] %= 180
+    return table

@@ -1,0 +1,153 @@
+"""The Gabor that excites each unit of a model most: from the best of a grid by gradient."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from lib.gabors.grid import BATCH, images_of, search_grid
+from lib.gabors.parameters import PARAMETERS, bounds, canonical, from_free, to_free
+from lib.models.ensemble import one_model, predicted_responses
+from lib.stimuli.contrast import Target, set_mean_contrast
+from lib.stimuli.patterns import gabor
+
+
+@dataclasses.dataclass
+class GaborSearch:
+    """Best Gabor of every unit of a model.
+
+    Attributes
+    ----------
+    parameters : DataFrame, one row a unit
+        x, y, orientation, sigma (degrees), spatial_frequency (cycles/degree), phase (cycles),
+        aspect.
+    images : (U, h, w) float32 array
+        At the mean, contrast and mask asked for.
+    responses : (U,) array
+        Predicted to those images.
+    grid_parameters, grid_responses
+        The same for the best Gabor of the grid, before refinement.
+    n_grid : int
+        Number of Gabors in the grid.
+    """
+
+    parameters: pd.DataFrame
+    images: np.ndarray
+    responses: np.ndarray
+    grid_parameters: pd.DataFrame
+    grid_responses: np.ndarray
+    n_grid: int
+
+
+def best_gabor(
+    model,
+    shape,
+    target: Target,
+    *,
+    degrees_per_pixel,
+    starts=None,
+    grid="full",
+    refine_from=10,
+    steps=60,
+    progress=False,
+) -> GaborSearch:
+    """The Gabor that excites each unit of a model most.
+
+    From the best few Gabors of a grid the parameters (aspect now among them) follow the gradient of
+    the response, with Adam, everything at exactly the same mean, contrast and mask.
+
+    Parameters
+    ----------
+    model, shape, degrees_per_pixel, grid, progress
+        As for `search_grid`.
+    target : Target
+        Its mask is that of all units.
+    starts : GridSearch, optional
+        A search made before, at any mask, for the units of `model`: its Gabors are ranked again
+        under the mask. Absent: `search_grid` under the mask.
+    refine_from : int
+        Gabors, per unit, from which the refinement starts.
+    steps : int
+        Steps of refinement; after a third of them the best 3 go on.
+    """
+    model = one_model(model).eval()
+    starts = starts or search_grid(
+        model,
+        shape,
+        target,
+        degrees_per_pixel=degrees_per_pixel,
+        grid=grid,
+        keep=refine_from,
+        progress=progress,
+    )
+    images = images_of(shape, target, degrees_per_pixel=degrees_per_pixel)
+    top, ranked = _rank(model, torch.tensor(starts.parameters), images, refine_from)
+    best = _refine(model, ranked, images, bounds(shape, degrees_per_pixel), steps, progress)
+    found, first = (canonical(p.numpy().astype(float)) for p in (best, ranked[:, 0]))
+    final = set_mean_contrast(
+        gabor(
+            shape,
+            degrees_per_pixel=degrees_per_pixel,
+            **{name: found[name].to_numpy() for name in PARAMETERS},
+        ),
+        target,
+    )
+    responses = np.diagonal(predicted_responses(model, final)).copy()
+    return GaborSearch(found, final, responses, first, top[:, 0].numpy(), starts.n_grid)
+
+
+def _rank(model, parameters, images, keep):
+    """The `keep` Gabors of each unit's own (units, k, 7) to which it responds most, best first."""
+    units, k, _ = parameters.shape
+    own = torch.arange(units).repeat_interleave(k)
+    with torch.no_grad():
+        values = torch.cat(
+            [
+                model(images(part))[torch.arange(len(part)), unit]
+                for part, unit in zip(parameters.flatten(0, 1).split(BATCH), own.split(BATCH))
+            ]
+        )
+    top, order = values.view(units, k).topk(min(keep, k), dim=1)
+    return top, parameters.gather(1, order[..., None].expand(-1, -1, parameters.shape[2]))
+
+
+def _refine(model, starts, images, bounds, steps, progress):
+    """Best parameters (units, 7) by gradient from the starts (units, k, 7)."""
+    starts, total = to_free(starts), steps
+    bar = tqdm(total=total, desc="Gabor refinement", disable=not progress)
+    for stage, keep in ((total // 3, 3), (total - total // 3, 1)):
+        best, value = _ascend(model, starts, images, bounds, stage, bar)
+        order = value.topk(min(keep, value.shape[1]), dim=1).indices
+        starts = best.gather(1, order[..., None].expand(-1, -1, best.shape[2]))
+    bar.close()
+    return from_free(starts[:, 0])
+
+
+def _ascend(model, starts, images, bounds, steps, bar):
+    """Adam on the response of each unit from each of its starts; the best iterate of each."""
+    units, k, _ = starts.shape
+    own = torch.arange(units).repeat_interleave(k)
+    free = starts.reshape(units * k, -1).clone().requires_grad_(True)
+    optimiser = torch.optim.Adam([free], lr=0.05)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1), 0.002)
+    best, best_value = free.detach().clone(), torch.full((units * k,), -torch.inf)
+    for step in range(steps + 1):
+        value = torch.empty(units * k)
+        gradient = torch.empty_like(free)
+        for rows in torch.arange(units * k).split(BATCH):
+            part = free.detach()[rows].requires_grad_(True)
+            out = model(images(from_free(part)))[torch.arange(len(rows)), own[rows]]
+            (gradient[rows],) = torch.autograd.grad(-out.sum(), part)
+            value[rows] = out.detach()
+        better = value > best_value
+        best[better], best_value[better] = free.detach()[better], value[better]
+        if step < steps:
+            free.grad = gradient
+            optimiser.step()
+            schedule.step()
+            bar.update()
+            with torch.no_grad():
+                free.clamp_(*bounds)
+    return best.reshape(starts.shape), best_value.reshape(units, k)

@@ -1,0 +1,1 @@
+"""Most exciting inputs: search, mask, verdict, and what they are worth in truth."""

@@ -1,0 +1,209 @@
+"""How much recording a most exciting input needs: recovery against images, repeats, firing rate.
+
+Model neurons whose optimum is known are shown natural-like images; the default model is fitted to
+part of the recording, makes each unit's MEI, and the true neuron answers it.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from lib.data import session, simulated_session
+from lib.data.simulated_neurons import KINDS, SCENE_HEIGHT, TrueUnits, make_units
+from lib.errors import InputError
+from lib.mei import localise, search
+from lib.mei import truth as ground_truth
+from lib.mei.ascent import AscentSettings
+from lib.models import ensemble, v1
+from lib.statistics import bootstrap_interval
+from lib.stimuli.contrast import Target
+
+STIMULUS = 0.25  # s
+IMAGE_HEIGHT = 30
+
+
+def choose_designs(images, repeats, rates):
+    """Designs (images, repeats, rate): every size at the units' own rate, the largest at every rate.
+
+    Parameters
+    ----------
+    images, repeats : list of int
+    rates : list of float
+        Factors on the firing rate.
+    """
+    sizes = [(n, t, 1.0) for n in sorted(images) for t in sorted(repeats)]
+    return sizes + [
+        (max(images), t, float(rate)) for rate in sorted(rates) if rate != 1 for t in sorted(repeats)
+    ]
+
+
+def simulate_recovery(
+    designs, *, contrast, finest_detail, units=14, image_height=IMAGE_HEIGHT, steps=60, seed=0, progress=False
+):
+    """True response to MEIs that were made from recordings of several sizes.
+
+    All designs show the same images to the same units, which are those of `lib.data.simulated_neurons` that prefer
+    something, in equal shares of the kinds to within one.
+
+    Parameters
+    ----------
+    designs : list of (images, repeats, rate)
+        `rate` multiplies baseline and gain of every unit.
+    contrast : float
+        RMS contrast of the MEIs over the mean standard deviation of the images.
+    finest_detail : float
+        Cycles per degree; no MEI holds detail above it.
+    units : int
+        At least 7, one of each kind.
+    image_height : int
+        Pixels; lower than in the report, for speed.
+    steps : int
+        Of the ascent, at most.
+    seed : int
+
+    Returns
+    -------
+    DataFrame, one row a unit and design
+        unit_id, truth_kind, images, repeats, rate, spikes_per_second (of the unit, mean over the
+        images), response_ratio (true response to the MEI over that to the optimum), grey_ratio (the
+        same for a grey screen) and truth_correlation (of MEI and optimum).
+    """
+    rng = np.random.default_rng([seed, 5])
+    kinds = [kind for kind in KINDS if kind not in ("untuned", "silent")]
+    if units < len(kinds):
+        raise ValueError(f"{units} units asked for; give at least {len(kinds)}, one of each kind")
+    table = make_units(
+        {k: units // len(kinds) + (i < units % len(kinds)) for i, k in enumerate(kinds)}, seed=[seed, 6]
+    )
+    truth = TrueUnits(table).eval()
+    shown = simulated_session.dead_leaves(max(n for n, _, _ in designs), rng=rng).astype(np.float32) / 255
+    images = session.resize(shown, image_height)
+    shape, degrees = images.shape[1:], SCENE_HEIGHT / image_height
+    target = Target(float(images.mean()), contrast * float(images.std(axis=(1, 2)).mean()))
+    settings = AscentSettings(steps, highest_frequency=finest_detail * degrees)
+    core = v1.V1Core(shape, degrees_per_pixel=degrees).eval()
+    with torch.no_grad():
+        features = core(torch.from_numpy(images)[:, None])
+    expected = ensemble.predicted_responses(truth, images)
+    grey, optimum = ground_truth.reference_responses(truth, shape, target)
+    rows = []
+    for design in tqdm(designs, desc="designs", disable=not progress):
+        n, repeats, rate = design
+        counts = _record(expected[:n] * rate, repeats, rng=np.random.default_rng([seed, 7]))
+        model = v1.fit_windowed(features[:n], counts.mean(0), core).eval()
+        found = localise.localise(
+            model,
+            search.most_exciting_input(model, shape, target, starts=("grey",), settings=settings, seed=seed),
+        ).best_images
+        true = ensemble.predicted_responses(truth, found).diagonal()
+        rows.append(
+            pd.DataFrame(
+                {
+                    "unit_id": table.index,
+                    "truth_kind": table.truth_kind.to_numpy(),
+                    "images": n,
+                    "repeats": repeats,
+                    "rate": rate,
+                    "spikes_per_second": rate * expected.mean(0) / STIMULUS,
+                    "response_ratio": true / optimum,
+                    "grey_ratio": grey / optimum,
+                    "truth_correlation": [
+                        truth.truth_correlation(image, unit, degrees_per_pixel=degrees)
+                        for image, unit in zip(found, table.index)
+                    ],
+                }
+            )
+        )
+    return pd.concat(rows, ignore_index=True)
+
+
+def recovery_by_design(recovered, *, resamples=1000):
+    """Median over units for every design, with its bootstrap interval over units.
+
+    Parameters
+    ----------
+    recovered : DataFrame
+        Of `simulate_recovery`.
+
+    Returns
+    -------
+    DataFrame, one row a design
+        images, repeats, rate, minutes (of stimulation), spikes_per_second and grey_ratio (medians
+        over units), median, low and high of response_ratio, truth_correlation (median).
+    """
+    rows = []
+    for (n, repeats, rate), units in recovered.groupby(["images", "repeats", "rate"]):
+        low, high = bootstrap_interval(units.response_ratio.to_numpy(), resamples=resamples)
+        rows.append(
+            {
+                "images": n,
+                "repeats": repeats,
+                "rate": rate,
+                "minutes": n * repeats * STIMULUS / 60,
+                "spikes_per_second": units.spikes_per_second.median(),
+                "grey_ratio": units.grey_ratio.median(),
+                "median": units.response_ratio.median(),
+                "low": low,
+                "high": high,
+                "truth_correlation": units.truth_correlation.median(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def shortest_design(by_design, *, goal, rate=1.0):
+    """Return the row of the design of least stimulation whose median reaches a goal, or None."""
+    enough = by_design[(by_design["median"] >= goal) & (by_design.rate == rate)]
+    return None if enough.empty else enough.loc[enough.minutes.idxmin()]
+
+
+def _record(expected, repeats, *, rng):
+    """Poisson counts (repeats, images, units) under the shared gain of the simulated sessions."""
+    hour = simulated_session.shared_gain(STIMULUS * np.arange(3600 / STIMULUS), rng=rng)
+    return rng.poisson(expected * rng.choice(hour, (repeats, len(expected), 1)))
+
+
+def lines(by_design, along):
+    """What the figure draws: recovery along one factor, a line for each number of repeats.
+
+    Parameters
+    ----------
+    by_design : DataFrame
+        Of `recovery_by_design`.
+    along : str
+        images (at the units' own rate) or spikes_per_second (at the largest number of images).
+
+    Returns
+    -------
+    dict of str to DataFrame with columns x, value, low, high
+    """
+    kept = (
+        by_design[by_design.rate == 1]
+        if along == "images"
+        else by_design[by_design.images == by_design.images.max()]
+    )
+    return {
+        f"{repeats} repeats": rows.sort_values(along)[[along, "median", "low", "high"]].set_axis(
+            ["x", "value", "low", "high"], axis=1
+        )
+        for repeats, rows in kept.groupby("repeats")
+    }
+
+
+def load_designs(run_folder):
+    """Read the table of a run and its number of units.
+
+    Raises
+    ------
+    InputError
+        One line with the command, if it is not there.
+    """
+    path = Path(run_folder) / "power.json"
+    if not path.exists():
+        raise InputError(f"{path} is not there: `make report` makes it, before 08_population")
+    content = json.loads(path.read_text())["scalars"]
+    return pd.DataFrame(content["designs"]), content["units"]

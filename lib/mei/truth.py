@@ -1,0 +1,177 @@
+"""Judge stimuli by the true receptive field, on a simulated session. Nothing here is analysed."""
+
+from pathlib import Path
+
+import numpy as np
+
+from lib.data.simulated_neurons import TrueUnits
+from lib.mei import search
+from lib.mei.ascent import AscentSettings
+from lib.models.ensemble import predicted_responses
+from lib.stimuli import metrics
+
+
+def load_truth(run_folder, unit_id):
+    """Return the `TrueUnits` of one unit, or None where the session is a recording."""
+    path = Path(run_folder) / "truth.h5"
+    return TrueUnits.load(path).subset([unit_id]) if path.exists() else None
+
+
+def true_responses(truth, images):
+    """Return the expected counts (n,) of one true unit to images (n, h, w)."""
+    return predicted_responses(truth, images)[:, 0]
+
+
+def best_image(truth, shape, target, *, seed=0):
+    """Return the image of a mean and RMS contrast that truly excites a unit most, and its response.
+
+    The known optimum pattern and ascents on the true unit compete; the largest response wins.
+
+    Parameters
+    ----------
+    truth : TrueUnits
+        Of one unit.
+    shape : (int, int)
+        Height and width in pixels.
+    target : Target
+        Mean and contrast of the image.
+
+    Returns
+    -------
+    image : (h, w) array, or None if the unit does not depend on the image
+    response : float
+    """
+    grey = np.full((1, *shape), target.mean, np.float32)
+    if not np.isfinite(truth.table.spatial_frequency.iloc[0]):
+        return None, float(true_responses(truth, grey)[0])
+    known = truth.optimal_image(truth.table.index[0], shape, target)
+    found = search.most_exciting_input(
+        truth.eval(), shape, target, settings=AscentSettings(steps=100), starts=(known, "noise"), seed=seed
+    )
+    candidates = np.stack([known, found.best_images[0]])
+    responses = true_responses(truth, candidates)
+    return candidates[responses.argmax()], float(responses.max())
+
+
+def reference_responses(truth, shape, target):
+    """Return what true units answer to grey and to their best images of a mean and contrast.
+
+    As `best_image`, for all units at once and from the known optimum alone.
+
+    Parameters
+    ----------
+    truth : TrueUnits
+        Of units that depend on the image.
+    shape : (int, int)
+    target : Target
+
+    Returns
+    -------
+    grey, optimum : (units,) arrays
+    """
+    known = np.stack([truth.optimal_image(u, shape, target) for u in truth.table.index])
+    climbed = search.most_exciting_input(
+        truth.eval(), shape, target, starts=(known,), settings=AscentSettings(steps=50)
+    )
+    grey = np.full((1, *shape), target.mean, np.float32)
+    return predicted_responses(truth, grey)[0], climbed.best_responses
+
+
+def orientation_difference(first, second):
+    """Return the angle between two orientations in degrees, 0 to 90."""
+    return abs((first - second + 90) % 180 - 90)
+
+
+def tuning_errors(truth, *, x, y, orientation, spatial_frequency):
+    """Return how far a stimulus lies from the true optimum.
+
+    Parameters
+    ----------
+    truth : TrueUnits
+        Of one unit.
+    x, y, orientation : float
+        Of the stimulus, degrees.
+    spatial_frequency : float
+        Cycles per degree.
+
+    Returns
+    -------
+    dict
+        `position_error_deg`, `orientation_error_deg`, `frequency_error_octaves`; NaN where the
+        true unit prefers none.
+    """
+    true = truth.table.iloc[0]
+    return {
+        "position_error_deg": float(np.hypot(x - true.x, y - true.y)),
+        "orientation_error_deg": float(orientation_difference(orientation, true.orientation)),
+        "frequency_error_octaves": float(abs(np.log2(spatial_frequency / true.spatial_frequency))),
+    }
+
+
+def judge_mei(truth, stimuli, target, *, mask, degrees_per_pixel, seed=0):
+    """Close the loop: what one true unit answers to stimuli, and how far its MEI is off.
+
+    Parameters
+    ----------
+    truth : TrueUnits
+        Of one unit.
+    stimuli : dict of str to (h, w) array
+        The MEI, called whole_mei, and others.
+    target : Target
+        Mean and contrast of the MEI, at which the optimum is looked for.
+    mask : (h, w) array in [0, 1]
+        Of the MEI, where its position, orientation and frequency are measured.
+    degrees_per_pixel : float
+
+    Returns
+    -------
+    optimum : (h, w) array, or None if the unit does not depend on the image
+    scalars : dict
+        truth_kind; <name>_true_response of every stimulus, of grey and of the optimum;
+        mei_truth_correlation; the errors of `tuning_errors` after ``whole_mei_``.
+    """
+    shape = np.shape(stimuli["whole_mei"])
+    optimum, reached = best_image(truth, shape, target, seed=seed)
+    shown = stimuli | {"grey": np.full(shape, target.mean, np.float32)}
+    answers = true_responses(truth, np.stack(list(shown.values())))
+    own = metrics.stimulus_metrics(stimuli["whole_mei"], mask=mask, degrees_per_pixel=degrees_per_pixel)
+    scalars = {"truth_kind": truth.table.truth_kind.iloc[0], "optimum_true_response": reached}
+    scalars |= {f"{name}_true_response": float(r) for name, r in zip(shown, answers)}
+    scalars["mei_truth_correlation"] = truth.truth_correlation(
+        stimuli["whole_mei"], truth.table.index[0], degrees_per_pixel=degrees_per_pixel
+    )
+    errors = tuning_errors(truth, **{k: own[k] for k in ("x", "y", "orientation", "spatial_frequency")})
+    return optimum, scalars | {f"whole_mei_{name}": value for name, value in errors.items()}
+
+
+def judge_gabor(truth, stimuli, gabor, *, field=None):
+    """What one true unit answers to compared stimuli, and how far its best Gabor and its map are off.
+
+    Parameters
+    ----------
+    truth : TrueUnits
+        Of one unit.
+    stimuli : dict of str to (h, w) array
+    gabor : Series
+        The best Gabor's x, y, orientation (degrees) and spatial_frequency (cycles per degree).
+    field : Series, optional
+        x, y of the centre of the recorded map, degrees.
+
+    Returns
+    -------
+    dict
+        <name>_true_response of every stimulus; the errors of `tuning_errors` after ``gabor_``;
+        map_error_deg if `field` is given.
+    """
+    answers = true_responses(truth, np.stack(list(stimuli.values())))
+    scalars = {f"{name}_true_response": float(r) for name, r in zip(stimuli, answers)}
+    scalars |= {
+        f"gabor_{name}": value
+        for name, value in tuning_errors(
+            truth, **gabor[["x", "y", "orientation", "spatial_frequency"]]
+        ).items()
+    }
+    if field is not None:
+        true = truth.table.iloc[0]
+        scalars["map_error_deg"] = float(np.hypot(field.x - true.x, field.y - true.y))
+    return scalars

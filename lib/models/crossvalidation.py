@@ -1,0 +1,254 @@
+"""Nested cross-validation over images, honest scores, and ensembles on disk."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from tqdm import tqdm
+
+from lib.errors import InputError
+from lib.models import network, training_sets, v1
+from lib.responses import reliability
+from lib.statistics import permutation_p
+
+KINDS = ("v1", "shared", "gabor_ridge", "ridge", "published")
+
+
+@dataclasses.dataclass
+class CrossValidation:
+    """Every image predicted once, by a model that saw it neither in fitting nor in choosing.
+
+    Attributes
+    ----------
+    kind : str
+    predictions : (images, units) array
+    fold : (images,) array of int
+        The fold that left the image out.
+    models : list of modules, one a fold
+        images (n, 1, h, w) -> (n, units).
+    histories : list of dict, one a fold
+        Learning curves of kinds trained by gradient steps; empty for the others.
+    """
+
+    kind: str
+    predictions: np.ndarray
+    fold: np.ndarray
+    models: list
+    histories: list
+
+
+def assign_folds(n_images, folds, *, seed):
+    """Return the fold (images,) of every image: random, of equal size to within one."""
+    if not 2 <= folds <= n_images:
+        raise InputError(f"{folds} folds of {n_images} images; give 2 to {n_images}")
+    return np.random.default_rng(seed).permutation(n_images) % folds
+
+
+def cross_validate(
+    images, counts, *, model="v1", folds=10, seed=0, degrees_per_pixel, more=(), progress=False
+):
+    """Fit a model to all folds but one, in turn, and predict that one.
+
+    Parameters
+    ----------
+    images : (images, h, w) array in [0, 1]
+    counts : (repeats, images, units) array
+        NaN where an image was shown less often.
+    model : str
+        One of `KINDS`.
+    folds, seed : int
+    degrees_per_pixel : float
+    more : sequence of (frames, responses)
+        Other stimuli that every fold of v1 learns from too (`lib.models.training_sets.training_sets`).
+    progress : bool
+
+    Returns
+    -------
+    CrossValidation
+    """
+    if model not in KINDS:
+        raise InputError(f"unknown model {model!r}; one of: {', '.join(KINDS)}")
+    responses = np.nanmean(counts, axis=0)
+    fold = assign_folds(len(images), folds, seed=seed)
+    predictions, fitted, histories = np.empty(responses.shape, np.float32), [], []
+    pixels = torch.as_tensor(images, dtype=torch.float32)[:, None]
+    core = features = None
+    if model in v1.CORES:  # fixed features of an image do not depend on the folds
+        core = v1.CORES[model](images.shape[1:], degrees_per_pixel=degrees_per_pixel).eval()
+        with torch.no_grad():
+            features = core(pixels)
+    more = [(training_sets.mean_features(core, f), r) for f, r in more] if model == "v1" else []
+    for k in tqdm(range(folds), desc=model, disable=not progress, mininterval=5):
+        train, test = fold != k, fold == k
+        history = {}
+        if core is None:
+            one, history = network.fit_network(pixels[train], responses[train], kind=model, seed=seed + k)
+        elif model == "v1":
+            one = v1.fit_windowed(features[train], responses[train], core, more=more)
+        else:
+            one = v1.fit_ridge(features[train], responses[train], core, kind=model)
+        with torch.no_grad():
+            predictions[test] = one.eval()(pixels[test]).numpy()
+        fitted.append(one)
+        histories.append(history)
+    return CrossValidation(model, predictions, fold, fitted, histories)
+
+
+def prediction_scores(predictions, counts, *, resamples=1000, seed=0):
+    """How well out-of-fold predictions do, per unit.
+
+    Parameters
+    ----------
+    predictions : (images, units) array
+    counts : (repeats, images, units) array
+    resamples : int
+        Of the images, for the interval.
+
+    Returns
+    -------
+    DataFrame
+        correlation_to_average with correlation_low and correlation_high (95 % bootstrap interval
+        over images), single_trial_correlation, cc_max and cc_norm = r / CCmax (Schoppe et al. 2016;
+        NaN where CCmax is 0), feve (Cadena et al. 2019). 0 for a constant prediction, NaN for a unit
+        whose response never varies.
+    """
+    mean = np.nanmean(counts, axis=0)
+    n = len(mean)
+    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples) / n
+    r = _correlation(np.full((1, n), 1 / n), predictions, mean)[0]
+    low, high = np.quantile(_correlation(weights, predictions, mean), [0.025, 0.975], axis=0)
+    shown = np.isfinite(counts)
+    centred = np.where(shown, counts - np.nanmean(counts, axis=(0, 1)), 0)
+    repeats = shown.sum(0)
+    moved = predictions - (predictions * repeats).sum(0) / repeats.sum(0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        single = (centred.sum(0) * moved).sum(0) / np.sqrt(
+            (centred**2).sum((0, 1)) * (repeats * moved**2).sum(0)
+        )
+        ceiling = reliability.cc_max(counts)
+        normalised = np.where(ceiling > 0, r / ceiling, np.nan)
+        noise = np.nanmean(np.nanvar(counts, axis=0, ddof=1), axis=0) if len(counts) > 1 else np.nan
+        total = np.nanvar(counts, axis=(0, 1), ddof=1)
+        error = np.nanmean((counts - predictions) ** 2, axis=(0, 1))
+        feve = np.where(total > noise, 1 - (error - noise) / (total - noise), np.nan)
+    single = np.where(np.isfinite(r), np.nan_to_num(single), np.nan)
+    return pd.DataFrame(
+        {
+            "correlation_to_average": r,
+            "correlation_low": low,
+            "correlation_high": high,
+            "single_trial_correlation": single,
+            "cc_max": ceiling,
+            "cc_norm": normalised,
+            "feve": feve,
+        }
+    )
+
+
+def permutation_null(predictions, counts, *, permutations=10_000, seed=0):
+    """p value of each unit's correlation if images and predictions had nothing to do with each other.
+
+    The images of the out-of-fold predictions are permuted; one-sided, not corrected for units.
+
+    Returns
+    -------
+    (units,) array
+        1 / (permutations + 1) at the least; NaN for a unit whose response never varies.
+    """
+    mean = np.nanmean(counts, axis=0)
+    rng = np.random.default_rng(seed)
+    uniform = np.full((1, len(mean)), 1 / len(mean))
+    observed = _correlation(uniform, predictions, mean)[0]
+    a, b = (_standardised(v) for v in (predictions, mean))
+    null = np.stack([(a[rng.permutation(len(a))] * b).mean(0) for _ in range(permutations)])
+    return np.where(np.isfinite(observed), permutation_p(np.nan_to_num(observed), null), np.nan)
+
+
+def save_ensemble(folder, result):
+    """Write a cross-validation: fold_<k>.safetensors, predictions.npz and ensemble.json, last."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for k, model in enumerate(result.models):
+        partial = folder / f".fold_{k}"
+        state = {
+            name: value.contiguous()
+            for name, value in model.state_dict().items()
+            if not name.startswith("core.")
+        }
+        save_file(state, partial)
+        os.replace(partial, folder / f"fold_{k}.safetensors")
+    partial = folder / ".predictions.npz"
+    np.savez(partial, predictions=result.predictions, fold=result.fold)
+    os.replace(partial, folder / "predictions.npz")
+    about = {
+        "kind": result.kind,
+        "folds": len(result.models),
+        "histories": result.histories,
+        "architecture": architecture(result.models[0]),
+    }
+    partial = folder / ".ensemble.json"
+    partial.write_text(json.dumps(about, indent=1) + "\n")
+    os.replace(partial, folder / "ensemble.json")
+
+
+def load_ensemble(folder, *, units=None):
+    """Read what `save_ensemble` wrote.
+
+    Parameters
+    ----------
+    folder : Path
+    units : list of int, optional
+        Only these columns of the models, which is quick; predictions come whole.
+    """
+    folder = Path(folder)
+    about = json.loads((folder / "ensemble.json").read_text())
+    with np.load(folder / "predictions.npz") as file:
+        predictions, fold = file["predictions"], file["fold"]
+    core = None
+    fitted = []
+    for k in range(about["folds"]):
+        with safe_open(folder / f"fold_{k}.safetensors", framework="pt") as file:
+            if about["kind"] in v1.CORES:
+                core = core or v1.CORES[about["kind"]](**about["architecture"]).eval()
+                rows = [file.get_slice(name) for name in ("weights", "bias")]
+                weights, bias = (
+                    row[:] if units is None else torch.stack([row[u] for u in units]) for row in rows
+                )
+                one = v1.ResponseModel(core, weights, bias, kind=about["kind"], squared=about["kind"] == "v1")
+            else:
+                one = network.build(**about["architecture"])
+                one.load_state_dict({name: file.get_tensor(name) for name in file.keys()})
+                one = one if units is None else one.subset(units)
+        fitted.append(one.eval())
+    return CrossValidation(about["kind"], predictions, fold, fitted, about["histories"])
+
+
+def architecture(model):
+    """Return the arguments from which a model's fixed parts are made again."""
+    if isinstance(model, v1.ResponseModel):
+        return {"shape": list(model.core.shape), "degrees_per_pixel": model.core.degrees_per_pixel}
+    return {"shape": list(model.shape), "units": model.units, "kind": model.kind}
+
+
+def _standardised(values):
+    centred = values - values.mean(0)
+    return centred / np.maximum(centred.std(0), 1e-12)
+
+
+def _correlation(weights, a, b):
+    """Weighted correlation over images: weights (w, images) of sum 1 -> (w, units)."""
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    ma, mb = weights @ a, weights @ b
+    va, vb = (
+        np.where(v > 1e-10 * m**2, v, 0)
+        for v, m in ((weights @ a**2 - ma**2, ma), (weights @ b**2 - mb**2, mb))
+    )  # rounding is no variance
+    product = np.sqrt(va * vb)
+    r = np.divide(weights @ (a * b) - ma * mb, product, out=np.zeros_like(product), where=product > 0)
+    return np.where(b.std(0) > 0, r, np.nan)

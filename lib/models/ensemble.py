@@ -1,0 +1,178 @@
+"""The fold models of one unit: some make its stimuli, the others judge them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from lib.files import required
+from lib.models import crossvalidation
+from lib.models.v1 import ResponseModel
+
+
+def load_members(run_folder, kind, *, column):
+    """Return the fold models of a run for one unit, each images (n, 1, h, w) -> (n, 1).
+
+    Parameters
+    ----------
+    run_folder : Path
+        `build/<name>`.
+    kind : str
+        Such as v1.
+    column : int
+        Position of the unit among those the models were fitted to.
+
+    Raises
+    ------
+    InputError
+        If the models are not there: one line that names the command.
+    """
+    folder = required(Path(run_folder) / "models" / kind, "04_cnn")
+    return crossvalidation.load_ensemble(folder, units=[column]).models
+
+
+def split_members(members):
+    """Return (makers, judges): every other fold model; one model alone is both."""
+    return (members[::2], members[1::2]) if len(members) > 1 else (members, members)
+
+
+class MeanModel(nn.Module):
+    """Mean prediction of models of one kind; a core that they share is computed once."""
+
+    def __init__(self, members):
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def each(self, images):
+        """(n, 1, h, w) -> list of (n, units), one per member."""
+        if all(isinstance(member, ResponseModel) for member in self.members):
+            features = self.members[0].core(images)
+            return [member.from_features(features) for member in self.members]
+        return [member(images) for member in self.members]
+
+    def forward(self, images):
+        """(n, 1, h, w) -> (n, units)."""
+        return torch.stack(self.each(images)).mean(0)
+
+
+class SideBySide(MeanModel):
+    """Predictions of all members beside one another."""
+
+    def forward(self, images):
+        """(n, 1, h, w) -> (n, members * units), the units of one member together."""
+        return torch.cat(self.each(images), 1)
+
+
+def sensitivity(model, images):
+    """Where in the image the prediction depends on pixels.
+
+    Root mean square over images of the response's gradient at each pixel.
+
+    Parameters
+    ----------
+    model : module
+        Images (n, 1, h, w) -> (n, 1), such as the `MeanModel` of the members.
+    images : ndarray, (n, h, w)
+
+    Returns
+    -------
+    ndarray, (h, w)
+        1 at the most sensitive pixel; all 0 if the prediction does not depend on the image.
+    """
+    x = torch.as_tensor(images, dtype=torch.float32)[:, None].requires_grad_(True)
+    (gradient,) = torch.autograd.grad(model(x).sum(), x)
+    root = gradient[:, 0].square().mean(0).sqrt().numpy()
+    return root / root.max() if root.max() > 0 else root
+
+
+def centre_of_mass(weights, *, x, y):
+    """Return the weighted mean position (degrees) of a map on the grid x, y."""
+    total = weights.sum()
+    return float((weights * x).sum() / total), float((weights * y).sum() / total)
+
+
+def predicted_responses(model, images, *, units=None, batch_size=64) -> np.ndarray:
+    """Responses of a module, or the mean of an ensemble's, to images.
+
+    Parameters
+    ----------
+    model : torch module or list of them
+    images : (n, h, w) array
+    units : sequence of int, optional
+
+    Returns
+    -------
+    (n, units) float32
+    """
+    model = one_model(model).eval()
+    images = torch.as_tensor(np.asarray(images, np.float32))[:, None]
+    with torch.no_grad():
+        out = torch.cat([model(part) for part in images.split(batch_size)]).numpy()
+    return out if units is None else out[:, np.asarray(units)]
+
+
+def check_model(model, shape, target, *, units=None) -> int:
+    """Raise one clear ValueError if a module cannot be optimised over.
+
+    Checked: the `Target`'s mean and contrast against its range; a torch module (or a list of them) in
+    evaluation mode, that takes (2, 1, h, w), gives (2, units), finite, with a gradient.
+
+    Returns
+    -------
+    int
+        Number of the model's units.
+    """
+    target.check()
+    noise = torch.randn((2, 1, *shape), generator=torch.Generator().manual_seed(0))
+    probe = (target.mean + target.contrast * noise).clamp(*target.value_range)
+    whole = one_model(model)
+    members = whole.members if isinstance(model, (list, tuple)) else [whole]
+    counts = [_check_member(member, probe) for member in members]
+    if len(set(counts)) != 1:
+        raise ValueError(f"ensemble members give {counts} units, expected the same number each")
+    if units is not None and not all(0 <= u < counts[0] for u in units):
+        raise ValueError(f"units {list(units)} not all in 0..{counts[0] - 1}, the model's outputs")
+    return counts[0]
+
+
+def _check_member(model, probe) -> int:
+    if any(module.training for module in model.modules()):
+        raise ValueError("the model is in training mode, expected evaluation: call model.eval()")
+    shape = tuple(probe.shape)
+    try:
+        out = model(probe.requires_grad_(True))
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"the model fails on images of shape {shape}: {reason}") from None
+    if not torch.is_tensor(out) or out.ndim != 2 or len(out) != 2:
+        got = tuple(out.shape) if torch.is_tensor(out) else type(out).__name__
+        raise ValueError(f"the model gives {got} for 2 images, expected the shape (2, units)")
+    if not torch.isfinite(out).all():
+        raise ValueError("the model gives non-finite responses to noise: check its weights")
+    if not out.requires_grad or not _depends_on(out, probe):
+        raise ValueError(
+            "the response has no gradient with respect to the image: take detach(), "
+            "no_grad and numpy out of the model's forward"
+        )
+    return out.shape[1]
+
+
+def _depends_on(out, probe) -> bool:
+    return torch.autograd.grad(out.sum(), probe, allow_unused=True)[0] is not None
+
+
+def one_model(model) -> nn.Module:
+    """Return a module as it is, and a list of modules as their `MeanModel`.
+
+    Raises
+    ------
+    ValueError
+        Neither a module nor a list of them.
+    """
+    members = list(model) if isinstance(model, (list, tuple)) else [model]
+    if not members or not all(isinstance(member, nn.Module) for member in members):
+        raise ValueError("model is neither a torch module nor a list of them: pass one")
+    return MeanModel(members) if isinstance(model, (list, tuple)) else model

@@ -1,0 +1,204 @@
+"""Fit the response models of a run: all units at once, every image predicted out of fold."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib.data.session import load_session
+from lib.files import ROOT, file_hash, required, write_atomically, write_json
+from lib.models import crossvalidation
+from lib.models.training_sets import training_sets
+
+CODE = (
+    "models/crossvalidation",
+    "models/network",
+    "models/training_sets",
+    "models/v1",
+    "data/conditions",
+    "stimuli/patterns",
+)  # of lib: what a fit that was saved hangs on
+
+
+@dataclasses.dataclass(frozen=True)
+class Fits:
+    """The response models of a run.
+
+    Attributes
+    ----------
+    model : str
+        The kind MEIs are made on.
+    stimuli : list of str
+        What it learned from.
+    scores : DataFrame
+        A row a unit and kind: unit_id, model, `lib.models.crossvalidation.prediction_scores`, and
+        permutation_p.
+    predictions : dict of dict
+        {kind: {unit_id: (images,) predicted counts}}, every image by the fold that left it out.
+    """
+
+    model: str
+    stimuli: list
+    scores: pd.DataFrame
+    predictions: dict
+
+    def of_unit(self, unit_id: int) -> pd.DataFrame:
+        """Return the scores of one unit, a row a kind of model (index)."""
+        return self.scores[self.scores.unit_id == unit_id].set_index("model")
+
+
+def load_fits(run_folder):
+    """Read what `fit_models` left.
+
+    Raises
+    ------
+    InputError
+        One line with the command, if the models were not fitted.
+    """
+    folder = required(Path(run_folder) / "models" / "scores.json", "04_cnn").parent
+    about = json.loads((folder / "scores.json").read_text())
+    predictions = {}
+    for kind, key in about["models"].items():
+        with np.load(folder / kind / "predictions.npz") as file:
+            predictions[kind] = dict(zip(key["unit_ids"], file["predictions"].T))
+    return Fits(
+        about["model"],
+        about["models"][about["model"]].get("stimuli", []),
+        pd.read_csv(folder / "scores.csv"),
+        predictions,
+    )
+
+
+def fit_models(
+    run_folder,
+    *,
+    session_hash,
+    model,
+    baselines,
+    stimuli,
+    folds,
+    published_units,
+    permutations,
+    seed,
+    progress=True,
+) -> Fits:
+    """Cross-validate the chosen model and the baselines; what is saved is loaded, not fitted again.
+
+    Parameters
+    ----------
+    run_folder : Path
+        `build/<name>` with session.h5 and oracle.csv; models/<kind>/ is written there.
+    model : str
+        The kind MEIs are made on; fitted to all units.
+    baselines : list of str
+        Other kinds, fitted to all units on the same folds, and to natural scenes alone.
+    stimuli : list of str
+        What `model` learns from, if it is v1 (`lib.models.training_sets.training_sets`).
+    folds, seed : int
+        Of the cross-validation over images.
+    published_units : int
+        The published network is fitted to this many units, those of the highest oracle correlation.
+    permutations : int
+        Of the images, for the null distribution of the correlation.
+
+    session_hash : str
+        Of session.h5: fits are of it.
+    """
+    run_folder = Path(run_folder)
+    session = load_session(run_folder)
+    kinds = _units_by_kind(run_folder, session, model, baselines, published_units)
+    code = {name: file_hash(ROOT / "lib" / f"{name}.py") for name in CODE}
+    keys = {
+        kind: {
+            "kind": kind,
+            "folds": folds,
+            "seed": seed,
+            "session": session_hash,
+            "code": code,
+            "unit_ids": [int(unit) for unit in unit_ids],
+        }
+        for kind, unit_ids in kinds
+    }
+    keys[model]["stimuli"] = sorted({"natural_scenes", *stimuli})
+    whole = {"model": model, "models": keys, "permutations": permutations}
+    about = run_folder / "models" / "scores.json"
+    if about.exists() and about.with_suffix(".csv").exists() and json.loads(about.read_text()) == whole:
+        return load_fits(run_folder)
+    tables = []
+    for kind, unit_ids in kinds:
+        counts = session.counts[:, :, [session.unit_index(unit) for unit in unit_ids]]
+        key = keys[kind]
+        result = _saved(run_folder / "models" / kind, key)
+        if result is None:
+            more = training_sets(session, key.get("stimuli", [])).values()
+            result = crossvalidation.cross_validate(
+                session.images,
+                counts,
+                model=kind,
+                folds=folds,
+                seed=seed,
+                more=more,
+                degrees_per_pixel=session.degrees_per_pixel,
+                progress=progress,
+            )
+            crossvalidation.save_ensemble(run_folder / "models" / kind, result)
+            write_json(run_folder / "models" / kind / "key.json", key)
+        scores = crossvalidation.prediction_scores(result.predictions, counts, seed=seed)
+        scores["permutation_p"] = crossvalidation.permutation_null(
+            result.predictions, counts, permutations=permutations, seed=seed
+        )
+        scores.insert(0, "model", kind)
+        scores.insert(0, "unit_id", unit_ids)
+        tables.append(scores)
+    scores = pd.concat(tables, ignore_index=True)
+    write_atomically(run_folder / "models" / "scores.csv", lambda path: scores.to_csv(path, index=False))
+    write_json(about, whole)
+    return load_fits(run_folder)
+
+
+def learning_curves(run_folder, unit_id):
+    """Return the learning curves of the published network of a unit, mean over folds, or None.
+
+    Returns
+    -------
+    dict of ndarray
+        epoch, train_loss, validation_loss, train_correlation, validation_correlation; folds that
+        stopped early are left out of the mean after their last epoch.
+    """
+    folder = Path(run_folder) / "models" / "published"
+    if not (folder / "key.json").exists():
+        return None
+    units = json.loads((folder / "key.json").read_text())["unit_ids"]
+    if unit_id not in units:
+        return None
+    about = json.loads((folder / "ensemble.json").read_text())
+    histories = [history["units"][units.index(unit_id)] for history in about["histories"]]
+    longest = max(len(h["epoch"]) for h in histories)
+    return {
+        name: np.nanmean(
+            [
+                np.pad(np.asarray(h[name], float), (0, longest - len(h[name])), constant_values=np.nan)
+                for h in histories
+            ],
+            axis=0,
+        )
+        for name in histories[0]
+    }
+
+
+def _units_by_kind(run_folder, session, model, baselines, published_units):
+    kinds = [(kind, session.unit_ids) for kind in dict.fromkeys([model, *baselines])]
+    if published_units and "published" not in dict(kinds):
+        oracle = pd.read_csv(required(run_folder / "oracle.csv", "03_oracle"), index_col="unit_id").oracle
+        kinds.append(("published", oracle.nlargest(published_units).index.to_numpy()))
+    return kinds
+
+
+def _saved(folder, key):
+    path = folder / "key.json"
+    if path.exists() and json.loads(path.read_text()) == key:
+        return crossvalidation.load_ensemble(folder)
+    path.unlink(missing_ok=True)
+    return None

@@ -1,0 +1,509 @@
+"""Response models: images to expected spike counts of units, differentiable down to the pixels.
+
+Kinds, all modules from images to the counts of units:
+
+v1
+    The default. A fixed bank of filters as in primary visual cortex (`V1Core`), read through a
+    Gaussian window at a place of each unit's own. How much each family and scale of filters counts
+    is learned per unit by its marginal likelihood, with a prior that is learned from all units
+    (`fit_windowed`). Closed form but for those weights; the outcome is one weight for each channel
+    and place: a network of one convolutional layer, a nonlinearity and a linear readout.
+gabor_ridge
+    The same features without window, one penalty per unit.
+ridge
+    Pixels, smoothed and coarse; one penalty per unit (a linear-nonlinear model).
+shared, published
+    The network of the original report, from scratch (`lib.models.network`).
+"""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+WAVELENGTHS = (8.0, 12.0, 18.0, 27.0, 40.0, 60.0)  # degrees
+ORIENTATIONS = 8
+SAMPLES_PER_WAVE = 2.5
+BLURS = (3.0, 6.0, 12.0)  # degrees: of luminance and local contrast
+CONTRAST = 0.2  # of the images whose luminance and contrast are relative ones
+PENALTIES = 10.0 ** np.arange(-2, 1.6, 0.5)
+WINDOW_SIZES = (7.0, 12.0, 20.0, 36.0)  # degrees
+COMPONENTS = 12  # of the population's responses, predicted beside the units
+STEPS, RATE, PRIOR_SPREAD = 40, 0.3, 1.5  # of the ascent on the marginal likelihood
+
+
+class V1Core(nn.Module):
+    """Fixed V1-like features of an image, grouped by family and scale.
+
+    Families: ``simple`` (Gabors of eight orientations and four phases, half-rectified), ``complex``
+    (the energy of the quadrature pairs), ``luminance`` and ``contrast`` (local mean and standard
+    deviation), and ``relative luminance`` and ``relative contrast``: the same after the image was
+    brought to one mean and contrast, as gain control over a wide field does. Gabors with a round
+    window are products of a function of x and one of y, so all filters are two matrix products.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the images.
+    degrees_per_pixel : float
+
+    Attributes
+    ----------
+    groups : list of (family, shape)
+        In the order of the features; shape is (channels, rows, columns).
+    positions : list of (n, 2) arrays
+        Degrees, x and y of the places of each group.
+    """
+
+    def __init__(self, shape, *, degrees_per_pixel):
+        super().__init__()
+        self.shape, self.degrees_per_pixel = tuple(shape), float(degrees_per_pixel)
+        self.groups, self.positions = [], []
+        for k, wavelength in enumerate(WAVELENGTHS):
+            size = wavelength / degrees_per_pixel
+            at = [_samples(n, size / SAMPLES_PER_WAVE) for n in shape]
+            down, across, dc = separable_gabors(size, shape, at)
+            self._keep(f"gabor_{k}", down, across, dc)
+            self._group(at, ("simple", 4 * ORIENTATIONS), ("complex", ORIENTATIONS))
+        for k, blur in enumerate(BLURS):
+            sigma = blur / degrees_per_pixel
+            at = [_samples(n, sigma) for n in shape]
+            self._keep(f"blur_{k}", *(_blur(n, sigma) for n in shape), *(np.array(where) for where in at))
+            self._group(
+                at, ("luminance", 1), ("contrast", 1), ("relative luminance", 1), ("relative contrast", 1)
+            )
+
+    def _keep(self, name, *arrays):
+        for k, values in enumerate(arrays):
+            kind = torch.int64 if values.dtype.kind == "i" else torch.float32
+            self.register_buffer(f"{name}_{k}", torch.tensor(values, dtype=kind))
+
+    def _group(self, at, *families):
+        rows, columns = at
+        y, x = np.meshgrid((self.shape[0] - 1) / 2 - rows, columns - (self.shape[1] - 1) / 2, indexing="ij")
+        places = np.stack([x.ravel(), y.ravel()], 1) * self.degrees_per_pixel
+        for family, channels in families:
+            self.groups.append((family, (channels, len(rows), len(columns))))
+            self.positions.append(places)
+
+    def forward(self, images):
+        """(n, 1, h, w) -> (n, features)."""
+        x, parts = images[:, 0] - 0.5, []
+        for k in range(len(WAVELENGTHS)):
+            even, odd = _quadrature(x, *(getattr(self, f"gabor_{k}_{j}") for j in range(3)))
+            energy = (even.square() + odd.square() + 1e-6).sqrt()
+            parts += [y.flatten(1) for y in (even.relu(), odd.relu(), (-even).relu(), (-odd).relu(), energy)]
+        mean = x.mean((1, 2))[:, None, None]
+        gain = CONTRAST / ((x - mean).square().mean((1, 2)) + 1e-6).sqrt()[:, None, None]
+        for k in range(len(BLURS)):
+            down, across, rows, columns = (getattr(self, f"blur_{k}_{j}") for j in range(4))
+            low = down @ x @ across.T
+            contrast = (down[rows] @ (x - low).square() @ across[columns].T + 1e-6).sqrt()
+            low = low[:, rows][:, :, columns]
+            parts += [y.flatten(1) for y in (low, contrast, gain * (low - mean), gain * contrast)]
+        return torch.cat(parts, 1)
+
+
+def separable_gabors(wavelength, shape, at):
+    """Quadrature pairs of Gabors at some places, as factors along the two axes.
+
+    Parameters
+    ----------
+    wavelength : float, pixels
+        The window's standard deviation is half of it.
+    shape : (int, int)
+    at : (rows, columns)
+        Places of the filters, pixels.
+
+    Returns
+    -------
+    down : (6, 2 rows, h) array
+        Cosine and sine of the carriers along y under the window; the last is the window alone.
+    across : (6, w, 2 columns) array
+        The same along x, for orientations from 0 to 90 degrees.
+    scale : (ORIENTATIONS, 2) array
+        Of the filters' unit norm, and the part of the window that takes the DC from the even ones.
+    """
+    sigma, half = wavelength / 2, ORIENTATIONS // 2
+    angles = np.arange(ORIENTATIONS) * np.pi / ORIENTATIONS
+    frequencies = [np.append(f(angles[: half + 1]) / wavelength, 0.0) for f in (np.sin, np.cos)]
+    down, across = (
+        [_axis(n, where, sigma, f) for f in axis] for n, where, axis in zip(shape, at, frequencies)
+    )
+    reach = np.arange(-np.ceil(2.5 * sigma), np.ceil(2.5 * sigma) + 1)
+    window = np.exp(-(reach**2) / (2 * sigma**2))
+    scale = []
+    for angle in angles:
+        filters = np.outer(
+            window * np.exp(2j * np.pi * np.sin(angle) * reach / wavelength),
+            window * np.exp(2j * np.pi * np.cos(angle) * reach / wavelength),
+        )
+        dc = filters.real.sum() / window.sum() ** 2
+        scale.append([1 / np.linalg.norm(filters.real - dc * np.outer(window, window)), dc])
+    return (
+        np.stack([np.concatenate([a.real, a.imag]) for a in down]),
+        np.stack([np.concatenate([a.real, a.imag]).T for a in across]),
+        np.array(scale),
+    )
+
+
+def _quadrature(x, down, across, scale):
+    """Even and odd responses (n, ORIENTATIONS, rows, columns) to images (n, h, w)."""
+    half = ORIENTATIONS // 2
+    along = (x @ across.permute(1, 0, 2).flatten(1)).unflatten(2, (half + 2, -1)).transpose(1, 2)
+    both = down @ along  # (n, axes, 2 rows, 2 columns)
+    rows, columns = both.shape[2] // 2, both.shape[3] // 2
+    cc, cs = both[:, :, :rows, :columns], both[:, :, :rows, columns:]
+    sc, ss = both[:, :, rows:, :columns], both[:, :, rows:, columns:]
+    steep = slice(1, half)  # their mirror images: x runs backwards
+    even = torch.cat([(cc - ss)[:, : half + 1], (cc + ss)[:, steep].flip(1)], 1)
+    odd = torch.cat([(cs + sc)[:, : half + 1], (sc - cs)[:, steep].flip(1)], 1)
+    size, dc = scale[:, 0, None, None], scale[:, 1, None, None]
+    return (even - dc * cc[:, -1:]) * size, odd * size
+
+
+class PixelCore(nn.Module):
+    """Coarse, smooth pixels: features of the linear model. Arguments as `V1Core`."""
+
+    def __init__(self, shape, *, degrees_per_pixel):
+        super().__init__()
+        self.shape, self.degrees_per_pixel = tuple(shape), float(degrees_per_pixel)
+        self.size = tuple(max(4, round(n * degrees_per_pixel / 3.5)) for n in shape)
+        self.groups = [("pixels", (1, *self.size))]
+
+    def forward(self, images):
+        """(n, 1, h, w) -> (n, features)."""
+        return F.interpolate(images - 0.5, size=self.size, mode="area").flatten(1)
+
+
+CORES = {"v1": V1Core, "gabor_ridge": V1Core, "ridge": PixelCore}
+
+
+class ResponseModel(nn.Module):
+    """Fixed features, linear readout, output nonlinearity.
+
+    Parameters
+    ----------
+    core : module
+        `V1Core` or `PixelCore`.
+    weights : (units, features) tensor
+    bias : (units,) tensor
+    kind : str
+    squared : bool
+        The readout predicts the square root of the count.
+    """
+
+    def __init__(self, core, weights, bias, *, kind, squared):
+        super().__init__()
+        self.core, self.kind, self.squared = core, kind, squared
+        self.register_buffer("weights", weights)
+        self.register_buffer("bias", bias)
+
+    def forward(self, images):
+        """(n, 1, h, w) in [0, 1] -> (n, units) expected counts, not negative."""
+        return self.from_features(self.core(images))
+
+    def from_features(self, features):
+        """(n, features) of the core -> (n, units)."""
+        z = features @ self.weights.T + self.bias
+        return F.softplus(z, beta=8).square() if self.squared else F.softplus(z, beta=4)
+
+    def subset(self, units):
+        """Return the model of some of the units."""
+        units = torch.as_tensor(list(units))
+        return ResponseModel(
+            self.core, self.weights[units], self.bias[units], kind=self.kind, squared=self.squared
+        )
+
+
+# ---- fitting ------------------------------------------------------------------------------------
+
+
+def fit_windowed(features, responses, core, *, more=(), kind="v1"):
+    """Fit the v1 model to some images; nothing is chosen outside them.
+
+    The square root of a unit's response is a Gaussian process whose kernel is a weighted sum of one
+    kernel for each group of features (and one for the complex groups pooled over the window), seen
+    through a window.
+
+    1. Window: with all families alike, the marginal likelihood of every candidate (place, size,
+       penalty) gives each unit a posterior; its prior is the mean of the units' posteriors
+       (empirical Bayes), which is how units share what they know of places.
+    2. Weights of the groups and of the noise: ascent on the marginal likelihood, under a Gaussian
+       prior on their logarithms whose mean is that of all units.
+    3. The same is done for the principal components of the population's responses, and each unit's
+       prediction is mixed with the one that the components give for it; the share is the one of the
+       least squared leave-one-out error over all units.
+    4. With `more` stimuli the weights are solved for again on all of them. Each stimulus set is
+       taken about its own mean, and its noise is the error with which the model of the images
+       predicts it: a set that this model does not carry over to counts little.
+
+    Parameters
+    ----------
+    features : (n, features) tensor
+        Of `core` for the training images.
+    responses : (n, units) array
+        Mean counts, or their equivalent.
+    core : V1Core
+    more : sequence of (features, responses)
+        Other stimuli, as `lib.models.training_sets` gives them.
+
+    Returns
+    -------
+    ResponseModel
+    """
+    target = _root(responses)
+    mean, spread = target.mean(0), target.std(0).clamp(min=1e-6)
+    z = (target - mean) / spread
+    components, loadings = _components(z)
+    both = torch.cat([z, components], 1)
+    parts = _by_place(features - features.mean(0), core)
+    seen = _expected_windows(parts, core, both)
+    kernels, scales = _group_kernels(parts, core, seen)
+    shares, noise = _maximise_evidence(kernels, both)
+    dual, left_out = _solve(kernels, both, shares, noise)
+    units = z.shape[1]
+    mix = _best_mix(z, left_out[:, :units], left_out[:, units:] @ loadings)
+    strengths = shares / scales
+    weights = _primal(parts, core, seen, dual[..., None] * strengths[:, None])
+    if more:
+        sets = [_about_mean(f, (_root(r) - mean) / spread, loadings) for f, r in more]
+        weights = _solve_with(weights, features - features.mean(0), both, noise, sets, core, seen, strengths)
+    weights = (1 - mix) * weights[:units] + mix * loadings.T @ weights[units:]
+    weights = weights * spread[:, None]
+    return ResponseModel(core, weights, mean - weights @ features.mean(0), kind=kind, squared=True)
+
+
+def fit_ridge(features, responses, core, *, kind, penalties=10.0 ** np.arange(-2, 4.1, 0.5)):
+    """Ridge regression, each group of features scaled alike; a penalty per unit by leave-one-out.
+
+    Parameters as `fit_windowed`.
+    """
+    y = torch.as_tensor(np.asarray(responses), dtype=torch.float32)
+    mean, centred = y.mean(0), features - features.mean(0)
+    parts = centred.split([int(np.prod(s)) for _, s in core.groups], dim=1)
+    scale = torch.cat([torch.full((p.shape[1],), float(p.square().sum(1).mean()) ** -0.5) for p in parts])
+    x = centred * scale
+    values, vectors = torch.linalg.eigh(x @ x.T)
+    values, projected = values.clamp(min=0), vectors.T @ (y - mean)
+    errors, duals = [], []
+    for penalty in penalties:
+        hat = vectors * (values / (values + penalty)) @ vectors.T
+        residual = (y - mean) - hat @ (y - mean)
+        errors.append(
+            (residual / (1 - hat.diagonal() - 1 / len(y)).clamp(min=1e-3)[:, None]).square().mean(0)
+        )
+        duals.append(vectors @ (projected / (values + penalty)[:, None]))
+    best = torch.stack(errors).argmin(0)
+    dual = torch.stack(duals)[best, :, torch.arange(y.shape[1])]
+    weights = dual @ x * scale
+    return ResponseModel(core, weights, mean - weights @ features.mean(0), kind=kind, squared=False)
+
+
+def window_grid(core):
+    """Places and sizes of the Gaussian windows, degrees: (n, 3) array of x, y, sigma."""
+    half = [n * core.degrees_per_pixel / 2 * 0.9 for n in core.shape]
+    windows = []
+    for sigma in WINDOW_SIZES:
+        step = 0.9 * sigma
+        nx, ny = int(half[1] // step), int(half[0] // step)
+        windows += [(x * step, y * step, sigma) for x in range(-nx, nx + 1) for y in range(-ny, ny + 1)]
+    return np.array([*windows, (0.0, 0.0, 200.0)])
+
+
+def _samples(n, step):
+    """Places along an axis, about `step` pixels apart, in its middle."""
+    step = max(1, round(step))
+    return np.arange((n - 1) % step // 2, n, step)
+
+
+def _axis(n, places, sigma, frequency=0.0):
+    """Gaussian times a carrier at some places of an axis, mirrored at its ends: (places, n)."""
+    reach = np.arange(-int(np.ceil(2.5 * sigma)), int(np.ceil(2.5 * sigma)) + 1)
+    weights = np.exp(-(reach**2) / (2 * sigma**2) + 2j * np.pi * frequency * reach)
+    matrix = np.zeros((len(places), n), complex)
+    for row, place in zip(matrix, places):
+        inside = np.abs(place + reach) % (2 * (n - 1))
+        np.add.at(row, np.where(inside < n, inside, 2 * (n - 1) - inside), weights)
+    return matrix
+
+
+def _blur(n, sigma):
+    """Matrix (n, n) that blurs along an axis."""
+    matrix = _axis(n, np.arange(n), sigma).real
+    return matrix / matrix.sum(1, keepdims=True)
+
+
+def _by_place(features, core):
+    """Features (n, features) as a list of (n, channels, places), one a group."""
+    sizes = [int(np.prod(shape)) for _, shape in core.groups]
+    return [
+        part.unflatten(1, (shape[0], -1))
+        for part, (_, shape) in zip(features.split(sizes, dim=1), core.groups)
+    ]
+
+
+def _gram(part):
+    """(n, channels, places) -> (places, n * n) inner products."""
+    part = part.permute(2, 0, 1).contiguous()
+    return (part @ part.transpose(1, 2)).flatten(1)
+
+
+def _window_weights(places, windows):
+    """(windows, places) weights of each window, of sum 1."""
+    d2 = ((places[None] - windows[:, None, :2]) ** 2).sum(2)
+    w = np.exp(-d2 / windows[:, 2:] ** 2) + 1e-12
+    return torch.tensor(w / w.sum(1, keepdims=True), dtype=torch.float32)
+
+
+def _root(responses):
+    return torch.as_tensor(np.asarray(responses), dtype=torch.float32).clamp(min=0).sqrt()
+
+
+def _components(z):
+    """Principal components (n, q) of unit variance and their loadings (q, units); q may be 0."""
+    q = min(COMPONENTS, z.shape[1] // 4)
+    u, s, v = torch.linalg.svd(z, full_matrices=False)
+    root = len(z) ** 0.5
+    return u[:, :q] * root, s[:q, None] / root * v[:q]
+
+
+def _expected_windows(parts, core, z):
+    """Per group the window (targets, places) of each target, averaged over its posterior."""
+    windows, n = window_grid(core), len(z)
+    number = {family: sum(f == family for f, _ in core.groups) for family, _ in core.groups}
+    weights = [_window_weights(places, windows) for places in core.positions]
+    kernel = torch.zeros(len(windows), n, n)
+    for part, weight, (family, _) in zip(parts, weights, core.groups):
+        k = (weight @ _gram(part)).view(-1, n, n)
+        kernel += k / (_size(k) * number[family] * len(number))
+    values, vectors = torch.linalg.eigh(kernel)
+    values, projected = values.clamp(min=0), vectors.transpose(1, 2) @ z
+    evidence = []
+    for penalty in PENALTIES:
+        total = values + penalty
+        fit = (projected.square() / total[..., None]).sum(1) / n
+        evidence.append(-0.5 * n * fit.clamp(min=1e-12).log() - 0.5 * total.log().sum(1)[:, None])
+    posterior = _posterior(torch.stack(evidence)).sum(0).T
+    return [posterior @ weight for weight in weights]
+
+
+def _posterior(evidence, *, rounds=10, uniform=0.1):
+    """Weights of the candidates (penalties, windows, targets), under a prior learned from all."""
+    flat = evidence.flatten(0, 1)
+    prior = torch.full((len(flat), 1), 1 / len(flat))
+    for _ in range(rounds):
+        weight = torch.softmax(flat + prior.log(), 0)
+        prior = (1 - uniform) * weight.mean(1, keepdim=True) + uniform / len(flat)
+    return weight.view_as(evidence)
+
+
+def _kernels(parts, core, seen, *, places=256):
+    """Yield the kernels (targets, n, n) of each group, then of each complex group pooled.
+
+    `places` are taken at a time, which bounds the memory.
+    """
+    targets, n = len(seen[0]), len(parts[0])
+    for part, weight in zip(parts, seen):
+        yield sum(w @ _gram(p) for p, w in zip(part.split(places, 2), weight.split(places, 1))).view(
+            targets, n, n
+        )
+    for part, weight, (family, _) in zip(parts, seen, core.groups):
+        if family == "complex":
+            pooled = torch.einsum("ncp,up->unc", part, weight)
+            yield pooled @ pooled.transpose(1, 2)
+
+
+def _group_kernels(parts, core, seen):
+    """All `_kernels` (targets, groups, n, n) at mean diagonal 1, and what they were divided by."""
+    kernels = torch.stack(list(_kernels(parts, core, seen)), 1)
+    scales = _size(kernels)
+    return kernels.div_(scales), scales[:, :, 0, 0]
+
+
+def _size(kernels):
+    """Mean diagonal of kernels (..., n, n), (..., 1, 1)."""
+    return kernels.diagonal(dim1=-2, dim2=-1).mean(-1).clamp(min=1e-12)[..., None, None]
+
+
+def _maximise_evidence(kernels, z):
+    """Weights of the groups (targets, groups) and of the noise (targets,): see `fit_windowed`."""
+    targets, groups, n, _ = kernels.shape
+    prior, noise_prior = torch.full((groups,), 0.7 / groups).log(), float(np.log(0.5))
+    log_share = prior.repeat(targets, 1)
+    log_noise = torch.full((targets,), noise_prior)
+    optimiser = torch.optim.Adam([log_share, log_noise], lr=RATE)
+    flat, y = kernels.flatten(2), z.T[..., None]
+    for step in range(STEPS):
+        inverse = _inverse(flat, log_share.exp(), log_noise.exp())
+        dual = inverse @ y
+        slope = 0.5 * (inverse - dual @ dual.transpose(1, 2))
+        log_share.grad = (flat @ slope.flatten(1)[..., None])[..., 0] * log_share.exp() + (
+            log_share - prior
+        ) / PRIOR_SPREAD**2
+        log_noise.grad = slope.diagonal(dim1=1, dim2=2).sum(1) * log_noise.exp() + 0.5 * (
+            log_noise - noise_prior
+        )
+        optimiser.step()
+        if step % 4 == 3:
+            prior = log_share.mean(0)
+    return log_share.exp(), log_noise.exp()
+
+
+def _inverse(flat, shares, noise):
+    """Inverse covariances (targets, n, n); flat kernels (targets, groups, n * n)."""
+    n = round(flat.shape[2] ** 0.5)
+    covariance = (shares[:, None] @ flat).view(-1, n, n)
+    covariance.diagonal(dim1=1, dim2=2).add_(noise[:, None])
+    return torch.cholesky_inverse(torch.linalg.cholesky(covariance))
+
+
+def _solve(kernels, z, shares, noise):
+    """Dual weights (targets, n) and leave-one-out predictions (n, targets)."""
+    inverse = _inverse(kernels.flatten(2), shares, noise)
+    dual = (inverse @ z.T[..., None])[..., 0]
+    return dual, z - (dual / inverse.diagonal(dim1=1, dim2=2)).T
+
+
+def _best_mix(z, own, shared):
+    """Share of the components' predictions that has the least squared error, 0 to 1."""
+    apart = shared - own
+    power = apart.square().sum()
+    return float(((z - own) * apart).sum().div(power).clamp(0, 1)) if power > 0 else 0.0
+
+
+def _primal(parts, core, seen, dual):
+    """Readout weights (targets, features) from dual weights (targets, n, groups)."""
+    weights, pooled = [], len(parts)
+    for k, (part, weight, (family, _)) in enumerate(zip(parts, seen, core.groups)):
+        channels, weight = part.shape[1], weight[:, None]
+        row = (dual[..., k] @ part.flatten(1)).unflatten(1, (channels, -1)) * weight
+        if family == "complex":
+            shared = (dual[..., pooled] @ part.flatten(1)).unflatten(1, (channels, -1))
+            row += (shared * weight).sum(2, keepdim=True) * weight
+            pooled += 1
+        weights.append(row.flatten(1))
+    return torch.cat(weights, 1)
+
+
+def _about_mean(features, z, loadings):
+    """Features and targets (units and components) of a stimulus set, less their means."""
+    z = z - z.mean(0)
+    components = z @ torch.linalg.pinv(loadings) if len(loadings) else z[:, :0]
+    return features - features.mean(0), torch.cat([z, components], 1)
+
+
+def _solve_with(weights, centred, z, noise, sets, core, seen, strengths):
+    """Readout weights (targets, features) from the images and other stimulus sets."""
+    x = torch.cat([centred, *(features for features, _ in sets)])
+    y = torch.cat([z, *(targets for _, targets in sets)])
+    variance = [noise.expand(len(z), -1)]
+    for features, targets in sets:
+        error = (targets - features @ weights.T).square().mean(0)
+        variance.append(torch.maximum(error, noise).expand(len(targets), -1))
+    parts = _by_place(x, core)
+    covariance = torch.diag_embed(torch.cat(variance).T)
+    for kernel, strength in zip(_kernels(parts, core, seen), strengths.T):
+        covariance += strength[:, None, None] * kernel
+    dual = torch.cholesky_solve(y.T[..., None], torch.linalg.cholesky(covariance))
+    return _primal(parts, core, seen, dual * strengths[:, None])

@@ -1,0 +1,1 @@
+"""What the original report did: its algorithms, its printed values, and the audit."""

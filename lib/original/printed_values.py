@@ -1,0 +1,137 @@
+"""The values that the original report printed, beside the same quantities of a run on the same session.
+
+Only a run on session 798911424, area VISam, holds the same recording; for any other there is nothing to
+compare, and nothing is said.
+"""
+
+import numpy as np
+import pandas as pd
+
+from lib.data.session import resize_to
+from lib.original import selection as original_selection
+from lib.responses import reliability, selection
+
+SESSION, STRUCTURE = 798911424, "VISam"
+RAW_SHAPE = (60, 96)  # px, to which the original stretched its images
+ORACLES = {
+    951098242: 0.603,
+    951093125: 0.571,
+    951092798: 0.490,
+    951093846: 0.500,
+    951093821: 0.453,
+    951097947: 0.446,
+}
+# Of each quantity: the value printed, and the difference up to which the run agrees. Random draws
+# move the oracle; isolation forests and the percentiles built on them depend on the seed; what has
+# no chance in it must agree in every printed digit. The images of a session are already reduced, at
+# another aspect than the original's, which moves their contrast a little.
+VALUES = {
+    **{f"oracle of {unit}, mean of 50 draws": (value, 0.02) for unit, value in ORACLES.items()},
+    "units": (135, 0),
+    "units selected": (49, 3),
+    "outliers of the isolation forest": (19, 4),
+    "units with a signal correlation above 0.7": (9, 0),
+    "signal correlation of 951098242 and 951093125, the largest": (0.905601, 5e-7),
+    "signal correlation of 951097947 and 951098242, the lowest": (-0.654761, 5e-7),
+    "mean contrast of the images": (0.2656, 0.01),
+}
+
+
+def applies(session):
+    """Tell whether a session is the one of the original report.
+
+    Parameters
+    ----------
+    session : lib.data.session.Session
+        Of source allen or nwb, whose name ends in the session's id.
+    """
+    return (
+        session.source in ("allen", "nwb")
+        and session.name.endswith(str(SESSION))
+        and set(session.units.structure) == {STRUCTURE}
+    )
+
+
+def measure(session, *, draws=50, seed=0):
+    """Compute the quantities of `VALUES` in the published way from a session.
+
+    Parameters
+    ----------
+    session : lib.data.session.Session
+        With spike times; the counts are made anew, from image onset.
+    draws, seed : int
+        Of the published oracle; the seed also of the isolation forest.
+
+    Returns
+    -------
+    dict of str to float
+        NaN for a unit that is not there.
+    """
+    counts = original_selection.published_counts(session)
+    ids = pd.Index(session.unit_ids)
+    means = np.nanmean(counts, axis=0)
+    oracle = reliability.oracle_correlation_published(counts, draws=draws, seed=seed, drop_zeros=True).oracle
+    forest = selection.isolation_forest(means, seed=seed, published=True)
+    variance = selection.response_variance_published(means, forest.score, forest.anomaly)
+    by_unit = pd.Series(oracle.to_numpy(), ids)
+    signal = pd.DataFrame(selection.signal_correlation(means), ids, ids)
+    others = signal.mask(np.eye(len(ids), dtype=bool))
+    pairs = signal.reindex(index=[951098242, 951097947], columns=[951093125, 951098242]).to_numpy()
+    contrast = resize_to(session.images, RAW_SHAPE).std(axis=(1, 2)).mean()
+    return dict(
+        zip(
+            VALUES,
+            [
+                *by_unit.reindex(list(ORACLES)),
+                len(ids),
+                int(selection.select_units(by_unit.to_numpy(), np.asarray(variance)).sum()),
+                int(forest.anomaly.sum()),
+                int((others.max() > 0.7).sum()),
+                pairs[0, 0],
+                pairs[1, 1],
+                contrast,
+            ],
+        )
+    )
+
+
+def compare(measured):
+    """Set measured quantities beside the published ones.
+
+    Parameters
+    ----------
+    measured : dict of str to float
+        By the names of `VALUES`.
+
+    Returns
+    -------
+    DataFrame
+        A row a quantity: `quantity`, `published`, `this run`, `difference`, `verdict` (agrees,
+        differs, or missing where the run has no value).
+    """
+    rows = []
+    for name, (value, allowed) in VALUES.items():
+        mine = float(measured.get(name, np.nan))
+        difference = mine - value
+        verdict = (
+            "missing"
+            if np.isnan(difference)
+            else "agrees"
+            if abs(difference) <= allowed + 1e-12
+            else "differs"
+        )
+        rows.append((name, value, mine, difference, verdict))
+    return pd.DataFrame(rows, columns=["quantity", "published", "this run", "difference", "verdict"])
+
+
+def sentence(table):
+    """Say how many of the published values a run agrees with, and name the first that it does not."""
+    others = table[table.verdict != "agrees"]
+    if others.empty:
+        return f"All {len(table)} published values agree with this run."
+    named = [f"{row.quantity} ({row.verdict})" for row in others.head(3).itertuples()]
+    more = [f"and {len(others) - 3} more"] if len(others) > 3 else []
+    return (
+        f"{len(table) - len(others)} of {len(table)} published values agree with this run; not: "
+        f"{', '.join(named + more)}."
+    )

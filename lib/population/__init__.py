@@ -1,0 +1,1 @@
+"""All units of a run: their table, tests across them, and the conclusions."""

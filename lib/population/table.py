@@ -1,0 +1,164 @@
+"""All units of a run in one table: what units.csv holds."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib import columns
+from lib.errors import InputError
+from lib.files import required
+from lib.population.tests import SHAPES
+from lib.stages import UNIT_STAGES, load_result
+
+
+def units_table(run_folder, *, oracle, scores, structure, model, truth_kinds=None):
+    """One row for every unit of the structure: what `units.csv` holds.
+
+    Parameters
+    ----------
+    run_folder : Path
+        With units/<unit_id>/<stage>.json of the selected units.
+    oracle : DataFrame
+        Index unit_id, of 03_oracle.
+    scores : DataFrame
+        A row a unit and model, of `lib.models.fit_run.fit_models`.
+    structure : str or Series
+        The area of all units, or of each (index unit_id).
+    model : str
+        The kind of model that MEIs were made on.
+    truth_kinds : Series, optional
+        Index unit_id, for simulated sessions.
+
+    Returns
+    -------
+    table : DataFrame
+        The columns of `lib/columns.csv`; NaN for what a unit or a source does not have.
+    failed : dict of int to str
+        The first error of every selected unit that has one.
+    """
+    table = oracle.rename(columns={"oracle": "oracle_correlation", "split_half": "reliability"})
+    table = table.assign(structure=structure)
+    by_model = {kind: rows.set_index("unit_id") for kind, rows in scores.groupby("model")}
+    for name in columns.made_by("models"):
+        measure, _, kind = name.partition("correlation_to_average_")
+        if kind in by_model:
+            table[name] = by_model[kind].correlation_to_average
+        elif measure:
+            table[name] = by_model[model][name]
+    results, failed = {}, {}
+    for unit in table.index[table.selected]:
+        results[unit], error = unit_results(Path(run_folder) / "units" / str(unit))
+        if error:
+            failed[int(unit)] = error
+    units = pd.DataFrame.from_dict(results, orient="index")
+    for name in columns.made_by(*UNIT_STAGES):
+        if name in units:
+            table[name] = units[name]
+    if truth_kinds is not None:
+        table["truth_kind"] = truth_kinds
+    table.index.name = "unit_id"
+    return table.reset_index().reindex(columns=columns.NAMES), failed
+
+
+def unit_results(folder):
+    """Merge the scalars of the stages of one unit.
+
+    Parameters
+    ----------
+    folder : Path
+        `build/<name>/units/<unit_id>`.
+
+    Returns
+    -------
+    merged : dict
+        NaN for what is null.
+    error : str or None
+        Of the first stage that failed or has not run.
+
+    Raises
+    ------
+    ValueError
+        Two stages call different things by the same name.
+    """
+    merged, error = {}, None
+    for stage in UNIT_STAGES:
+        path = folder / f"{stage}.json"
+        content = json.loads(path.read_text()) if path.exists() else {"failed": f"{stage} has not run"}
+        if "failed" in content:
+            error = error or content["failed"]
+            continue
+        if twice := merged.keys() & content["scalars"].keys():
+            raise ValueError(
+                f"{path}: stage {stage} writes {', '.join(sorted(twice))}, as an earlier stage "
+                "does; give the results of a stage names of their own"
+            )
+        merged |= {k: np.nan if v is None else v for k, v in content["scalars"].items()}
+    return merged, error
+
+
+def summary(table, *, model, failed):
+    """Numbers of a run for its start page, from `units_table`: dict of units, verdicts, correlation."""
+    chosen = table[table.selected]
+    return {
+        "units": len(table),
+        "selected": len(chosen),
+        "model": model,
+        "verdicts": chosen.verdict.value_counts().to_dict(),
+        "median_correlation_of_all_scored_units": table.correlation_to_average.dropna().median(),
+        "median_correlation_of_the_selected": chosen.correlation_to_average.dropna().median(),
+        "failed": failed,
+    }
+
+
+def stimuli_of(folder):
+    """Return the stimuli that 06_gabor compared for one unit, {name: (h, w) array}.
+
+    Parameters
+    ----------
+    folder : Path
+        `build/<name>/units/<unit_id>`.
+    """
+    scalars, arrays = load_result(folder, "gabor")
+    return dict(zip(scalars["names"], arrays["stimuli"], strict=True))
+
+
+def pictures(run_folder, table, failed):
+    """MEI, best Gabor and best natural image of every unit that has them, most reliable unit first.
+
+    Returns
+    -------
+    dict of int to dict of str to (h, w) array
+    """
+    ranked = table.sort_values("oracle_correlation", ascending=False).index
+    stimuli = {
+        unit: stimuli_of(Path(run_folder) / "units" / str(unit)) for unit in ranked if unit not in failed
+    }
+    return {
+        unit: {name: named[name] for name in ("mei", "gabor", "image")} for unit, named in stimuli.items()
+    }
+
+
+def measures(run_folder, units):
+    """What `lib.stimuli.metrics.stimulus_metrics` found of MEI and best Gabor: a row a unit."""
+    found = {unit: load_result(Path(run_folder) / "units" / str(unit), "metrics")[0] for unit in units}
+    names = None if found else [f"{who}_{name}" for who in ("mei", "gabor_measured") for name in SHAPES]
+    return pd.DataFrame.from_dict(found, orient="index", columns=names)
+
+
+def read_units(run_folder):
+    """Return units.csv as a DataFrame (index unit_id) and the ids that get a page.
+
+    The pages are those of selected.json where there is one, else the rows with `selected`.
+    """
+    table = pd.read_csv(required(Path(run_folder) / "units.csv"), index_col="unit_id")
+    listed = Path(run_folder) / "selected.json"
+    units = table.index[table["selected"]].tolist()
+    if listed.exists():
+        units = json.loads(listed.read_text(encoding="utf-8"))
+    if unknown := sorted(set(units) - set(table.index)):
+        raise InputError(
+            f"units.csv has no row for unit {unknown[0]}, which is selected; `make report` continues the run"
+        )
+    return table, units

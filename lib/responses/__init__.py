@@ -1,0 +1,1 @@
+"""Recorded responses: raster, reliability, selection of neurons, receptive fields."""

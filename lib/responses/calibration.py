@@ -1,0 +1,160 @@
+"""Populations whose reliability is known: what the estimators of `lib.responses.reliability` are worth."""
+
+import numpy as np
+import pandas as pd
+
+from lib.responses import reliability
+
+MEASURES = ("oracle", "split_half", "explainable_variance", "cc_max")
+DURATION = 0.25  # s, of the window that a mean count belongs to
+MEAN_COUNTS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+
+
+def population(rng, *, mean, explained, repeats=50, images=118, gain=0.2):
+    """Poisson counts with a gain shared within a presentation, and what the ceilings truly are.
+
+    The expected counts of a unit are gamma distributed over images.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+    mean : array (U,) or float
+        Mean count of each unit.
+    explained : array (U,) or float
+        Fraction of the single-trial variance that the image explains, below 1 / (1 + gain**2).
+    repeats, images : int
+    gain : float
+        Standard deviation of the shared gain, around 1.
+
+    Returns
+    -------
+    counts : array (repeats, images, U) of float32
+    truth : DataFrame
+        One row per unit, for endlessly many images: ``oracle``, ``split_half``,
+        ``explainable_variance``, ``cc_max``.
+    """
+    mean, explained = np.broadcast_arrays(np.asarray(mean, float), np.asarray(explained, float))
+    signal = explained * (mean + gain**2 * mean**2) / (1 - explained * (1 + gain**2))
+    noise = mean + gain**2 * (mean**2 + signal)
+    rates = rng.gamma(mean**2 / signal, signal / mean, (images, len(mean)))
+    shared = rng.gamma(1 / gain**2, gain**2, (repeats, images, 1))
+    others = signal + noise / (repeats - 1)
+    truth = {
+        "oracle": signal / np.sqrt((signal + noise) * others),
+        "split_half": signal / (signal + noise / repeats),
+        "explainable_variance": signal / (signal + noise),
+        "cc_max": np.sqrt(signal / (signal + noise / repeats)),
+    }
+    return rng.poisson(rates * shared).astype(np.float32), pd.DataFrame(truth)
+
+
+def interval_coverage(populations, *, explained, mean, resamples=500, splits=20):
+    """Bias of every estimator and coverage of its 95 % interval, over simulated populations.
+
+    Parameters
+    ----------
+    populations : int
+        Number of populations; their seeds are 0, 1, 2, ...
+    explained, mean : sequence of float
+        Every combination is one unit of each population.
+    resamples, splits : int
+        As in `reliability.bootstrap_ceilings`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each measure and fraction explained: mean ``truth``, ``bias`` (estimate less
+        truth), ``sd`` of the estimate around the truth, ``coverage`` (share of the intervals that
+        hold the truth).
+    """
+    explained, mean = (grid.ravel() for grid in np.meshgrid(explained, mean, indexing="ij"))
+    rows = []
+    for seed in range(populations):
+        trials, truth = population(np.random.default_rng(seed), mean=mean, explained=explained)
+        table = reliability.bootstrap_ceilings(trials, resamples=resamples, splits=splits, seed=seed)
+        for name in MEASURES:
+            covered = table[f"{name}_low"].le(truth[name]) & table[f"{name}_high"].ge(truth[name])
+            rows.append(
+                pd.DataFrame(
+                    {
+                        "measure": name,
+                        "explained": explained,
+                        "truth": truth[name],
+                        "bias": table[name] - truth[name],
+                        "coverage": covered,
+                    }
+                )
+            )
+    rows = pd.concat(rows)
+    table = rows.groupby(["measure", "explained"], sort=False).mean()
+    table.insert(2, "sd", rows.groupby(["measure", "explained"], sort=False)["bias"].std())
+    return table.reset_index()
+
+
+def zeros_bias(populations, *, explained=0.15, repeats=50, images=118, units=20):
+    """What dropping the trials without a spike does to the oracle, by firing rate.
+
+    Parameters
+    ----------
+    populations : int
+        Number of simulated populations; their seeds are 0, 1, 2, ...
+    explained : float
+        Fraction of the single-trial variance that the image explains, the same for all units.
+    repeats, images : int
+    units : int
+        Units of each mean count in each population.
+
+    Returns
+    -------
+    DataFrame
+        One row for each mean count, means over units: ``rate`` (spikes/s), ``silent`` (fraction of
+        the trials that have no spike), the ``true`` oracle, the exact ``jackknife``, the published
+        oracle with zeros ``kept`` and ``dropped``, and the ``bias`` of the last.
+    """
+    mean = np.repeat(MEAN_COUNTS, units)
+    rows = []
+    for seed in range(populations):
+        trials, truth = population(
+            np.random.default_rng(seed), mean=mean, explained=explained, repeats=repeats, images=images
+        )
+        kept, dropped = (
+            reliability.oracle_correlation_published(trials, seed=seed, drop_zeros=drop)["oracle"]
+            for drop in (False, True)
+        )
+        rows.append(
+            pd.DataFrame(
+                {
+                    "rate": mean / DURATION,
+                    "silent": (trials == 0).mean(axis=(0, 1)),
+                    "true": truth["oracle"],
+                    "jackknife": reliability.oracle_correlation(trials),
+                    "kept": kept,
+                    "dropped": dropped,
+                    "bias": dropped - truth["oracle"],
+                }
+            )
+        )
+    return pd.concat(rows).groupby("rate").mean().reset_index()
+
+
+def size_like(counts, explainable_variance):
+    """Size of a simulated population like a recording, for `zeros_bias`.
+
+    Parameters
+    ----------
+    counts : array (T, I, U)
+    explainable_variance : array (U,)
+
+    Returns
+    -------
+    dict
+        ``repeats`` and ``images``, at least 2 and 20; ``explained``: the median over units, kept
+        within 0.05 to 0.6, 0.15 if no unit has a value.
+    """
+    values = np.asarray(explainable_variance, float)
+    values = values[np.isfinite(values)]
+    return {
+        "repeats": max(2, counts.shape[0]),
+        "images": max(20, counts.shape[1]),
+        "explained": float(np.clip(np.median(values), 0.05, 0.6)) if len(values) else 0.15,
+    }

@@ -1,0 +1,543 @@
+"""Responses to the Gabors and static gratings that were shown in a recording session.
+
+Functions take the counts of all presentations, (P,) or (P, U), with the table of the P
+presentations, and pick the rows of their stimulus themselves. Positions, sizes and orientations
+are in degrees, by the conventions of `lib.stimuli.patterns`. Gabors in a response model: `lib.gabors.search`.
+"""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+
+from lib.data.conditions import GABOR, GRATING, condition_means, condition_repeats, gabor_frames, shown_rows
+from lib.errors import InputError
+from lib.responses.reliability import cc_max
+from lib.statistics import permutation_p
+
+SMALLEST, LARGEST = 5.0, 40.0  # sigma of a fitted field, degrees; a disk of 20 has an SD of 5
+FIT = ["x", "y", "sigma_x", "sigma_y", "amplitude", "baseline"]
+
+
+# ---- conditions ---------------------------------------------------------------------------------
+
+
+def best_conditions(means):
+    """Condition with the highest mean response of each unit.
+
+    Parameters
+    ----------
+    means : DataFrame, (K, U)
+        Of `condition_means`.
+
+    Returns
+    -------
+    DataFrame, one row a unit
+        The condition's parameters, and response.
+    """
+    best = means.index[means.to_numpy().argmax(axis=0)]
+    return pd.DataFrame(list(best), columns=means.index.names, index=means.columns).assign(
+        response=means.max(axis=0)
+    )
+
+
+def published_best_conditions(counts, presentations, *, presentations_kept=3):
+    """The original's choice: the conditions of the three highest single presentations.
+
+    It then used the presentations' ids, which start at 1, as positions, which start at 0, and so
+    took the presentation AFTER each of them.
+
+    Returns
+    -------
+    DataFrame
+        unit, rank, count; x_position, y_position, orientation of the presentation meant, and
+        taken_x_position, taken_y_position, taken_orientation of the one that was used (NaN after
+        the last)
+    """
+    counts = np.asarray(counts).reshape(len(presentations), -1)
+    counts = counts[(presentations.stimulus_name == "gabors").to_numpy()]
+    rows = shown_rows(presentations, "gabors")[GABOR].reset_index(drop=True)
+    order = np.argsort(-counts.astype(float), axis=0, kind="stable")[:presentations_kept]
+    rank, unit = (index.ravel() for index in np.indices(order.shape))
+    meant = order.ravel()
+    taken = rows.reindex(meant + 1).add_prefix("taken_")
+    return pd.concat(
+        [
+            pd.DataFrame({"unit": unit, "rank": rank + 1, "count": counts[meant, unit]}),
+            rows.loc[meant].reset_index(drop=True),
+            taken.reset_index(drop=True),
+        ],
+        axis=1,
+    )
+
+
+# ---- maps ---------------------------------------------------------------------------------------
+
+
+def response_map(means, *, orientation="mean"):
+    """Response over the grid of positions.
+
+    Parameters
+    ----------
+    means : DataFrame, (K, U)
+        Of `condition_means`.
+    orientation : {"mean", "best"}
+        Averaged over orientations, or at the orientation of the unit's highest condition mean.
+
+    Returns
+    -------
+    maps : (U, ny, nx) array
+    x, y : (nx,), (ny,) arrays, degrees, ascending
+    """
+    cube = means.to_numpy().reshape(*(len(level) for level in means.index.levels), -1)
+    x, y, _ = (level.to_numpy() for level in means.index.levels)
+    if orientation == "mean":
+        maps = cube.mean(axis=2)
+    else:
+        best = cube.max(axis=(0, 1)).argmax(axis=0)
+        maps = np.take_along_axis(cube, best[None, None, None], axis=2)[:, :, 0]
+    return maps.transpose(2, 1, 0), x, y
+
+
+def position_test(counts, presentations, *, permutations=1000, seed=0):
+    """Does the response depend on where the Gabor was? Permutation test for every unit.
+
+    Chi-square of the counts at the positions against equal rates, as AllenSDK's receptive-field
+    mapping (`chisquare_categorical`), its null from permuted presentations.
+
+    Parameters
+    ----------
+    counts : (P,) or (P, U) array
+    presentations : DataFrame of P rows
+    permutations : int
+    seed : int
+
+    Returns
+    -------
+    (U,) array of p values; NaN for units without a spike
+    """
+    table, repeats = condition_repeats(counts, presentations)
+    position = np.unique(table[GABOR[:2]].to_numpy(), axis=0, return_inverse=True)[1]
+    flat = repeats.reshape(-1, repeats.shape[2])
+    shown = np.isfinite(flat).all(axis=1)
+    flat, position = flat[shown], np.repeat(position, repeats.shape[1])[shown]
+    order = np.argsort(position, kind="stable")
+    flat, start = flat[order], np.r_[0, np.flatnonzero(np.diff(position[order])) + 1]
+    expected = np.diff(np.r_[start, len(flat)])[:, None] * flat.mean(axis=0)
+
+    def chi_square(values):
+        residual = np.add.reduceat(values, start, axis=0) - expected
+        return np.sum(residual**2 / np.where(expected > 0, expected, np.nan), axis=0)
+
+    rng = np.random.default_rng(seed)
+    null = [chi_square(flat[rng.permutation(len(flat))]) for _ in range(permutations)]
+    return permutation_p(chi_square(flat), null)
+
+
+# ---- receptive field ----------------------------------------------------------------------------
+
+
+def fit_gaussians(maps, x, y, *, iterations=40):
+    """Fit ``baseline + amplitude exp(-dx^2 / 2 sigma_x^2 - dy^2 / 2 sigma_y^2)`` to every map.
+
+    Least squares by Levenberg-Marquardt on all maps at once, from the best of a bank of round
+    Gaussians. Centres are kept within one grid step of the grid, sigmas within 5 to 40 degrees.
+
+    Parameters
+    ----------
+    maps : (N, ny, nx) array
+    x, y : (nx,), (ny,) arrays, degrees
+    iterations : int
+
+    Returns
+    -------
+    DataFrame, N rows
+        x, y, sigma_x, sigma_y (degrees; of the map, that is field and stimulus together),
+        amplitude, baseline (units of the map), r2 (variance explained)
+    """
+    gx, gy = (g.ravel() for g in np.meshgrid(x, y))
+    data = maps.reshape(len(maps), -1).astype(float)
+    step = abs(x[1] - x[0])
+    low = np.array([x.min() - step, y.min() - step, np.log(SMALLEST), np.log(SMALLEST)])
+    high = np.array([x.max() + step, y.max() + step, np.log(LARGEST), np.log(LARGEST)])
+    parts = [
+        _levenberg_marquardt(part, gx, gy, low, high, iterations)
+        for part in np.array_split(data, -(-len(data) // 4000))
+    ]
+    p, sse = (np.concatenate(a) for a in zip(*parts))
+    p[:, 2:4] = np.exp(p[:, 2:4])
+    spread = ((data - data.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
+    return pd.DataFrame(p, columns=FIT).assign(r2=1 - sse / np.where(spread > 0, spread, np.nan))
+
+
+def _bank_start(data, gx, gy):
+    """Parameters (x, y, log sigmas, amplitude, baseline) of the best of a bank of Gaussians."""
+    sizes = np.repeat([7.0, 11.0, 17.0], len(gx))
+    cx, cy = np.tile(gx, 3), np.tile(gy, 3)
+    bank = np.exp(-((gx - cx[:, None]) ** 2 + (gy - cy[:, None]) ** 2) / (2 * sizes[:, None] ** 2))
+    centred = bank - bank.mean(axis=1, keepdims=True)
+    norm = (centred**2).sum(axis=1)
+    inner = data @ centred.T
+    best = np.argmax(inner**2 / norm, axis=1)
+    amplitude = inner[np.arange(len(data)), best] / norm[best]
+    baseline = data.mean(axis=1) - amplitude * bank[best].mean(axis=1)
+    log_size = np.log(sizes[best])
+    return np.stack([cx[best], cy[best], log_size, log_size, amplitude, baseline], axis=1)
+
+
+def _levenberg_marquardt(data, gx, gy, low, high, iterations):
+    """Refine the bank's start; returns parameters (N, 6) and squared errors (N,)."""
+
+    def model(p):
+        dx, dy = (gx - p[:, :1]) / np.exp(p[:, 2:3]), (gy - p[:, 1:2]) / np.exp(p[:, 3:4])
+        bump = np.exp(-(dx**2 + dy**2) / 2)
+        return dx, dy, bump, data - p[:, 4:5] * bump - p[:, 5:6]
+
+    p, damping = _bank_start(data, gx, gy), np.full(len(data), 1e-2)
+    dx, dy, bump, error = model(p)
+    sse = (error**2).sum(axis=1)
+    for _ in range(iterations):
+        slope = p[:, 4:5] * bump
+        jacobian = np.stack(
+            [
+                slope * dx / np.exp(p[:, 2:3]),
+                slope * dy / np.exp(p[:, 3:4]),
+                slope * dx**2,
+                slope * dy**2,
+                bump,
+                np.ones_like(bump),
+            ],
+            axis=1,
+        )
+        normal = jacobian @ jacobian.transpose(0, 2, 1)
+        ridge = damping[:, None] * np.maximum(np.diagonal(normal, axis1=1, axis2=2), 1e-9)
+        normal[:, np.arange(6), np.arange(6)] += ridge
+        trial = p + np.linalg.solve(normal, jacobian @ error[..., None])[..., 0]
+        trial[:, :4] = np.clip(trial[:, :4], low, high)
+        trial_sse = (model(trial)[3] ** 2).sum(axis=1)
+        better = trial_sse <= sse
+        p[better], sse[better] = trial[better], trial_sse[better]
+        damping = np.clip(np.where(better, damping / 4, damping * 5), 1e-9, 1e6)
+        dx, dy, bump, error = model(p)
+    return p, sse
+
+
+def _resampled_means(repeats, resamples, seed):
+    """Condition means of bootstrap samples of the repeats, one unit at a time: (B, K) arrays."""
+    rng = np.random.default_rng(seed)
+    number = np.isfinite(repeats[:, :, 0]).sum(axis=1)
+    drawn = (rng.random((resamples, *repeats.shape[:2])) * number[:, None]).astype(int)
+    weight = np.zeros((resamples, *repeats.shape[:2]), dtype=np.float32)
+    b, k, _ = np.indices(drawn.shape, sparse=True)
+    valid = np.broadcast_to(np.arange(repeats.shape[1]) < number[:, None], drawn.shape)
+    np.add.at(
+        weight,
+        (np.broadcast_to(b, drawn.shape)[valid], np.broadcast_to(k, drawn.shape)[valid], drawn[valid]),
+        1,
+    )
+    for unit in np.moveaxis(np.nan_to_num(repeats), 2, 0):
+        yield np.einsum("bkr,kr->bk", weight, unit) / number
+
+
+def receptive_fields(counts, presentations, *, resamples=200, level=0.95, seed=0):
+    """Centre and size of the receptive field of every unit, with bootstrap intervals.
+
+    A 2-D Gaussian fitted to the map averaged over orientations (`fit_gaussians`); intervals are
+    percentiles over resampled repeats. Meaningful where `position_test` finds a field.
+
+    Parameters
+    ----------
+    counts : (P,) or (P, U) array
+    presentations : DataFrame of P rows
+    resamples : int
+    level : float
+    seed : int
+
+    Returns
+    -------
+    DataFrame, one row a unit
+        Columns of `fit_gaussians`, and x_low, x_high, and so on for y, sigma_x, sigma_y.
+    """
+    table, repeats = condition_repeats(counts, presentations)
+    index = pd.MultiIndex.from_frame(table)
+    maps, x, y = response_map(pd.DataFrame(np.nanmean(repeats, axis=1), index=index))
+    fit = fit_gaussians(maps, x, y)
+    tail = [(1 - level) / 2, (1 + level) / 2]
+    intervals = []
+    for means in _resampled_means(repeats, resamples, seed):
+        resampled, _, _ = response_map(pd.DataFrame(means.T, index=index))
+        fits = fit_gaussians(resampled, x, y)[FIT[:4]]
+        intervals.append(np.quantile(fits.to_numpy(), tail, axis=0))
+    for i, name in enumerate(FIT[:4]):
+        fit[f"{name}_low"], fit[f"{name}_high"] = np.array(intervals)[:, :, i].T
+    return fit
+
+
+# ---- orientation --------------------------------------------------------------------------------
+
+
+def _orientation_vector(response, orientation):
+    """Preferred orientation and selectivity of ``a + b cos 2 (theta - preferred)``, last axis.
+
+    The fit is exact for three orientations and the vector sum for evenly spaced ones.
+    """
+    angle = 2 * np.deg2rad(orientation)
+    design = np.stack([np.ones_like(angle), np.cos(angle), np.sin(angle)], axis=1)
+    a, c, s = np.moveaxis(response @ np.linalg.pinv(design).T, -1, 0)
+    ratio = np.hypot(c, s) / np.where(a > 0, a, np.nan)
+    return np.rad2deg(np.arctan2(s, c)) / 2 % 180, ratio
+
+
+def _circular_interval(samples, centre, level):
+    """Interval around `centre` from samples of an orientation; not wrapped back to [0, 180)."""
+    off = (samples - centre + 90) % 180 - 90
+    return centre + np.quantile(off, [(1 - level) / 2, (1 + level) / 2], axis=0)
+
+
+def orientation_preference(counts, presentations, *, resamples=200, level=0.95, seed=0):
+    """Preferred orientation of every unit among the recorded Gabors, with interval.
+
+    Responses at each orientation are averaged over positions, weighted by the Gaussian fitted to
+    the orientation-averaged map, and ``a + b cos 2 (theta - preferred)`` is fitted to them.
+
+    Parameters
+    ----------
+    counts : (P,) or (P, U) array
+    presentations : DataFrame of P rows
+    resamples : int
+    level : float
+    seed : int
+
+    Returns
+    -------
+    DataFrame, one row a unit
+        orientation (degrees), orientation_low, orientation_high (around it, so they may lie
+        outside [0, 180); 90 or more apart means no preference), selectivity (b / a)
+    """
+    table, repeats = condition_repeats(counts, presentations)
+    means = pd.DataFrame(np.nanmean(repeats, axis=1), index=pd.MultiIndex.from_frame(table))
+    fit = fit_gaussians(*response_map(means))
+    angles = means.index.levels[2].to_numpy()
+    rows = []
+    for unit, resampled in enumerate(_resampled_means(repeats, resamples, seed)):
+        f = fit.iloc[unit]
+        field = np.exp(
+            -(((table.x_position - f.x) / f.sigma_x) ** 2) / 2
+            - ((table.y_position - f.y) / f.sigma_y) ** 2 / 2
+        )
+        weight = np.stack([field * (table.orientation == a) for a in angles], axis=1)
+        weight /= weight.sum(axis=0)
+        best, selectivity = _orientation_vector(means[unit].to_numpy() @ weight, angles)
+        samples, _ = _orientation_vector(resampled @ weight, angles)
+        rows.append([best, *_circular_interval(samples, best, level), selectivity])
+    return pd.DataFrame(rows, columns=["orientation", "orientation_low", "orientation_high", "selectivity"])
+
+
+def grating_curves(counts, presentations):
+    """Mean count of one unit at each orientation, spatial frequency and phase of static gratings.
+
+    Returns
+    -------
+    dict of str to Series
+        Name and unit of each of `GRATING`; averaged over the other two parameters.
+    """
+    means = condition_means(counts, presentations, stimulus="static_gratings", columns=GRATING)[0]
+    return {
+        f"{name.replace('_', ' ')} ({unit})": means.groupby(name).mean()
+        for name, unit in zip(GRATING, ("deg", "cycles/deg", "cycles"))
+    }
+
+
+def grating_tuning(counts, presentations, *, resamples=200, level=0.95, seed=0):
+    """Tuning of every unit to static gratings: orientation, spatial frequency, phase.
+
+    Preferred frequency: highest mean over orientations and phases. Orientation: the vector sum at
+    that frequency, over phases. Phase: the first harmonic at the best orientation and frequency.
+
+    Parameters
+    ----------
+    counts : (P,) or (P, U) array
+    presentations : DataFrame of P rows
+    resamples : int
+        Of the repeats, for the interval of the orientation.
+    level : float
+    seed : int
+
+    Returns
+    -------
+    DataFrame, one row a unit
+        orientation, orientation_low, orientation_high (degrees), selectivity (global
+        orientation selectivity, ``|sum R exp 2i theta| / sum R``), spatial_frequency
+        (cycles/degree), phase (cycles), phase_modulation (``|first harmonic| / mean``, 0 to 2),
+        response (mean count of the best condition)
+    """
+    table, repeats = condition_repeats(counts, presentations, stimulus="static_gratings", columns=GRATING)
+    levels = [np.unique(table[c]) for c in GRATING]
+    shape = tuple(map(len, levels))
+    if len(table) != np.prod(shape):
+        raise InputError(
+            f"{len(table)} static gratings are not every combination of {shape[0]} "
+            f"orientations, {shape[1]} frequencies and {shape[2]} phases"
+        )
+    orientation, frequency, phase = levels
+    cube = np.nanmean(repeats, axis=1).reshape(*shape, -1)
+    rows = []
+    for unit, resampled in enumerate(_resampled_means(repeats, resamples, seed)):
+        mean = cube[..., unit]
+        f = mean.mean(axis=(0, 2)).argmax()
+        best, amplitude = _orientation_vector(mean[:, f].mean(axis=1), orientation)
+        samples, _ = _orientation_vector(resampled.reshape(-1, *shape)[:, :, f].mean(axis=2), orientation)
+        at = mean.reshape(-1, shape[2])[mean.mean(axis=2).argmax()]
+        harmonic = 2 * np.mean(at * np.exp(2j * np.pi * phase))
+        rows.append(
+            [
+                best,
+                *_circular_interval(samples, best, level),
+                amplitude / 2,
+                frequency[f],
+                np.angle(harmonic) / (2 * np.pi) % 1,
+                np.abs(harmonic) / at.mean() if at.mean() > 0 else np.nan,
+                mean.max(),
+            ]
+        )
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "orientation",
+            "orientation_low",
+            "orientation_high",
+            "selectivity",
+            "spatial_frequency",
+            "phase",
+            "phase_modulation",
+            "response",
+        ],
+    )
+
+
+# ---- one unit, summed up ------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Recorded:
+    """What one unit's responses to the recorded Gabors show.
+
+    Attributes
+    ----------
+    counts : (P,) array
+        Of the Gabor presentations.
+    repeats : (K, R) array
+        Counts by condition and repeat, NaN where a condition has fewer repeats.
+    means : DataFrame, (K, 1)
+        Of `condition_means`.
+    best, field, preference : Series
+        Of `best_conditions`, `receptive_fields`, `orientation_preference`.
+    p : float
+        Of `position_test`.
+    """
+
+    counts: np.ndarray
+    repeats: np.ndarray
+    means: pd.DataFrame
+    best: pd.Series
+    field: pd.Series
+    preference: pd.Series
+    p: float
+
+
+def recorded_unit(counts, presentations, *, resamples=200, seed=0):
+    """Analyse the recorded Gabors of one unit: counts (P,) -> `Recorded`."""
+    how = dict(resamples=resamples, seed=seed)
+    means = condition_means(counts, presentations)
+    return Recorded(
+        counts=np.asarray(counts)[(presentations.stimulus_name == "gabors").to_numpy()],
+        repeats=condition_repeats(counts, presentations)[1][..., 0],
+        means=means,
+        best=best_conditions(means).iloc[0],
+        field=receptive_fields(counts, presentations, **how).iloc[0],
+        preference=orientation_preference(counts, presentations, **how).iloc[0],
+        p=float(position_test(counts, presentations, seed=seed)[0]),
+    )
+
+
+def prediction_score(predicted, repeats, *, permutations=1000, seed=0):
+    """How well predictions of the condition means agree with the recorded ones.
+
+    Parameters
+    ----------
+    predicted : (K,) array
+    repeats : (K, R) array
+        Of `Recorded`.
+    permutations : int
+        Of the conditions, for the p value.
+    seed : int
+
+    Returns
+    -------
+    dict of float
+        r (correlation over conditions; NaN if either side does not vary), ceiling (CCmax, the
+        correlation that a perfect model would reach), p (one-sided)
+    """
+    actual = np.nanmean(repeats, axis=1)
+    ceiling = float(cc_max(repeats.T[:, :, None])[0]) if repeats.shape[1] > 1 else np.nan
+    if np.ptp(predicted) == 0 or np.ptp(actual) == 0:
+        return {"r": np.nan, "ceiling": ceiling, "p": np.nan}
+    a, b = ((v - v.mean()) / v.std() / len(v) ** 0.5 for v in (np.asarray(predicted, float), actual))
+    rng = np.random.default_rng(seed)
+    null = np.array([a[rng.permutation(len(a))] @ b for _ in range(permutations)])
+    return {"r": float(a @ b), "ceiling": ceiling, "p": float(permutation_p(a @ b, null))}
+
+
+def screen(shown, shape, *, degrees_per_pixel, grey=0.5):
+    """One Gabor of every orientation, side by side on the screen, at places that were used.
+
+    Returns
+    -------
+    (h, w) array in [0, 1]
+    """
+    orientations = np.unique(shown.orientation)
+    places = np.unique(shown.x_position)
+    chosen = places[np.linspace(0, len(places) - 1, len(orientations) + 2).round().astype(int)[1:-1]]
+    y = np.unique(shown.y_position)
+    rows = pd.concat(
+        [
+            shown[
+                (shown.orientation == o) & (shown.x_position == x) & (shown.y_position == y[len(y) // 2])
+            ].head(1)
+            for o, x in zip(orientations, chosen)
+        ]
+    )
+    frames = gabor_frames(rows, shape, degrees_per_pixel=degrees_per_pixel, phases=1, grey=grey)
+    return grey + (frames[:, 0] - grey).sum(axis=0)
+
+
+def distance_test(first, second, *, permutations=1000, seed=0):
+    """Are two positions of the same units closer than positions of different units?
+
+    Parameters
+    ----------
+    first, second : (U, 2) arrays, degrees
+        Such as centres of recorded receptive fields and of MEIs; rows with a NaN are left out.
+    permutations : int
+    seed : int
+
+    Returns
+    -------
+    dict
+        distances ((U,) array, degrees), median, shuffled (median over permutations of the median
+        distance), p (one-sided, permutation of units), n
+    """
+    first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    distances = np.hypot(*(first - second).T)
+    use = np.isfinite(distances)
+    a, b = first[use], second[use]
+    rng = np.random.default_rng(seed)
+    null = np.array([np.median(np.hypot(*(a - rng.permutation(b)).T)) for _ in range(permutations)])
+    median = np.median(distances[use])
+    return {
+        "distances": distances,
+        "median": float(median),
+        "shuffled": float(np.median(null)),
+        "p": float(permutation_p(-median, -null)),
+        "n": int(use.sum()),
+    }

@@ -1,0 +1,428 @@
+"""Which units to study: their signal correlations, outliers, variance, sparseness, entropy, oracle.
+
+`Y` is the mean response (images I, units U). A unit that does not vary over images has no
+correlation, anomaly score or sparseness: NaN for it, and nothing changes for the others.
+"""
+
+import numpy as np
+import pandas as pd
+import scipy.stats
+from scipy.cluster.hierarchy import leaves_list, linkage
+from sklearn.ensemble import IsolationForest
+
+from lib.errors import InputError
+from lib.responses import reliability
+
+
+def unit_measures(counts, *, unit_ids=None, resamples=1000, draws=50, seed=0):
+    """Everything that units are judged by, one row each.
+
+    Parameters
+    ----------
+    counts : array (T, I, U)
+        Spike counts, NaN where not shown.
+    unit_ids : sequence of int, optional
+    resamples : int
+        Of the images, for the intervals.
+    draws : int
+        Of the published oracle.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        `reliability.bootstrap_ceilings`, and ``oracle_draws`` and ``oracle_published`` (the published
+        oracle with trials without a spike kept, and as it was, dropped), ``variance``,
+        ``sparseness``, ``entropy``, ``anomaly_score``, ``anomaly`` (inlier, outlier).
+    """
+    means = np.nanmean(counts, axis=0)
+    forest = isolation_forest(means, seed=seed)
+    kept, dropped = (
+        reliability.oracle_correlation_published(
+            counts, draws=draws, seed=seed, drop_zeros=drop
+        ).oracle.to_numpy()
+        for drop in (False, True)
+    )
+    return reliability.bootstrap_ceilings(counts, unit_ids=unit_ids, resamples=resamples, seed=seed).assign(
+        oracle_draws=kept,
+        oracle_published=dropped,
+        variance=response_variance(means),
+        sparseness=lifetime_sparseness(means),
+        entropy=response_entropy(counts),
+        anomaly_score=forest.score.to_numpy(),
+        anomaly=np.where(forest.anomaly, "outlier", "inlier"),
+    )
+
+
+def signal_correlation(Y):
+    """Correlation between units of their mean responses over images.
+
+    Parameters
+    ----------
+    Y : array (I, U)
+        Mean responses.
+
+    Returns
+    -------
+    array (U, U)
+        NaN in the rows and columns of units that do not vary.
+    """
+    standardised = _standardised(Y)
+    return np.clip(standardised.T @ standardised / len(standardised), -1, 1)
+
+
+def clustered_order(correlation):
+    """Order that puts units with like rows next to each other (average linkage).
+
+    Parameters
+    ----------
+    correlation : array (U, U)
+
+    Returns
+    -------
+    array (U,) of int
+        Units without a defined correlation come last.
+    """
+    defined = np.isfinite(np.diag(correlation))
+    rows = np.nan_to_num(correlation[np.ix_(defined, defined)])
+    order = leaves_list(linkage(rows, "average")) if len(rows) > 1 else np.arange(len(rows))
+    return np.r_[np.flatnonzero(defined)[order], np.flatnonzero(~defined)]
+
+
+def correlation_partners(correlation, unit_ids, *, high=0.7, low=-0.55):
+    """Most and least correlated partner of every unit.
+
+    Parameters
+    ----------
+    correlation : array (U, U)
+        Signal correlations; the diagonal is not looked at.
+    unit_ids : sequence of int (U,)
+        Identifiers of the units.
+    high, low : float
+        Thresholds of the original report.
+
+    Returns
+    -------
+    DataFrame
+        Index ``unit_id``; ``highest_correlation``, ``most_correlated`` (unit id),
+        ``lowest_correlation``, ``least_correlated``, ``above_high``, ``below_low``. A unit without
+        a defined correlation has NaN and no partner.
+    """
+    others = np.array(correlation, dtype=float)
+    np.fill_diagonal(others, np.nan)
+    unit_ids = np.asarray(unit_ids)
+    defined = np.isfinite(others).any(axis=1)
+    table = pd.DataFrame(index=pd.Index(unit_ids, name="unit_id"))
+    for value, partner, fill, pick in (
+        ("highest_correlation", "most_correlated", -np.inf, np.argmax),
+        ("lowest_correlation", "least_correlated", np.inf, np.argmin),
+    ):
+        filled = np.where(np.isfinite(others), others, fill)
+        best = pick(filled, axis=1)
+        table[value] = np.where(defined, filled[np.arange(len(best)), best], np.nan)
+        table[partner] = pd.array(unit_ids[best], dtype="Int64")
+        table.loc[~defined, partner] = pd.NA
+    table["above_high"] = table["highest_correlation"] > high
+    table["below_low"] = table["lowest_correlation"] < low
+    return table
+
+
+def extreme_pairs(partners):
+    """The most and the least correlated pair of a population.
+
+    Parameters
+    ----------
+    partners : DataFrame
+        Of `correlation_partners`.
+
+    Returns
+    -------
+    list of (float, int, int)
+        Correlation and the two unit ids: highest pair, lowest pair; empty without a defined pair.
+    """
+    defined = partners.dropna(subset="highest_correlation")
+    if defined.empty:
+        return []
+    rows = (
+        ("highest_correlation", "most_correlated", defined.highest_correlation.idxmax()),
+        ("lowest_correlation", "least_correlated", defined.lowest_correlation.idxmin()),
+    )
+    return [
+        (float(defined.at[unit, value]), int(unit), int(defined.at[unit, partner]))
+        for value, partner, unit in rows
+    ]
+
+
+def isolation_forest(Y, *, seed=0, trees=100, published=False):
+    """Units whose tuning curve is unlike the others'.
+
+    Parameters
+    ----------
+    Y : array (I, U)
+        Mean responses.
+    seed : int
+        Seed of the forest (the original's: 42).
+    trees : int
+        Number of trees.
+    published : bool
+        Use the responses as they are, as the original did, and not tuning curves of mean 0 and
+        variance 1: what stands out is then mostly a high variance.
+
+    Returns
+    -------
+    DataFrame
+        One row per unit in order: ``score`` (below 0: anomalous; NaN where undefined) and
+        ``anomaly``.
+
+    References
+    ----------
+    Liu, Ting & Zhou, ICDM (2008); scikit-learn IsolationForest.
+    """
+    curves = np.asarray(Y, dtype=float).T if published else _standardised(Y).T
+    usable = np.isfinite(curves).all(axis=1)
+    score = np.full(len(curves), np.nan)
+    if usable.sum() > 1:
+        forest = IsolationForest(n_estimators=trees, contamination="auto", random_state=seed)
+        score[usable] = forest.fit(curves[usable]).decision_function(curves[usable])
+    return pd.DataFrame({"score": score, "anomaly": score < 0})
+
+
+def response_variance(Y):
+    """Variance over images of the mean response, (I, U) -> (U,); NaN with a single image."""
+    Y = _shown(Y)
+    return Y.var(axis=0, ddof=1) if len(Y) > 1 else np.full(Y.shape[1], np.nan)
+
+
+def response_variance_published(Y, score, anomaly):
+    """The original's variance: of the responses and, by a slip, of two anomaly columns with them.
+
+    Parameters
+    ----------
+    Y : array (I, U)
+        Mean responses.
+    score : array (U,)
+        Anomaly scores.
+    anomaly : array (U,) of bool
+        True counts as -1, False as 1, as scikit-learn labels them.
+
+    Returns
+    -------
+    array (U,)
+    """
+    labels = np.where(anomaly, -1.0, 1.0)
+    return np.vstack([_shown(Y), np.asarray(score, dtype=float), labels]).var(axis=0, ddof=1)
+
+
+def lifetime_sparseness(Y):
+    """Sparseness of each unit over images: 0 responds to all alike, 1 to a single one.
+
+    ``(1 - mean(Y)^2 / mean(Y^2)) / (1 - 1/I)``.
+
+    Parameters
+    ----------
+    Y : array (I, U)
+        Mean responses, not negative.
+
+    Returns
+    -------
+    array (U,)
+        NaN for a silent unit and for a single image.
+
+    References
+    ----------
+    Vinje & Gallant, Science 287:1273 (2000), note 18.
+    """
+    Y = _shown(Y)
+    squares = (Y**2).mean(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sparseness = (1 - Y.mean(axis=0) ** 2 / squares) / (1 - 1 / len(Y))
+    return np.where((squares > 0) & (len(Y) > 1), sparseness, np.nan)
+
+
+def response_entropy(counts):
+    """Entropy of the single-trial spike count, over all images and repeats, in bits.
+
+    Plug-in entropy of the histogram of counts plus the Miller-Madow correction
+    ``(occupied bins - 1) / (2 N ln 2)``.
+
+    Parameters
+    ----------
+    counts : array (T, I, U)
+        Responses, NaN where not shown.
+
+    Returns
+    -------
+    array (U,)
+        NaN for a unit never shown anything; 0 for a silent one. NaN for all if the responses are
+        traces, not counts: the entropy of those depends on a choice of bins.
+
+    References
+    ----------
+    Miller, in Information Theory in Psychology (1955); Paninski, Neural Comput 15:1191 (2003).
+    """
+    counts = np.asarray(counts, dtype=float).reshape(-1, np.shape(counts)[-1])
+    shown = np.isfinite(counts)
+    whole = np.where(shown, counts, 0).astype(np.int64)
+    if np.any(whole != np.where(shown, counts, 0)) or whole.min(initial=0) < 0:
+        return np.full(counts.shape[1], np.nan)
+    n_units, width = counts.shape[1], whole.max(initial=0) + 1
+    cells = (whole + width * np.arange(n_units))[shown]
+    histogram = np.bincount(cells, minlength=n_units * width).reshape(n_units, width)
+    n = histogram.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = histogram / n[:, None]
+        plug_in = -np.where(p > 0, p * np.log2(p), 0).sum(axis=1)
+        correction = ((histogram > 0).sum(axis=1) - 1) / (2 * n * np.log(2))
+        return np.where(n > 0, plug_in + correction, np.nan)
+
+
+def response_entropy_published(Y):
+    """The original's entropy: of how often each distinct mean response occurs, in nats.
+
+    Parameters
+    ----------
+    Y : array (I, U)
+        Mean responses.
+
+    Returns
+    -------
+    array (U,)
+        At most log(I), reached as soon as no two images share a mean; it grows with the number of
+        distinct means, so with the firing rate, and says nothing of their distribution.
+    """
+    return np.array([scipy.stats.entropy(np.unique(unit, return_counts=True)[1]) for unit in _shown(Y).T])
+
+
+def select_units(oracle, variance, *, oracle_percentile=60, variance_percentile=50):
+    """Units above a percentile of both the oracle and the variance.
+
+    Parameters
+    ----------
+    oracle, variance : array (U,)
+        A unit with NaN in either is not selected, and does not count in the percentile.
+    oracle_percentile, variance_percentile : float
+        Percentiles over the units, 0 to 100.
+
+    Returns
+    -------
+    array (U,) of bool
+        Selected units; `thresholds` gives the two values.
+    """
+    least_oracle, least_variance = thresholds(
+        oracle, variance, oracle_percentile=oracle_percentile, variance_percentile=variance_percentile
+    )
+    return (np.asarray(oracle) > least_oracle) & (np.asarray(variance) > least_variance)
+
+
+def thresholds(oracle, variance, *, oracle_percentile=60, variance_percentile=50):
+    """The two values that `select_units` cuts at; NaN where no unit has a value."""
+    return tuple(
+        np.percentile(values, percentile) if len(values) else np.nan
+        for values, percentile in (
+            (_finite(oracle), oracle_percentile),
+            (_finite(variance), variance_percentile),
+        )
+    )
+
+
+def choose_units(measures, units="selected", **percentiles):
+    """Units to study: by the two percentiles, or those named.
+
+    Parameters
+    ----------
+    measures : DataFrame
+        Index unit_id; ``oracle`` and ``variance``.
+    units : "selected" or sequence of int
+        The rule of `select_units`, or unit ids.
+    **percentiles : float
+        As in `select_units`.
+
+    Returns
+    -------
+    array (U,) of bool
+
+    Raises
+    ------
+    InputError
+        A unit that is not there; no unit passes, and why.
+    """
+    if not isinstance(units, str):
+        unknown = [unit for unit in units if unit not in measures.index]
+        if unknown:
+            raise InputError(
+                f"unit {unknown[0]} is not among the {len(measures)} units of this "
+                "session; see oracle.csv of a run for those there are"
+            )
+        return measures.index.isin(units)
+    for name, needs in (
+        ("oracle", "two images shown at least twice and two trials with a spike"),
+        ("variance", "two images"),
+    ):
+        if not np.isfinite(measures[name]).any():
+            raise InputError(
+                f"none of {len(measures)} units has a value for {name}, which needs "
+                f"{needs}: name the units to study instead (units: [...])"
+            )
+    chosen = select_units(measures.oracle, measures.variance, **percentiles)
+    if not chosen.any():
+        raise InputError(
+            f"none of {len(measures)} units passes both percentiles: lower "
+            "oracle_percentile or variance_percentile, or name units"
+        )
+    return chosen
+
+
+def compare_rankings(corrected, published, unit_ids, *, selected, selected_published):
+    """What a published variant changes in the ranking of units and in the selection.
+
+    Parameters
+    ----------
+    corrected, published : array (U,)
+        The same measure, both ways.
+    unit_ids : sequence of int (U,)
+        Identifiers of the units.
+    selected, selected_published : array (U,) of bool
+        Units selected, both ways.
+
+    Returns
+    -------
+    dict
+        ``rank_correlation`` (Spearman, over units defined in both), ``n`` units compared,
+        ``gained`` and ``lost``: unit ids that only the corrected, only the published way selects.
+    """
+    corrected, published = np.asarray(corrected, float), np.asarray(published, float)
+    both = np.isfinite(corrected) & np.isfinite(published)
+    ranks = [scipy.stats.rankdata(values[both]) for values in (corrected, published)]
+    varied = all(np.ptp(rank) > 0 for rank in ranks) if both.any() else False
+    unit_ids, selected = np.asarray(unit_ids), np.asarray(selected, bool)
+    selected_published = np.asarray(selected_published, bool)
+    return {
+        "rank_correlation": float(np.corrcoef(*ranks)[0, 1]) if varied else np.nan,
+        "n": int(both.sum()),
+        "gained": unit_ids[selected & ~selected_published].tolist(),
+        "lost": unit_ids[selected_published & ~selected].tolist(),
+    }
+
+
+def _finite(values):
+    values = np.asarray(values, dtype=float)
+    return values[np.isfinite(values)]
+
+
+def _standardised(Y):
+    """Tuning curves of mean 0 and variance 1; NaN for a unit that does not vary."""
+    deviation = _shown(Y) - _shown(Y)[:1]
+    deviation = deviation - deviation.mean(axis=0) if len(deviation) else deviation
+    spread = np.sqrt((deviation**2).mean(axis=0)) if len(deviation) else np.zeros(Y.shape[1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(spread > 0, deviation / spread, np.nan)
+
+
+def _shown(Y):
+    """Mean responses (I, U) as float64, without the images that no unit has a response to."""
+    Y = np.asarray(Y, dtype=float)
+    if Y.ndim != 2:
+        raise InputError(
+            f"mean responses have shape {Y.shape}; expected (images, units): average the counts over repeats"
+        )
+    return Y[np.isfinite(Y).any(axis=1)]

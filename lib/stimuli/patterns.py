@@ -1,0 +1,189 @@
+"""Stimuli in degrees of visual angle: Gabors, gratings, masks, and their mean and contrast.
+
+Geometry: the image is centred on the screen; x is azimuth (right positive), y elevation (up
+positive), ``col = (w - 1) / 2 + x / degrees_per_pixel`` and ``row = (h - 1) / 2 - y /
+degrees_per_pixel``. Orientation is in degrees, 0 for vertical bars; with row 0 on top it grows
+counter-clockwise, as AllenSDK's ``stimulus_info.get_spatial_grating`` draws it. Spatial frequency
+is in cycles/degree, phase in cycles (0: bright at the centre).
+"""
+
+import numpy as np
+
+ROTATION = 1  # sense in which orientation grows, row 0 on top: 1 counter-clockwise
+
+
+def pixel_grid(shape, *, degrees_per_pixel):
+    """Position of every pixel on the screen.
+
+    Parameters
+    ----------
+    shape : (h, w)
+    degrees_per_pixel : float
+
+    Returns
+    -------
+    x, y : (h, w) arrays, degrees; x to the right, y upwards, (0, 0) in the middle of the image
+    """
+    h, w = shape
+    if not degrees_per_pixel > 0:
+        raise ValueError(f"degrees_per_pixel is {degrees_per_pixel}; give the size of a pixel, above 0")
+    x = (np.arange(w) - (w - 1) / 2) * degrees_per_pixel
+    y = ((h - 1) / 2 - np.arange(h)) * degrees_per_pixel
+    return np.broadcast_to(x, (h, w)), np.broadcast_to(y[:, None], (h, w))
+
+
+def carrier_coordinates(x, y, orientation):
+    """Coordinates across the bars (along the carrier) and along the bars.
+
+    `orientation_of` is its inverse.
+
+    Parameters
+    ----------
+    x, y : arrays, degrees
+    orientation : array that broadcasts against them, degrees
+
+    Returns
+    -------
+    across, along : arrays, degrees
+    """
+    theta = ROTATION * np.deg2rad(orientation)
+    return x * np.cos(theta) + y * np.sin(theta), y * np.cos(theta) - x * np.sin(theta)
+
+
+def orientation_of(fx, fy):
+    """Orientation in [0, 180) of a wave vector with rightward part `fx` and upward part `fy`."""
+    return ROTATION * np.rad2deg(np.arctan2(fy, fx)) % 180
+
+
+def _stack(*parameters):
+    """Give parameters a shape (n, 1, 1) when any is an array; tell whether all were scalars."""
+    arrays = np.broadcast_arrays(*(np.asarray(p, dtype=float) for p in parameters))
+    if arrays[0].ndim > 1:
+        raise ValueError(
+            f"stimulus parameters broadcast to shape {arrays[0].shape}; give scalars or (n,) arrays"
+        )
+    return [np.atleast_1d(a)[:, None, None] for a in arrays], arrays[0].ndim == 0
+
+
+def grating(shape, *, degrees_per_pixel, orientation, spatial_frequency, phase):
+    """Sinusoidal gratings ``cos 2 pi (f u + phase)``, u the coordinate across the bars.
+
+    Parameters
+    ----------
+    shape : (h, w)
+    degrees_per_pixel : float
+    orientation : float or (n,) array, degrees
+    spatial_frequency : float or (n,) array, cycles/degree
+    phase : float or (n,) array, cycles
+
+    Returns
+    -------
+    (h, w) array in [-1, 1], or (n, h, w) when any parameter is an array
+    """
+    (theta, f, p), single = _stack(orientation, spatial_frequency, phase)
+    x, y = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
+    across, _ = carrier_coordinates(x, y, theta)
+    images = np.cos(2 * np.pi * (f * across + p))
+    return images[0] if single else images
+
+
+def gabor(shape, *, degrees_per_pixel, x, y, orientation, spatial_frequency, phase, sigma, aspect=1.0):
+    """Gabor patches: a grating seen through a Gaussian window, both centred on (x, y).
+
+    ``exp(-(u^2 + v^2 / aspect^2) / (2 sigma^2)) cos 2 pi (f u + phase)`` with u across the bars
+    and v along them, from (x, y).
+
+    Parameters
+    ----------
+    shape : (h, w)
+    degrees_per_pixel : float
+    x, y : float or (n,) array, degrees
+        Centre: azimuth and elevation.
+    orientation : float or (n,) array, degrees
+    spatial_frequency : float or (n,) array, cycles/degree
+    phase : float or (n,) array, cycles
+    sigma : float or (n,) array, degrees
+        Standard deviation of the window across the bars.
+    aspect : float or (n,) array
+        Length of the window along the bars over its width across them.
+
+    Returns
+    -------
+    (h, w) array in [-1, 1], or (n, h, w) when any parameter is an array
+    """
+    (cx, cy, theta, f, p, s, a), single = _stack(x, y, orientation, spatial_frequency, phase, sigma, aspect)
+    if not (np.all(s > 0) and np.all(a > 0)):
+        raise ValueError("sigma and aspect must be positive; give sizes in degrees above 0")
+    gx, gy = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
+    across, along = carrier_coordinates(gx - cx, gy - cy, theta)
+    images = np.exp(-(across**2 + (along / a) ** 2) / (2 * s**2))
+    images *= np.cos(2 * np.pi * (f * across + p))
+    return images[0] if single else images
+
+
+def drifting_gabor(
+    shape,
+    *,
+    degrees_per_pixel,
+    x,
+    y,
+    orientation,
+    spatial_frequency=0.08,
+    diameter=20.0,
+    temporal_frequency=4.0,
+    duration=0.25,
+    n_phases=8,
+):
+    """Frames of one presentation of Allen's receptive-field stimulus (`gabors`).
+
+    Despite its name the stimulus is a drifting grating in a circular aperture, 20 degrees across
+    (Siegle et al., Nature 592:86, 2021, Methods); at 4 Hz it drifts through one full cycle in its
+    0.25 s, so that no single phase describes it.
+
+    Parameters
+    ----------
+    shape : (h, w)
+    degrees_per_pixel : float
+    x, y, orientation, spatial_frequency : float, degrees, degrees, degrees, cycles/degree
+    diameter : float, degrees
+    temporal_frequency : float, Hz
+    duration : float, s
+    n_phases : int
+        Number of frames, evenly spaced in time.
+
+    Returns
+    -------
+    (n_phases, h, w) array in [-1, 1], 0 outside the aperture
+    """
+    time = np.arange(n_phases) * duration / n_phases
+    gx, gy = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
+    across, _ = carrier_coordinates(gx - x, gy - y, orientation)
+    phase = temporal_frequency * time[:, None, None]
+    window = circular_mask(
+        shape, degrees_per_pixel=degrees_per_pixel, x=x, y=y, radius=diameter / 2, edge=degrees_per_pixel
+    )
+    return window * np.cos(2 * np.pi * (spatial_frequency * across + phase))
+
+
+def circular_mask(shape, *, degrees_per_pixel, x, y, radius, edge=0.0):
+    """Disk around (x, y), 1 inside and 0 outside.
+
+    Parameters
+    ----------
+    shape : (h, w)
+    degrees_per_pixel : float
+    x, y : float, degrees
+    radius : float, degrees
+    edge : float, degrees
+        Width of a raised-cosine border, half of it on each side of the radius; 0 for none.
+
+    Returns
+    -------
+    (h, w) array in [0, 1]
+    """
+    gx, gy = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
+    distance = np.hypot(gx - x, gy - y)
+    if edge == 0:
+        return (distance <= radius).astype(float)
+    ramp = np.clip((distance - radius) / edge + 0.5, 0, 1)
+    return 0.5 * (1 + np.cos(np.pi * ramp))

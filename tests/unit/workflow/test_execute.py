@@ -1,0 +1,89 @@
+"""Executing notebooks: names are checked first, failures are kept and said."""
+
+import io
+import json
+import os
+import sys
+import time
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from lib.errors import InputError
+from lib.files import ROOT
+from workflow import warm
+from workflow.execute import execute
+from workflow.pictures import with_palette
+
+pytestmark = pytest.mark.filterwarnings("default")  # of papermill and its kernels
+
+
+def test_unknown_names_are_refused_before_anything_runs(tmp_path):
+    with pytest.raises(InputError, match="did you mean 05_mei"):
+        execute("05_mie", tmp_path / "out.ipynb", {})
+    with pytest.raises(InputError, match="did you mean steps"):
+        execute("05_mei", tmp_path / "out.ipynb", {"stepz": 3})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failing_unit_leaves_its_page_and_its_reason(tmp_path):
+    """Fails if the error stops the pipeline, is lost, or reaches the reader as a traceback."""
+    message = execute(
+        "07_metrics",
+        tmp_path / "07_metrics.ipynb",
+        {"run_folder": str(tmp_path), "unit_id": 5},
+        result=tmp_path / "metrics.json",
+    )
+    assert "session.h5 is not there: run notebooks/01_data.ipynb first" in message
+    assert json.loads((tmp_path / "metrics.json").read_text()) == {"failed": message}
+    page = nbformat.read(tmp_path / "07_metrics.ipynb", as_version=4)
+    (error,) = [o for c in page.cells for o in c.get("outputs", []) if o.output_type == "error"]
+    assert len(error.traceback) == 1 and error.traceback[0].count("\n") == 0
+
+
+def test_a_picture_with_a_palette_is_smaller_and_looks_the_same():
+    """Fails if a rare colour, the ground or a step of grey is lost, or if the picture stays as it was."""
+    pixels = np.full((200, 300, 3), 255, np.uint8)
+    pixels[20:120, 20:280] = np.random.default_rng(0).integers(0, 256, (100, 260, 1))
+    pixels[150:153, 150:153] = (213, 94, 0)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).convert("RGBA").save(stream, "png")
+    small = with_palette(stream.getvalue())
+    shown = np.asarray(Image.open(io.BytesIO(small)).convert("RGB")).astype(int)
+    assert len(small) < 0.7 * len(stream.getvalue())
+    assert np.abs(shown - pixels).max() <= 12
+    assert (shown[:20] == 255).all()
+    grey = np.tile(np.arange(256, dtype=np.uint8)[:, None, None], (1, 8, 3))  # a stimulus: every grey
+    stream = io.BytesIO()
+    Image.fromarray(grey).save(stream, "png")
+    shown = Image.open(io.BytesIO(with_palette(stream.getvalue()))).convert("RGB")
+    assert np.array_equal(shown, grey)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")
+def test_a_fork_of_the_warm_process_executes_as_a_new_process_does(tmp_path, monkeypatch):
+    """Fails if the fork loses the parameters, hides the error, or does not answer."""
+    page, result = tmp_path / "07_metrics.ipynb", tmp_path / "metrics.json"
+    with warm.warm_process(os.environ | {"PYTHONPATH": str(ROOT)}) as environment:
+        monkeypatch.setenv(warm.ADDRESS, environment[warm.ADDRESS])
+        wait_for(environment[warm.ADDRESS])
+        code, line = warm.ask(
+            {
+                "name": "07_metrics",
+                "output": str(page),
+                "result": str(result),
+                "parameters": {"run_folder": str(tmp_path), "unit_id": 5},
+            }
+        )
+    assert code == 0 and line.startswith("07_metrics of unit 5: FAILED: InputError")
+    assert "session.h5 is not there" in json.loads(result.read_text())["failed"]
+    assert "papermill" in nbformat.read(page, as_version=4).metadata
+    assert warm.ask({}) is None  # it has ended: the work is done without it
+
+
+def wait_for(socket):
+    until = time.time() + 30
+    while not os.path.exists(socket) and time.time() < until:
+        time.sleep(0.05)

@@ -1,0 +1,301 @@
+"""What the pipeline redoes, and when: the real Snakefile with jobs that only write their files."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+import yaml
+
+from lib.files import ROOT
+from workflow.code_hash import used_files
+
+STUB = """
+import json, os, sys, time
+from pathlib import Path
+
+from lib.stages import STAGES
+
+ALSO = {row.notebook or name: [f for f in row.makes if not row.per_unit] for name, row in STAGES.items()}
+
+def main(module):
+    parameters = {}
+    job, files = "book" if module == "book._ext.site" else Path(sys.argv[1]).stem, []
+    if module == "workflow.execute":
+        parameters = json.loads(sys.argv[2])
+        files = [sys.argv[1], *sys.argv[4:]]
+    label = f"{job} {parameters.get('unit_id', '')}".strip()
+    if Path("hang").exists() and Path("hang").read_text() == label:
+        Path("hung").touch()
+        time.sleep(60)
+    for file in files + ALSO.get(job, []):
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(parameters["units"]) if file == "selected.json" else "{}"
+        Path(file).write_text(text * (1 << 20) if file == "session.h5" else text)
+    with open("jobs.log", "a") as log:
+        log.write(label + "\\n")
+    sys.exit()
+"""
+A, B, C, D = 951000000, 951000012, 951000024, 951000036  # units of the simulated session
+END = ["08_population", "09_audit", "book"]
+ALL = ["01_data", "02_rasterplot", "03_oracle", "models", "gabor_grid", "power", *END]
+
+
+def of_unit(unit, first=4):
+    return [f"{name} {unit}" for name in ("04_cnn", "05_mei", "06_gabor", "07_metrics")[first - 4 :]]
+
+
+class Project:
+    """A copy of the project in which a job only writes its files and its name."""
+
+    def __init__(self, root):
+        self.root, self.run, self.cluster = root, root / "build" / "stub", root / "cluster"
+
+    def copy_sources(self):
+        for name in ("lib", "notebooks", "book", "workflow", "tests/support/slurm"):
+            shutil.copytree(
+                ROOT / name, self.root / name, ignore=shutil.ignore_patterns("mathjax", "__pycache__")
+            )
+        for name in ("params.yml", "_config.yml"):
+            shutil.copy2(ROOT / name, self.root / name)
+        (self.root / "stub.py").write_text(STUB)
+        for name in ("workflow.execute", "workflow.jobs", "book._ext.site"):
+            file = self.root / f"{name.replace('.', '/')}.py"
+            file.write_text(
+                f"if __name__ == '__main__':\n    import stub\n    stub.main('{name}')\n" + file.read_text()
+            )
+        self.declare()
+
+    def declare(self, units=(A, B, C), **changes):
+        params = {"name": "stub", "units": list(units)} | changes
+        (self.root / "my.yml").write_text(yaml.safe_dump(params))
+
+    def start(self, *options):
+        path = (
+            f"{self.root / 'tests/support/slurm'}{os.pathsep}{os.environ['PATH']}"  # the stand-in for Slurm
+        )
+        return subprocess.Popen(
+            [sys.executable, "-m", "workflow.report", "my.yml", "--cores", "2", *options],
+            cwd=self.root,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=os.environ | {"PYTHONPATH": str(self.root), "PATH": path, "STAND_IN": str(self.cluster)},
+        )
+
+    def report(self, *options):
+        """Make the report; returns the jobs that were executed, in order, and what was printed."""
+        log = self.run / "jobs.log"
+        log.unlink(missing_ok=True)
+        process = self.start(*options)
+        printed, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, printed
+        return (log.read_text().splitlines() if log.exists() else []), printed
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A finished run, in a folder of its own; returns its jobs, what it printed, and the two places."""
+    project = Project(tmp_path_factory.mktemp("pipeline") / "project")
+    project.root.mkdir()
+    project.copy_sources()
+    jobs, printed = project.report()
+    kept = project.root.with_name("kept")
+    shutil.copytree(project.root, kept)
+    return jobs, printed, project, kept
+
+
+@pytest.fixture
+def project(finished):
+    """The finished run again, at the same place (paths are parameters), with its files' times."""
+    _, _, project, kept = finished
+    shutil.rmtree(project.root)
+    shutil.copytree(kept, project.root)
+    return project
+
+
+def test_each_job_is_done_once_and_counted(finished):
+    jobs, printed, *_ = finished
+    assert sorted(jobs) == sorted(ALL + of_unit(A) + of_unit(B) + of_unit(C))
+    assert "22 of 22 steps done, 0 left" in printed  # with the report itself
+
+
+def test_files_that_were_touched_redo_nothing(project):
+    """Fails if times alone count: for files of every size, ours and those of the run."""
+    for file in (
+        "lib/mei/search.py",
+        "notebooks/05_mei.ipynb",
+        "params.yml",
+        "book/_toc.yml",
+        "build/stub/session.h5",
+        "build/stub/models/scores.csv",
+        "build/stub/units/951000000/mei.json",
+    ):
+        (project.root / file).touch()
+    jobs, printed = project.report()
+    assert jobs == []
+    assert "nothing had changed" in printed
+
+
+def test_outputs_stored_in_a_notebook_redo_nothing_but_a_sentence_does(project):
+    """Fails if `make refresh` makes every run again, or if a change of the text is not seen."""
+    file = project.root / "notebooks" / "07_metrics.ipynb"
+    notebook = nbformat.read(file, 4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [nbformat.v4.new_output("stream", text="1")], 1
+    nbformat.write(notebook, file)
+    assert project.report()[0] == []
+    notebook.cells[0].source += " More."
+    nbformat.write(notebook, file)
+    assert sorted(project.report()[0]) == sorted(
+        [name for unit in (A, B, C) for name in of_unit(unit, first=7)] + END
+    )
+
+
+def test_a_unit_s_parameter_redoes_that_unit_and_what_is_said_of_all(project):
+    project.declare(per_unit={B: {"mei": {"steps": 7}}})
+    assert sorted(project.report()[0]) == sorted([*of_unit(B, first=5), *END])
+
+
+def test_a_change_of_the_gabor_search_fits_no_model_and_makes_no_mei(project):
+    with open(project.root / "lib" / "gabors" / "grid.py", "a") as file:
+        file.write("\nCHANGED = True\n")
+    assert sorted(project.report()[0]) == sorted(
+        [name for unit in (A, B, C) for name in of_unit(unit, first=6)] + ["gabor_grid", *END]
+    )
+
+
+def test_another_choice_of_units_makes_only_the_new_one(project):
+    """Fails if the models or the other units are made again because the list of units was."""
+    project.declare(units=[A, C, D])
+    assert sorted(project.report()[0]) == sorted(["03_oracle", *of_unit(D), *END])
+
+
+def test_one_notebook_or_one_unit_is_made_alone(project):
+    """As `make notebook` does, again, and `make unit`, also of a unit that is not selected."""
+    assert project.report("--notebook", "05_mei", "--unit", str(B))[0] == [f"05_mei {B}"]
+    assert project.report("--unit", str(D))[0] == of_unit(D)
+
+
+def test_the_published_network_is_asked_for(project):
+    """Fails if its number of units does not reach the models."""
+    project.declare(cnn={"published_units": 2})
+    assert "models" in project.report()[0]
+
+
+def test_a_result_that_is_gone_is_made_again(project):
+    (project.run / "units" / str(B) / "gabor.json").unlink()
+    assert sorted(project.report()[0]) == sorted([*of_unit(B, first=6), *END])
+
+
+def test_a_killed_run_goes_on_with_what_is_left(project):
+    """Fails if the lock or half a job stays in the way, or if finished jobs are done again."""
+    shutil.rmtree(project.run)
+    project.run.mkdir(parents=True)
+    (project.run / "hang").write_text(f"05_mei {B}")
+    process = project.start()
+    log, until = project.run / "jobs.log", time.time() + 60
+    while not (log.exists() and f"06_gabor {A}" in log.read_text()) and time.time() < until:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    before = log.read_text().splitlines()
+    (project.run / "hang").unlink()
+    jobs, _ = project.report()
+    everything = ALL + of_unit(A) + of_unit(B) + of_unit(C)
+    again = set(before) & set(jobs)  # that which was killed between its end and Snakemake's note of it
+    assert set(before) | set(jobs) == set(everything) and f"05_mei {B}" in jobs
+    assert len(again) <= 2 and not again & {"01_data", "03_oracle", "models", *of_unit(A)[:2]}
+
+
+def test_jobs_of_a_killed_report_keep_the_run_for_themselves(project):
+    """Fails if a second Snakemake starts beside one whose `make report` alone was killed."""
+    (project.run / "hang").write_text(f"06_gabor {B}")
+    (project.run / "units" / str(B) / "gabor.json").unlink()
+    process, until = project.start(), time.time() + 60
+    while not (project.run / "hung").exists() and time.time() < until:
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    second = project.start()
+    printed, _ = second.communicate(timeout=60)
+    assert second.returncode == 2 and "is being made by another `make report`" in printed
+    os.killpg(process.pid, signal.SIGKILL)
+    process.stdout.close()
+    (project.run / "hang").unlink()
+    assert f"06_gabor {B}" in project.report()[0]
+
+
+def on_the_cluster(project, *options, lost=""):
+    """Make the report on the stand-in for Slurm; returns the jobs and what each submission asked for."""
+    project.cluster.mkdir()
+    (project.cluster / "lost").write_text(lost)
+    profile = project.root / "workflow" / "profiles" / "slurm" / "config.yaml"
+    profile.write_text(profile.read_text().replace("status-checks: 20", "status-checks: 1"))
+    jobs, _ = project.report("--profile", "slurm", *options)
+    return jobs, (project.cluster / "asked").read_text().splitlines()
+
+
+def test_a_cluster_gets_one_job_a_unit_and_again_if_it_was_lost(project):
+    """Fails if stages are submitted one by one, or a lost job ends the run or asks for no more.
+
+    The minutes are those of the four stages after one another, the memory that of the largest.
+    """
+    shutil.rmtree(project.run / "units" / str(B))
+    jobs, asked = on_the_cluster(project, "--unit", str(B), lost="unit_cnn")
+    assert jobs == of_unit(B)
+    assert asked == [
+        "rule_unit_cnn_gabor_mei_metrics 1 cores 1500 MB 16 min",
+        "rule_unit_cnn_gabor_mei_metrics 1 cores 3000 MB 32 min",
+    ]
+
+
+def test_a_cluster_gets_many_units_in_one_job_if_it_is_told(project):
+    """Fails if units are submitted one by one, or all at once, whatever BATCH says."""
+    for unit in (A, B, C):
+        shutil.rmtree(project.run / "units" / str(unit))
+    jobs, asked = on_the_cluster(project, "--batch", "2")
+    assert sorted(jobs) == sorted(of_unit(A) + of_unit(B) + of_unit(C) + END)
+    assert [line.split()[0] for line in asked] == [
+        *2 * ["rule_unit_cnn_gabor_mei_metrics"],
+        "rule_population",
+        "rule_audit",
+        "rule_book",
+    ]
+
+
+def test_a_plan_says_what_would_be_done_and_does_nothing(project):
+    (project.run / "units" / str(B) / "metrics.json").unlink()
+    jobs, printed = project.report("--plan")
+    assert jobs == []
+    assert [line.split() for line in printed.splitlines()] == [
+        ["5", "steps"],
+        *([rule, "1"] for rule in ("metrics", "population", "audit", "book", "report")),
+    ]
+
+
+def test_modules_are_found_through_other_modules():
+    """Fails if an import in a notebook or in a module on the way is missed."""
+
+    def used(name):
+        return {os.path.relpath(file, ROOT) for file in used_files(name)}
+
+    assert {
+        "notebooks/05_mei.ipynb",
+        "lib/mei/search.py",
+        "lib/models/v1.py",
+        "lib/data/simulated_neurons.py",
+    } <= used("notebooks/05_mei.ipynb")
+    assert {"lib/responses/receptive_fields.py", "lib/gabors/search.py"} <= used("notebooks/06_gabor.ipynb")
+    assert not used("lib/models/fit_run.py") & {
+        "lib/gabors/search.py",
+        "lib/mei/search.py",
+        "lib/figures.py",
+        "lib/params.py",
+    }

@@ -1,0 +1,1 @@
+"""What runs the notebooks: the pipeline, its commands, its costs."""
