@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from scipy import ndimage
 from torch import nn
 
 from lib.data.session import load_session
@@ -143,12 +144,12 @@ class FoldedNetwork(nn.Module):
 
 def printed_loop(model, image, steps):
     """The original's loop as printed: one image, gradients of all weights, numpy and back."""
-    for step in range(1, steps + 1):
+    for _ in range(steps):
         x = torch.tensor(image)[None, None].requires_grad_(True)
         model.zero_grad()
         (model(x).sum() - 2 * (0.2656 - x.std()).abs()).backward()
         image = image + 0.1 * x.grad[0, 0].numpy()
-        image = search.ndimage.gaussian_filter(image, 1.0)
+        image = ndimage.gaussian_filter(image, 1.0)
         image = (image - image.min()) / (image.max() - image.min())
 
 

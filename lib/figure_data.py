@@ -169,7 +169,7 @@ def _tick_names(ax):
 def _with_names(frame, ax):
     """Return a table in which a position that has a name is called by it."""
     for name, names in _tick_names(ax).items():
-        frame = frame.assign(**{name: frame[name].map(lambda at: names.get(at) or at)})
+        frame = frame.assign(**{name: [names.get(at) or at for at in frame[name]]})
     return frame
 
 

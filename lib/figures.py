@@ -19,7 +19,7 @@ def use_style():
 
 def panels(columns, rows=1, *, width=7.5, height=2.6):
     """Return a figure with `rows` x `columns` axes, flattened; one axis alone is returned as it is."""
-    fig, axes = plt.subplots(rows, columns, figsize=(width, height * rows))
+    _, axes = plt.subplots(rows, columns, figsize=(width, height * rows))
     return axes.ravel() if isinstance(axes, np.ndarray) else axes
 
 

@@ -1,4 +1,4 @@
-"""Faults for `tests.mutations`: a place in lib, what stands there, what is put there, and what it means.
+"""Faults for `tests.mutations`: a module, what stands there, what is put there, and what it means.
 
 Those with a number are defects of the original analysis (1 data, 2 selection, 3 models, 4 most exciting
 inputs, 5 Gabors, 6 metrics); the others are slips that were made or feared on the way.
@@ -22,11 +22,10 @@ def _of(module, *faults):
 
 FAULTS = [
     *_of(
-        "counts",
+        "lib/data/counting",
         (
             "counts[repeat, image] = presentation_counts[rows]",
-            "counts[repeat, image] = np.where(presentation_counts[rows] > 0, "
-            "presentation_counts[rows], np.nan)",
+            "counts[repeat, image] = np.where(presentation_counts[rows] > 0, presentation_counts[rows], np.nan)",
             "1: trials without a spike are dropped",
         ),
         ("starts = onsets + latency", "starts = onsets", "1: counted from onset, not after the latency"),
@@ -62,7 +61,7 @@ FAULTS = [
         ),
     ),
     *_of(
-        "raster",
+        "lib/responses/raster",
         (
             "(activity != activity[:, :1]).any(axis=1)",
             "(activity == activity).any(axis=1)",
@@ -80,7 +79,7 @@ FAULTS = [
         ),
     ),
     *_of(
-        "reliability",
+        "lib/responses/reliability",
         (
             "product = (total**2 - squares) / (n - 1)",
             "product = total**2 / n",
@@ -114,7 +113,7 @@ FAULTS = [
         ),
     ),
     *_of(
-        "selection",
+        "lib/responses/selection",
         ("np.fill_diagonal(others, np.nan)", "pass", "2: a unit is its own best partner"),
         (
             "if published else _standardised(Y).T",
@@ -143,7 +142,7 @@ FAULTS = [
         ),
     ),
     *_of(
-        "crossvalidation",
+        "lib/models/crossvalidation",
         (
             "train, test = fold != k, fold == k",
             "train, test = fold >= 0, fold == k",
@@ -165,13 +164,13 @@ FAULTS = [
             "3: FEVE without the noise",
         ),
         (
-            "weights, bias = (row[:] if units is None else torch.stack([row[u] for u in units])",
+            "weights, bias = (\n                    row[:] if units is None else torch.stack([row[u] for u in units])",
             "weights, bias = (row[:] if units is None else torch.stack([row[0] for u in units])",
             "an ensemble read for one unit gives another one",
         ),
     ),
     *_of(
-        "models",
+        "lib/models/v1",
         (
             "steep = slice(1, half)",
             "steep = slice(0, half - 1)",
@@ -192,88 +191,14 @@ FAULTS = [
             "target = torch.as_tensor(np.asarray(responses), dtype=torch.float32)",
             "3: counts fitted, their root predicted",
         ),
+    ),
+    *_of(
+        "lib/models/ensemble",
         (
-            "return torch.stack([m.from_features(features) for m in self.members]).mean(0)",
-            "return self.members[0].from_features(features)",
+            "return torch.stack(self.each(images)).mean(0)",
+            "return self.each(images)[0]",
             "4: the first member for the ensemble",
         ),
-    ),
-    *_of(
-        "network",
-        ("return F.elu(z) + 1", "return z", "3: ELU + 1 stated and not applied"),
-        ("model.bias.data = responses[train].mean(0) - 1", "pass", "3: the bias does not start at the mean"),
-    ),
-    *_of(
-        "mei",
-        (
-            "f = torch.hypot(torch.fft.fftfreq(shape[0])[:, None]",
-            "f = torch.hypot(torch.arange(shape[0])[:, None] / shape[0]",
-            "4: negative vertical frequencies count as high",
-        ),
-        (
-            "trial, ok = project(now + length * direction, **constraint)",
-            'trial, ok = (now + length * direction).clamp(*constraint["value_range"]), '
-            "torch.ones(len(now), dtype=bool)",
-            "4: contrast is not held",
-        ),
-        (
-            "better = ok & (values > self.values[self.active])",
-            "better = ok",
-            "4: the last iterate in place of the best",
-        ),
-        (
-            "response_trace=sign * torch.stack(run.value_trace)",
-            "response_trace=sign * torch.stack(run.contrast_trace)",
-            "4: the trace is not the response",
-        ),
-        (
-            "sigma = self.blur * max(0.0, 1 - 10 * (step - 1) / self.steps)",
-            "sigma = self.blur",
-            "4: the blur never ends",
-        ),
-        (
-            "weights = weights * (frequency <= self.highest_frequency)",
-            "pass",
-            "4: steps finer than the highest frequency",
-        ),
-        (
-            "responses = _own_responses(model, images, units, batch_size)\n    left =",
-            "responses = sign * run.value_trace[0].reshape(n).numpy()\n    left =",
-            "4: the score is not that of the returned image",
-        ),
-        (
-            "best=(sign * responses).argmax(1)",
-            "best=np.zeros(n[0], int)",
-            "4: the first start in place of the best",
-        ),
-        (
-            "k = max(fails[0] - 1, 0) if len(fails) else levels",
-            "k = fails[0] if len(fails) else levels",
-            "4: the mask loses more than 5 %",
-        ),
-        (
-            "hull = _convex_hull(labels == 1 + np.argmax(sizes))",
-            "hull = _convex_hull(labels > 0)",
-            "4: the mask takes every component",
-        ),
-        (
-            '"transfer": (judges_own - judges_grey) / (makers_own - makers_grey)',
-            '"transfer": (makers_own - makers_grey) / (makers_own - makers_grey)',
-            "4: the makers judge their own image",
-        ),
-        (
-            "if not np.isnan(value) and value < enough:",
-            "if value < good:",
-            "a figure below its first threshold alone makes a MEI unsupported",
-        ),
-        (
-            "value = response - penalty * (target_contrast - spread).abs()",
-            "value = response",
-            "4: published variant without its penalty",
-        ),
-    ),
-    *_of(
-        "ensemble",
         (
             "return (members[::2], members[1::2]) if len(members) > 1",
             "return (members, members) if len(members) > 1",
@@ -286,7 +211,92 @@ FAULTS = [
         ),
     ),
     *_of(
-        "gabors",
+        "lib/models/network",
+        ("return F.elu(z) + 1", "return z", "3: ELU + 1 stated and not applied"),
+        ("model.bias.data = responses[train].mean(0) - 1", "pass", "3: the bias does not start at the mean"),
+    ),
+    *_of(
+        "lib/mei/ascent",
+        (
+            "f = torch.hypot(torch.fft.fftfreq(shape[0])[:, None]",
+            "f = torch.hypot(torch.arange(shape[0])[:, None] / shape[0]",
+            "4: negative vertical frequencies count as high",
+        ),
+        (
+            "trial, ok = project(now + length * direction, target)",
+            "trial, ok = (now + length * direction).clamp(*target.value_range), torch.ones(len(now), dtype=bool)",
+            "4: contrast is not held",
+        ),
+        (
+            "better = ok & (values > self.values[self.active])",
+            "better = ok",
+            "4: the last iterate in place of the best",
+        ),
+        (
+            "sigma = self.blur * max(0.0, 1 - 10 * (step - 1) / self.steps)",
+            "sigma = self.blur",
+            "4: the blur never ends",
+        ),
+        (
+            "weights = weights * (frequency <= self.highest_frequency)",
+            "pass",
+            "4: steps finer than the highest frequency",
+        ),
+    ),
+    *_of(
+        "lib/mei/search",
+        (
+            "response_trace=sign * torch.stack(run.value_trace)",
+            "response_trace=sign * torch.stack(run.contrast_trace)",
+            "4: the trace is not the response",
+        ),
+        (
+            "responses = own_responses(model, images, units, batch_size)\n    left =",
+            "responses = sign * run.value_trace[0].reshape(n).numpy()\n    left =",
+            "4: the score is not that of the returned image",
+        ),
+        (
+            "best=(sign * responses).argmax(1)",
+            "best=np.zeros(n[0], int)",
+            "4: the first start in place of the best",
+        ),
+    ),
+    *_of(
+        "lib/mei/mask",
+        (
+            "k = max(fails[0] - 1, 0) if len(fails) else levels",
+            "k = fails[0] if len(fails) else levels",
+            "4: the mask loses more than 5 %",
+        ),
+        (
+            "hull = _convex_hull(labels == 1 + np.argmax(sizes))",
+            "hull = _convex_hull(labels > 0)",
+            "4: the mask takes every component",
+        ),
+    ),
+    *_of(
+        "lib/mei/verdict",
+        (
+            '"transfer": (judges_own - judges_grey) / (makers_own - makers_grey)',
+            '"transfer": (makers_own - makers_grey) / (makers_own - makers_grey)',
+            "4: the makers judge their own image",
+        ),
+        (
+            "if not np.isnan(value) and value < enough:",
+            "if value < good:",
+            "a figure below its first threshold alone makes a MEI unsupported",
+        ),
+    ),
+    *_of(
+        "lib/original/mei",
+        (
+            "value = response - penalty * (target_contrast - spread).abs()",
+            "value = response",
+            "4: published variant without its penalty",
+        ),
+    ),
+    *_of(
+        "lib/responses/receptive_fields",
         (
             "taken = rows.reindex(meant + 1)",
             "taken = rows.reindex(meant)",
@@ -319,7 +329,7 @@ FAULTS = [
         ),
     ),
     *_of(
-        "conditions",
+        "lib/data/conditions",
         (
             "known = np.isfinite(values).all(axis=1)",
             "known = np.ones(len(values), bool)",
@@ -342,42 +352,54 @@ FAULTS = [
         ),
     ),
     *_of(
-        "gabor_search",
+        "lib/gabors/parameters",
         (
             "theta = ROTATION * torch.deg2rad(orientation)\n    cos",
             "theta = torch.deg2rad(orientation + 90)\n    cos",
             "5: the search draws 0 as horizontal bars",
         ),
         (
+            'table["phase"] = np.where(half_turns % 2 == 1, -table.phase, table.phase) % 1',
+            'table["phase"] = table.phase % 1',
+            "5: a turn by 180 degrees keeps the phase",
+        ),
+    ),
+    *_of(
+        "lib/gabors/compare",
+        (
             "predicted.reshape(k, phases, -1).mean(axis=1)",
             "predicted.reshape(k, phases, -1)[:, 0]",
             "5: one phase for a drifting Gabor",
         ),
         (
-            "return {name: set_mean_contrast(image, mean=mean, contrast=contrast, mask=mask,",
-            "return {name: set_mean_contrast(image, mean=mean, contrast=contrast,",
+            "name: set_mean_contrast(image, target)",
+            "name: set_mean_contrast(image, target.within(None))",
             "5: stimuli compared without the mask",
         ),
         (
-            "responses = np.stack([_evaluate(model, shown)[:, unit] for model in models], axis=1)",
-            "responses = np.stack([_evaluate(models[0], shown)[:, unit] for model in models], axis=1)",
+            "responses = np.stack([predicted_responses(model, shown)[:, unit] for model in models], axis=1)",
+            "responses = np.stack([predicted_responses(models[0], shown)[:, unit] for model in models], axis=1)",
             "5: one model judges for all",
         ),
-        (
-            'table["phase"] = np.where(half_turns % 2 == 1, -table.phase, table.phase) % 1',
-            'table["phase"] = table.phase % 1',
-            "5: a turn by 180 degrees keeps the phase",
-        ),
+    ),
+    *_of(
+        "lib/gabors/search",
         (
             "better = value > best_value",
             "better = torch.ones_like(value, dtype=torch.bool)",
             "5: the last Gabor in place of the best",
         ),
+    ),
+    *_of(
+        "lib/gabors/fit",
         (
             "r = masked_correlation(image, fitted, masks=[weight])",
             "r = masked_correlation(image, fitted, masks=[np.ones(image.shape)])",
             "5: the fit is judged outside the mask too",
         ),
+    ),
+    *_of(
+        "lib/gabors/grid",
         (
             "np.geomspace(FREQUENCIES[0], highest, n_frequencies)",
             "np.geomspace(FREQUENCIES[0], highest, n_frequencies) / degrees_per_pixel",
@@ -385,7 +407,7 @@ FAULTS = [
         ),
     ),
     *_of(
-        "metrics",
+        "lib/stimuli/metrics",
         (
             "[_inside(mask, np.shape(image))].mean())",
             "[_inside(mask, np.shape(image))].sum() / np.asarray(mask).sum())",
@@ -403,9 +425,7 @@ FAULTS = [
         ),
         (
             "power = np.abs(np.fft.fftshift(np.fft.fft2(deviation * window, s=(n, n)))) ** 2",
-            "power = np.abs(np.fft.fftshift(np.fft.fft2(deviation * window, s=(n, n)))) ** 2; "
-            "return power, np.fft.fftshift(np.fft.fftfreq(n, degrees_per_pixel)), "
-            "-np.fft.fftshift(np.fft.fftfreq(n, degrees_per_pixel)) * h / w",
+            "power = np.abs(np.fft.fftshift(np.fft.fft2(deviation * window, s=(n, n)))) ** 2; return power, np.fft.fftshift(np.fft.fftfreq(n, degrees_per_pixel)), -np.fft.fftshift(np.fft.fftfreq(n, degrees_per_pixel)) * h / w",
             "6: angles between the indices of a rectangular spectrum",
         ),
         (
@@ -428,10 +448,13 @@ FAULTS = [
             "union = np.all([_inside(m, np.shape(first)) for m in masks], axis=0)\n    return",
             "6: compared where both masks are",
         ),
+    ),
+    *_of(
+        "lib/original/metrics",
         ("/ (np.pi * radius**2))", "/ inside.sum())", "6: published luminance without its fault"),
     ),
     *_of(
-        "statistics",
+        "lib/statistics",
         (
             "steps = p_values[order] * np.arange(len(order), 0, -1)",
             "steps = p_values[order]",
@@ -448,6 +471,9 @@ FAULTS = [
             "p of zero from a permutation test",
         ),
         ("np.sum(np.sign(changed) * ranks)", "np.sum(ranks)", "effect size without a sign"),
+    ),
+    *_of(
+        "lib/words",
         (
             'direction = "exceeds" if row.effect_size > 0',
             'direction = "exceeds" if row.effect_size < 2',
@@ -455,17 +481,28 @@ FAULTS = [
         ),
     ),
     *_of(
-        "population",
+        "lib/population/tests",
         (
             'kind = "_true_response" if true else "_response"',
             'kind = "_response"',
             "predicted responses said to be true ones",
         ),
+    ),
+    *_of(
+        "lib/population/table",
         (
-            "own = by_model[model]",
-            "own = by_model[list(by_model)[0]]",
+            "table[name] = by_model[model][name]",
+            "table[name] = by_model[list(by_model)[0]][name]",
             "scores of another model in units.csv",
         ),
+        (
+            'if twice := merged.keys() & content["scalars"].keys():',
+            "if twice := set():",
+            "the later of two stages' values under one name, silently",
+        ),
+    ),
+    *_of(
+        "lib/population/words",
         (
             "known = table[(table.map_p < alpha) & table.mei_x.notna()]",
             "known = table[table.mei_x.notna()]",
@@ -477,13 +514,13 @@ FAULTS = [
             "predictions of Gabors not corrected for the number of units",
         ),
         (
-            "turn = np.abs((known.mei_orientation - known.gabor_orientation + 90) % 180 - 90)",
-            "turn = np.abs(known.mei_orientation - known.gabor_orientation)",
+            "turn = np.abs((known.mei_orientation - known.gabor_measured_orientation + 90) % 180 - 90)",
+            "turn = np.abs(known.mei_orientation - known.gabor_measured_orientation)",
             "orientations 178 degrees apart",
         ),
     ),
     *_of(
-        "stimuli",
+        "lib/stimuli/patterns",
         ("ROTATION = 1  ", "ROTATION = -1  ", "5: orientation grows clockwise"),
         (
             "return x * np.cos(theta) + y * np.sin(theta), y * np.cos(theta) - x * np.sin(theta)",
@@ -505,20 +542,27 @@ FAULTS = [
             "y = (np.arange(h) - (h - 1) / 2) * degrees_per_pixel",
             "elevation grows downwards",
         ),
-        ("pattern *= contrast / _rms(pattern)\n", "", "4: contrast is left as it is"),
+    ),
+    *_of(
+        "lib/stimuli/contrast",
         (
-            "pattern -= weight * _mean(shown) / np.maximum(_mean(weight * free), 0.02 * weight.mean())",
-            "pattern -= _mean(shown)",
+            "gain = contrast / _rms(pattern).clamp_min(1e-12)",
+            "gain = torch.ones_like(_rms(pattern)); tolerance = 9.0",
+            "4: contrast is left as it is",
+        ),
+        (
+            "scaled = scaled - shift * weight",
+            "scaled = scaled - shift; weight = torch.ones_like(weight)",
             "4: grey outside the mask is moved too",
         ),
         (
-            "shown = np.clip(pattern, low - mean, high - mean)\n    for",
-            "shown = pattern\n    for",
+            "shown = (gain * pattern).clamp(low, high)",
+            "shown = gain * pattern",
             "4: outside the displayable range",
         ),
     ),
     *_of(
-        "session",
+        "lib/data/session",
         (
             'if not np.array_equal(frames, shared["image_ids"]):',
             'if len(frames) != len(shared["image_ids"]):',
@@ -547,7 +591,7 @@ FAULTS = [
         ),
     ),
     *_of(
-        "sources/templates",
+        "lib/data/shown_images",
         (
             "frames = sorted(int(found[1]) for file in path.iterdir()",
             "frames = list(int(found[1]) for file in sorted(path.iterdir())",
@@ -555,7 +599,7 @@ FAULTS = [
         ),
     ),
     *_of(
-        "sources/nwb",
+        "lib/data/sources/nwb",
         (
             'images=templates["images"][kept]',
             'images=templates["images"][:kept.sum()]',
@@ -563,9 +607,9 @@ FAULTS = [
         ),
     ),
     *_of(
-        "sources/arrays",
+        "lib/data/sources/arrays",
         (
-            "images=images[image_ids], image_ids=image_ids.astype(int)",
+            "images=images[image_ids],\n        image_ids=image_ids.astype(int)",
             "images=images[:len(image_ids)], image_ids=image_ids.astype(int)",
             "1: images not joined by their ids",
         ),
@@ -576,22 +620,30 @@ FAULTS = [
         ),
     ),
     *_of(
-        "results",
+        "lib/stages",
         ('if "failed" in content:', "if False:", "a failed stage passes for a result"),
-        (
-            "os.replace(partial, path)",
-            "os.replace(partial, path.with_suffix(path.suffix))\n    partial.touch()",
-            "temporary files are left",
-        ),
         (
             "self.inputs[os.path.relpath(path, self.run_folder)] = file_hash(local_copy(path))",
             "pass",
             "inputs without a hash in the provenance",
         ),
+        (
+            "return self.run_folder if self.unit_id is None else",
+            "return self.run_folder if not self.unit_id else",
+            "unit 0 taken for no unit",
+        ),
+    ),
+    *_of(
+        "lib/files",
+        (
+            "os.replace(partial, path)",
+            "os.replace(partial, path.with_suffix(path.suffix))\n    partial.touch()",
+            "temporary files are left",
+        ),
         ("return None\n    return str(value)", "return 0.0\n    return str(value)", "NaN becomes a number"),
     ),
     *_of(
-        "plotted",
+        "lib/figure_data",
         (
             "return np.array_split(values.ravel(), min(BLOCKS, values.size))",
             "return [values.ravel()]",
@@ -609,8 +661,11 @@ FAULTS = [
         ),
     ),
     *_of(
-        "book",
+        "book/_ext/labels",
         ('rf"(?<![\\w-])({names})(?![\\w-])"', 'rf"({names})"', "labels renamed inside longer ones"),
+    ),
+    *_of(
+        "book/_ext/notebook_files",
         (
             'return [*cells[:n], stopped], f"it stopped',
             'return [*cells, stopped], f"it stopped',
@@ -621,6 +676,9 @@ FAULTS = [
             "return list(cells)",
             "parameters and paths on the page",
         ),
+    ),
+    *_of(
+        "book/_ext/site",
         (
             "if done.returncode:",
             "if done.returncode and not output:",
@@ -628,7 +686,7 @@ FAULTS = [
         ),
     ),
     *_of(
-        "params",
+        "lib/params",
         ("if key not in defaults:", "if key not in defaults and False:", "unknown keys pass"),
         ("if type(value) is not kind:", "if False:", "a parameter of another type passes"),
         ("low <= v <= high", "low <= v", "values above the range pass"),
@@ -644,15 +702,15 @@ FAULTS = [
         ),
     ),
     *_of(
-        "power",
+        "lib/mei/recovery",
         (
-            "models.fit_windowed(features[:n], counts.mean(0), core)",
-            "models.fit_windowed(features[:n], expected[:n], core)",
+            "v1.fit_windowed(features[:n], counts.mean(0), core)",
+            "v1.fit_windowed(features[:n], expected[:n], core)",
             "recovery from rates that no recording gives",
         ),
         (
-            "true = mei.predicted_responses(truth, found).diagonal()",
-            "true = mei.predicted_responses(model, found).diagonal()",
+            "true = ensemble.predicted_responses(truth, found).diagonal()",
+            "true = ensemble.predicted_responses(model, found).diagonal()",
             "the model judges its own MEIs",
         ),
         (
@@ -662,7 +720,7 @@ FAULTS = [
         ),
     ),
     *_of(
-        "truth",
+        "lib/data/simulated_neurons",
         (
             "patch -= window * (patch.sum((1, 2)) / window.sum((1, 2)))[:, None, None]",
             "pass",
@@ -687,7 +745,7 @@ FAULTS = [
         ),
     ),
     *_of(
-        "published",
+        "lib/original/selection",
         (
             "starts, stops, _ = counting.windows(session.presentations, latency=0)",
             "starts, stops, _ = counting.windows(session.presentations, latency=session.window[0])",
@@ -700,7 +758,7 @@ FAULTS = [
         ),
     ),
     *_of(
-        "audit",
+        "lib/original/audit",
         (
             "sigma += (last - sigma) * step / steps",
             "sigma += (last - first) / steps",
@@ -710,6 +768,14 @@ FAULTS = [
             "return (fit - left_out * mean_counts) / (1 - left_out)",
             "return fit",
             "3: linear fit judged on its own images",
+        ),
+    ),
+    *_of(
+        "workflow/code_hash",
+        (
+            'found.update([base, *(f"{base}.{alias.name}" for alias in node.names)])',
+            "found.update([base])",
+            "a module imported from a room is not followed: results go stale",
         ),
     ),
 ]

@@ -26,13 +26,12 @@ from tests.faults import FAULTS, Fault
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = (
     "lib",
+    "workflow",
     "notebooks",
     "tests",
     "book",
     "benchmarks",
-    "profiles",
     "params.yml",
-    "Snakefile",
     "pyproject.toml",
     "README.md",
     "_config.yml",
@@ -61,43 +60,77 @@ PACKAGES = (
 )
 LIMIT = 120  # s of computing; a fault that makes a test endless is caught
 STALE = "its text is no longer in the file"
-# The test files of a module, tests/unit/test_<name>.py, quick ones first; that of its own name if it is
-# not here
+# Test files that see a module's faults, before or in place of that of its own name, which mirrors it
+PROPERTIES = "responses/test_properties_estimators"
 TESTS = {
-    "counts": ["properties_counts", "counts"],
-    "reliability": ["properties_estimators", "reliability"],
-    "selection": ["selection", "properties_estimators"],
-    "statistics": ["statistics", "population", "properties_estimators"],
-    "stimuli": ["properties_images", "stimuli"],
-    "metrics": ["properties_images", "metrics"],
-    "gabors": ["gabors", "gabor_search"],
-    "conditions": ["properties_counts", "gabors", "more_stimuli"],
-    "gabor_search": ["properties_images", "gabor_search"],
-    "crossvalidation": ["crossvalidation", "models"],
-    "network": ["network", "models"],
-    "fitting": ["models"],
-    "ensemble": ["ensemble", "mei"],
-    "mei": ["properties_images", "mei", "mei_sentences"],
-    "params": ["params", "properties_input"],
-    "session": ["session", "sources"],
-    "sources/arrays": ["session", "arrays", "properties_input"],
-    "sources/nwb": ["templates", "sources"],
-    "sources/templates": ["templates", "sources"],
-    "sources/allen": ["sources"],
-    "sources/simulated": ["nwb", "simulation"],
-    "sources/__init__": ["sources"],
-    "nwb": ["nwb", "sources"],
-    "results": ["results", "execute"],
-    "report": ["results", "pipeline"],
-    "warm": ["execute"],
-    "dependencies": ["pipeline"],
-    "errors": ["results", "sources"],
+    "lib/data/counting": ["data/test_properties_counting", "data/test_counting"],
+    "lib/data/conditions": [
+        "data/test_properties_counting",
+        "responses/test_receptive_fields",
+        "models/test_training_sets",
+    ],
+    "lib/data/session": ["data/test_session", "data/sources/test_sources"],
+    "lib/data/nwb_files": ["data/test_nwb_files", "data/sources/test_sources"],
+    "lib/data/shown_images": ["data/test_shown_images", "data/sources/test_sources"],
+    "lib/data/sources/arrays": [
+        "data/test_session",
+        "data/sources/test_arrays",
+        "data/test_properties_input",
+    ],
+    "lib/data/sources/nwb": ["data/test_shown_images", "data/sources/test_sources"],
+    "lib/data/sources/allen": ["data/sources/test_sources"],
+    "lib/data/sources/choose": ["data/sources/test_sources"],
+    "lib/data/sources/simulated": ["data/test_nwb_files", "data/test_simulated_session"],
+    "lib/responses/reliability": [PROPERTIES, "responses/test_reliability"],
+    "lib/responses/selection": ["responses/test_selection", PROPERTIES],
+    "lib/responses/receptive_fields": ["responses/test_receptive_fields", "gabors/test_search"],
+    "lib/responses/words": ["responses/test_receptive_fields", "responses/test_selection_pages"],
+    "lib/statistics": ["test_statistics", "population/test_table", PROPERTIES],
+    "lib/words": ["population/test_table", "book/test_site"],
+    "lib/columns": ["population/test_table"],
+    "lib/stimuli/contrast": [
+        "stimuli/test_properties_images",
+        "stimuli/test_patterns",
+        "mei/test_search",
+        "gabors/test_search",
+    ],
+    "lib/stimuli/metrics": ["stimuli/test_properties_images", "stimuli/test_metrics"],
+    "lib/stimuli/patterns": ["stimuli/test_properties_images", "stimuli/test_patterns"],
+    "lib/models/crossvalidation": ["models/test_crossvalidation", "models/test_v1"],
+    "lib/models/network": ["models/test_network", "models/test_v1"],
+    "lib/models/fit_run": ["models/test_v1"],
+    "lib/models/ensemble": ["models/test_ensemble", "models/test_v1", "mei/test_search"],
+    "lib/mei/search": ["stimuli/test_properties_images", "mei/test_search"],
+    **{
+        f"lib/mei/{name}": ["mei/test_search", "mei/test_words"]
+        for name in ("ascent", "diverse", "localise", "mask", "verdict")
+    },
+    "lib/mei/words": ["mei/test_words", "mei/test_truth", "mei/test_recovery"],
+    **{
+        f"lib/gabors/{name}": ["stimuli/test_properties_images", "gabors/test_search"]
+        for name in ("parameters", "grid", "search", "fit", "compare", "words")
+    },
+    **{f"lib/population/{name}": ["population/test_table"] for name in ("table", "tests", "words")},
+    "lib/original/mei": ["mei/test_search", "original/test_audit"],
+    "lib/original/metrics": ["stimuli/test_metrics", "original/test_audit"],
+    "lib/params": ["test_params", "data/test_properties_input"],
+    "lib/stages": ["test_stages", "workflow/test_execute"],
+    "lib/files": ["test_stages", "data/test_session"],
+    "lib/errors": ["test_stages", "data/sources/test_sources"],
+    "workflow/report": ["test_stages", "workflow/test_pipeline"],
+    "workflow/warm": ["workflow/test_execute"],
+    "workflow/code_hash": ["workflow/test_code_hash", "workflow/test_pipeline"],
+    "workflow/jobs": ["workflow/test_pipeline"],
+    **{
+        f"book/_ext/{name}": ["book/test_site"]
+        for name in ("notebook_files", "labels", "figure_links", "unit_pages", "front_page")
+    },
 }
 
 
 # ---- small changes drawn at random --------------------------------------------------------------
 
-UNSEEN = ("figures",)  # pictures are held by the notebooks' stored outputs, not by unit tests
+UNSEEN = ("lib/figures",)  # pictures are held by the notebooks' stored outputs, not by unit tests
 OPERATORS = {
     ast.Lt: ("<", ">="),
     ast.GtE: (">=", "<"),
@@ -117,7 +150,7 @@ OPERATORS = {
 def random_faults(number, seed, modules):
     """Comparisons, signs, products, connectives and constants turned, each in one place of lib."""
     names = modules or sorted(
-        str(path.relative_to(ROOT / "lib").with_suffix("")) for path in (ROOT / "lib").rglob("*.py")
+        path.relative_to(ROOT).with_suffix("").as_posix() for path in (ROOT / "lib").rglob("*.py")
     )
     faults = [fault for name in names if name not in UNSEEN for fault in _changes(name)]
     return random.Random(seed).sample(faults, min(number, len(faults)))
@@ -125,7 +158,7 @@ def random_faults(number, seed, modules):
 
 def _changes(module):
     """All changes of a module as faults whose text is the whole file."""
-    text = (ROOT / "lib" / f"{module}.py").read_text(encoding="utf-8")
+    text = (ROOT / f"{module}.py").read_text(encoding="utf-8")
     starts = [0]
     for line in text.splitlines(keepends=True):
         starts.append(starts[-1] + len(line.encode()))
@@ -191,7 +224,10 @@ def _changes(module):
 
 def tests_of(module, folder):
     """The test files that should see a fault of a module, those that are in a copy."""
-    files = [f"tests/unit/test_{name}.py" for name in TESTS.get(module, [module])]
+    top, *rooms, name = module.split("/")
+    mirror = "/".join([{"workflow": "workflow/", "book": ""}.get(top, "") + "/".join(rooms), f"test_{name}"])
+    mirror = mirror.replace("_ext", "book").strip("/").replace("//", "/")
+    files = [f"tests/unit/{name}.py" for name in TESTS.get(module, [mirror])]
     return [file for file in files if (folder / file).exists()]
 
 
@@ -224,7 +260,7 @@ def start_tests(folder, files, limit=LIMIT):
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
     os.chdir(folder)
     sys.path[0] = str(folder)
-    for name in [name for name in sys.modules if name.split(".")[0] in ("lib", "tests")]:
+    for name in [name for name in sys.modules if name.split(".")[0] in ("lib", "tests", "workflow", "book")]:
         del sys.modules[name]
     output = os.open("faults.log", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
     os.dup2(output, 1)
@@ -263,7 +299,7 @@ def first_failure(folder, status):
 
 def put(fault, folder):
     """Put a fault into a copy; return its text before, or None if the text of the fault is not there."""
-    path = folder / "lib" / f"{fault.module}.py"
+    path = folder / f"{fault.module}.py"
     text = path.read_text(encoding="utf-8")
     if text.count(fault.old) != 1:
         return None
@@ -285,7 +321,7 @@ def try_faults(faults, processes):
         else:
             child, status = os.wait()
             fault, folder, text = running.pop(child)
-            (folder / "lib" / f"{fault.module}.py").write_text(text, encoding="utf-8")
+            (folder / f"{fault.module}.py").write_text(text, encoding="utf-8")
             free.append(folder)
             yield fault, first_failure(folder, status)
     for folder in free:
@@ -294,7 +330,7 @@ def try_faults(faults, processes):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("modules", nargs="*", help="such as counts or sources/arrays; default: all")
+    parser.add_argument("modules", nargs="*", help="such as lib/mei/search; default: all")
     parser.add_argument("--random", type=int, default=0, metavar="N")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2)
@@ -314,7 +350,7 @@ def main():
     outcomes = []
     for fault, outcome in try_faults(faults, given.processes):
         outcomes.append(outcome)
-        print(f"{fault.module:14} {fault.what:80} {outcome or 'SURVIVED'}", flush=True)
+        print(f"{fault.module:28} {fault.what:80} {outcome or 'SURVIVED'}", flush=True)
     stale, survived = outcomes.count(STALE), outcomes.count(None)
     tried = len(outcomes) - stale
     print(

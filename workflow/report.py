@@ -171,7 +171,7 @@ def _lock(folder):
     """Return an open file that no other run of this folder can open so; the system frees it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / ".lock", "w")
+        lock = open(folder / ".lock", "w")  # noqa: SIM115, held until the run ends
     except OSError as error:
         raise InputError(
             f"{folder} cannot be written to: {error.strerror}; make room or give yourself "

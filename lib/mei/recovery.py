@@ -46,8 +46,8 @@ def simulate_recovery(
 ):
     """True response to MEIs that were made from recordings of several sizes.
 
-    All designs show the same images to the same units, which are those of `lib.data.simulated_neurons` that prefer
-    something, in equal shares of the kinds to within one.
+    All designs show the same images to the same units: simulated neurons (`lib.data.simulated_neurons`)
+    that prefer something, in equal shares of the kinds to within one.
 
     Parameters
     ----------

@@ -28,7 +28,8 @@ def made(makers, judges, *, kind, target, fraction, natural_contrast, finest_det
     """
     return (
         f"Made on {len(makers)} models of kind *{kind}*, judged by {len(judges)}. Every image has "
-        f"mean {target.mean:.3f} and RMS contrast {target.contrast:.4f}, {fraction:g} of C* = {natural_contrast:.4f}: "
+        f"mean {target.mean:.3f} and RMS contrast {target.contrast:.4f}, {fraction:g} of C* = "
+        f"{natural_contrast:.4f}: "
         "a pattern of the size of a receptive field on grey could not have the full C* without "
         "leaving the displayable range. No image is given detail above "
         f"{finest_detail:g} cycles per degree."

@@ -223,7 +223,7 @@ def load_ensemble(folder, *, units=None):
                 one = v1.ResponseModel(core, weights, bias, kind=about["kind"], squared=about["kind"] == "v1")
             else:
                 one = network.build(**about["architecture"])
-                one.load_state_dict({name: file.get_tensor(name) for name in file.keys()})
+                one.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118, no dict
                 one = one if units is None else one.subset(units)
         fitted.append(one.eval())
     return CrossValidation(about["kind"], predictions, fold, fitted, about["histories"])

@@ -428,7 +428,7 @@ def _size(kernels):
 
 def _maximise_evidence(kernels, z):
     """Weights of the groups (targets, groups) and of the noise (targets,): see `fit_windowed`."""
-    targets, groups, n, _ = kernels.shape
+    targets, groups = kernels.shape[:2]
     prior, noise_prior = torch.full((groups,), 0.7 / groups).log(), float(np.log(0.5))
     log_share = prior.repeat(targets, 1)
     log_noise = torch.full((targets,), noise_prior)

@@ -697,7 +697,7 @@ def luminance(contrasts=(0.1, 0.4), radius=DISK):
 
 
 def published_of_models(correlations, images):
-    """The published values of models, MEI and Gabor beside a run's; `lib.original.printed_values` has the rest.
+    """The published values of models, MEI and Gabor beside a run's (the rest: `lib.original.printed_values`).
 
     Parameters
     ----------

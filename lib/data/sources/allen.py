@@ -8,6 +8,7 @@ read. An existing cache of AllenSDK is used as it is.
 """
 
 import argparse
+import functools
 import os
 import sys
 from pathlib import Path
@@ -108,9 +109,8 @@ class Cache:
         """Return the folder of natural-scene templates, with one for each of the frames."""
         for frame in frames:
             path = self._path("NATURAL_SCENE_KEY", frame)
-            self._fetch(
-                path, lambda: self.sdk.fetch_api.get_natural_scene_template(frame), shown_images.check_image
-            )
+            fetch = functools.partial(self.sdk.fetch_api.get_natural_scene_template, frame)
+            self._fetch(path, fetch, shown_images.check_image)
         return path.parent
 
     def movie(self, number):

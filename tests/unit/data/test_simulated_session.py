@@ -1,5 +1,7 @@
 """The simulated session: images, presentations and spikes are what they are said to be."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,7 +72,7 @@ def test_scenes_have_natural_statistics(scenes):
     power = (np.abs(np.fft.fft2(square * np.outer(*[np.hanning(115)] * 2))) ** 2).mean(0)
     f = np.hypot(np.fft.fftfreq(115)[:, None], np.fft.fftfreq(115))
     bins = np.geomspace(0.02, 0.4, 10)
-    radial = [power[(f >= low) & (f < high)].mean() for low, high in zip(bins, bins[1:])]
+    radial = [power[(f >= low) & (f < high)].mean() for low, high in itertools.pairwise(bins)]
     slope = np.polyfit(np.log(bins[:-1]), np.log(radial), 1)[0]
     assert -3.2 < slope < -1.8
 

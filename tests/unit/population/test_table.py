@@ -169,7 +169,19 @@ def test_where_meis_lie_is_told_by_their_own_fields():
 
 def test_errors_of_maps_count_where_there_is_a_map():
     """Fault: the error of a map that is noise in the median of the kinds."""
-    columns = dict.fromkeys(("mei_truth_correlation", "optimum_true_response", "mei_position_error_deg", "mei_orientation_error_deg", "mei_frequency_error_octaves", "gabor_position_error_deg", "gabor_orientation_error_deg", "gabor_frequency_error_octaves"), 1.0)
+    columns = dict.fromkeys(
+        (
+            "mei_truth_correlation",
+            "optimum_true_response",
+            "mei_position_error_deg",
+            "mei_orientation_error_deg",
+            "mei_frequency_error_octaves",
+            "gabor_position_error_deg",
+            "gabor_orientation_error_deg",
+            "gabor_frequency_error_octaves",
+        ),
+        1.0,
+    )
     table = units(
         3,
         truth_kind=["simple"] * 2 + ["spot"],
