@@ -4,13 +4,17 @@ The text lets a test compare what was drawn; a picture's alternative `text/plain
 book. The file of a figure is found by its text: book/_ext/site.py offers it to the reader below the figure.
 """
 
+from __future__ import annotations
+
 import hashlib
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.container import BarContainer
 from matplotlib.contour import ContourSet
@@ -23,7 +27,7 @@ LARGE = 100_000
 COLUMNS = ["panel", "series", "x", "y", "x_end", "y_end", "value"]
 
 
-def describe_figures(folder):
+def describe_figures(folder: Path | str) -> None:
     """Let IPython describe each figure that it displays by `digest` and save its data in `folder`.
 
     The folder is emptied first.
@@ -38,12 +42,12 @@ def describe_figures(folder):
     Figure._repr_pretty_ = describe
 
 
-def name_of(text):
+def name_of(text: str) -> str:
     """Return the name, without ending, of the file of the figure whose digest is `text`."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def save(figure, path):
+def save(figure: Figure, path: Path) -> None:
     """Save what a figure shows: `path`.csv, or `path`.npz if it shows an image.
 
     The table has a row for each point: `panel` (title or labels of the axis), `series` (its name in the
@@ -86,13 +90,13 @@ def save(figure, path):
     np.savez_compressed(path.with_suffix(".npz"), **arrays)
 
 
-def panel_name(ax, n):
+def panel_name(ax: Axes, n: int) -> str:
     """Return what the n-th axis of a figure shows: its title, or its labels."""
     words = ax.get_title() or " against ".join(filter(None, [ax.get_ylabel(), ax.get_xlabel()]))
     return re.sub(r"[$\\{}]", "", " ".join(words.split())) or f"panel {n}"
 
 
-def drawn_series(ax):
+def drawn_series(ax: Axes) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield (name, DataFrame) of every series on an axis, in its coordinates: see COLUMNS.
 
     A coordinate that is not one of the data's (the height of a line across the panel) is missing.
@@ -181,7 +185,7 @@ def _another(name, taken):
     return name
 
 
-def digest(figure):
+def digest(figure: Figure) -> str:
     """Return the titles, labels and summaries of all plotted arrays of a figure, a line each."""
     lines = [f"figure, {len(figure.axes)} axes"]
     for n, ax in enumerate(figure.axes):
@@ -193,7 +197,7 @@ def digest(figure):
     return "\n".join(lines)
 
 
-def plotted_arrays(ax):
+def plotted_arrays(ax: Axes) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (kind, array) of everything that was drawn from data on an axis, in its coordinates."""
     for line in ax.lines:
         yield from _xy("line", line.get_xydata())
@@ -221,7 +225,7 @@ def _xy(kind, points):
     return [(f"{kind} {name}", np.ma.asarray(points)[:, n]) for n, name in enumerate("xy") if len(points)]
 
 
-def summary(values):
+def summary(values: np.ndarray) -> str:
     """Return the size, the scale (largest magnitude) and block means of an array in its units.
 
     Every value counts: a block mean moves with each of its values.

@@ -1,8 +1,11 @@
 """Files: where the project is, what must be there, writing that leaves nothing half-written."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +15,13 @@ from lib.errors import InputError
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def write_json(path, content):
+def write_json(path: Path | str, content: dict | list) -> None:
     """Write JSON under a temporary name, then rename; NaN becomes null."""
     text = json.dumps(_plain(content), indent=1, allow_nan=False)
     write_atomically(path, lambda partial: partial.write_text(text + "\n"))
 
 
-def write_atomically(path, write):
+def write_atomically(path: Path | str, write: Callable[[Path], object]) -> None:
     """Call `write` with a temporary path of the same ending, then rename it to `path`."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +59,7 @@ def required(path: Path | str, notebook: str = "") -> Path:
     return path
 
 
-def file_hash(path):
+def file_hash(path: Path | str) -> str:
     """Return the sha256 of a file, 16 hexadecimal digits."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -65,6 +68,6 @@ def file_hash(path):
     return digest.hexdigest()[:16]
 
 
-def is_address(text):
+def is_address(text: object) -> bool:
     """Tell whether a text is an http(s) address, not a path."""
     return str(text).startswith(("http://", "https://"))

@@ -1,5 +1,7 @@
 """What a job finds on the machine it runs on: its share of the cores, and room for copies of files."""
 
+from __future__ import annotations
+
 import os
 import shutil
 from pathlib import Path
@@ -8,13 +10,13 @@ SCRATCH = "REPORT_SCRATCH"  # environment variable: a folder on the node's own d
 SMALL = 1 << 20  # bytes; a smaller file is read where it is
 
 
-def cores():
+def cores() -> int:
     """Return how many cores this process may use: all, or those that a cluster has given it."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(allowed, int(os.environ.get("SLURM_CPUS_PER_TASK", allowed)))
 
 
-def local_copy(path):
+def local_copy(path: Path) -> Path:
     """Return the path of a copy on the node's own disk, made by the first job there that needs it.
 
     Without `REPORT_SCRATCH`, without room in it, or for a small file: the path itself.

@@ -1,7 +1,10 @@
 """The declaration of a run: read, completed from the default `params.yml`, and checked."""
 
+from __future__ import annotations
+
 import copy
 import difflib
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -85,7 +88,7 @@ RANGES = {
 }
 
 
-def load_params(path=DEFAULTS):
+def load_params(path: Path | str = DEFAULTS) -> dict:
     """Read a run's declaration and complete it from the default `params.yml`.
 
     Parameters
@@ -115,7 +118,7 @@ def load_params(path=DEFAULTS):
     return params
 
 
-def notebook_parameters(params, stage, unit_id=None):
+def notebook_parameters(params: dict, stage: str, unit_id: int | None = None) -> dict:
     """Return the parameters that one stage is given, as a flat dict.
 
     Parameters
@@ -141,12 +144,12 @@ def notebook_parameters(params, stage, unit_id=None):
     return flat
 
 
-def run_folder(params):
+def run_folder(params: dict) -> Path:
     """Return the folder that holds everything of a run: `build/<name>`."""
     return ROOT / "build" / params["name"]
 
 
-def nearest(name, valid):
+def nearest(name: object, valid: Iterable) -> str:
     """Return '; did you mean X?' for the valid name nearest to a wrong one, or the whole list."""
     close = difflib.get_close_matches(str(name), [str(v) for v in valid], n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else f"one of: {', '.join(map(str, valid))}"
@@ -218,7 +221,7 @@ def _check_values(params, file):
         raise InputError(f"{file}: units: a unit is named twice in {units}")
 
 
-def input_files(params):
+def input_files(params: dict) -> list[str]:
     """Return the local files and folders that a run's session names."""
     sessions = params["session"] if isinstance(params["session"], list) else [params["session"]]
     named = [session.get(key) for session in sessions if isinstance(session, dict) for key in PATHS]

@@ -1,5 +1,9 @@
 """Intervals and tests across units, in one place so that every page states the same ones."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import scipy.stats
@@ -9,7 +13,14 @@ from lib.errors import InputError
 FEWEST_PAIRS = 6  # with 5 pairs the smallest two-sided Wilcoxon p is 2 / 2**5 = .0625
 
 
-def bootstrap_interval(values, statistic=np.median, *, level=0.95, resamples=2000, seed=0):
+def bootstrap_interval(
+    values: np.ndarray,
+    statistic: Callable = np.median,
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> np.ndarray:
     """Percentile bootstrap interval of a statistic of independent values.
 
     Parameters
@@ -38,7 +49,9 @@ def bootstrap_interval(values, statistic=np.median, *, level=0.95, resamples=200
     return np.quantile(statistic(values[drawn], axis=0), [(1 - level) / 2, (1 + level) / 2], axis=0)
 
 
-def paired_comparison(a, b, *, level=0.95, resamples=2000, seed=0):
+def paired_comparison(
+    a: np.ndarray, b: np.ndarray, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> dict:
     """Compare two measurements of the same units: a minus b.
 
     Parameters
@@ -93,7 +106,7 @@ def paired_comparison(a, b, *, level=0.95, resamples=2000, seed=0):
     return result
 
 
-def holm(p_values):
+def holm(p_values: np.ndarray) -> np.ndarray:
     """Holm-Bonferroni adjusted p values.
 
     Parameters
@@ -117,7 +130,7 @@ def holm(p_values):
     return adjusted
 
 
-def jackknife_comparison(a, b, *, folds, level=0.95):
+def jackknife_comparison(a: np.ndarray, b: np.ndarray, *, folds: int, level: float = 0.95) -> dict:
     """Compare predictions of one unit by models that each left out another fold of the images: a - b.
 
     Such models share most of their images, so their scatter is far smaller than the error of their
@@ -161,7 +174,7 @@ def jackknife_comparison(a, b, *, folds, level=0.95):
     return result
 
 
-def permutation_p(observed, null):
+def permutation_p(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
     """Share of permutations that reach the observed value, the observed one counted among them.
 
     Parameters
@@ -185,7 +198,7 @@ def permutation_p(observed, null):
     return np.where(np.isfinite(observed), p, np.nan)
 
 
-def compare(table, pairs, *, seed=0):
+def compare(table: pd.DataFrame, pairs: dict[str, tuple[str, str]], *, seed: int = 0) -> pd.DataFrame:
     """Paired tests across units, corrected for their number.
 
     Parameters

@@ -4,6 +4,8 @@ Counts of all presentations come with the table of the presentations; each funct
 its stimulus.
 """
 
+from __future__ import annotations
+
 import numpy as np
 import pandas as pd
 
@@ -16,7 +18,7 @@ SHOWN = [*GABOR, "spatial_frequency", "temporal_frequency", "contrast"]
 DIAMETER = 20.0  # degrees: aperture of Allen's Gabors
 
 
-def gabor_table(presentations):
+def gabor_table(presentations: pd.DataFrame) -> pd.DataFrame:
     """What was shown: one row for each Gabor of the stimulus set.
 
     Parameters
@@ -37,7 +39,7 @@ def gabor_table(presentations):
     return groups.agg(repeats="size", duration="mean").reset_index()
 
 
-def shown_rows(presentations, stimulus):
+def shown_rows(presentations: pd.DataFrame, stimulus: str) -> pd.DataFrame:
     """Return the presentations of a stimulus; `InputError` where there are none."""
     rows = presentations[presentations.stimulus_name == stimulus]
     if rows.empty:
@@ -46,7 +48,9 @@ def shown_rows(presentations, stimulus):
     return rows
 
 
-def condition_repeats(counts, presentations, *, stimulus="gabors", columns=GABOR):
+def condition_repeats(
+    counts: np.ndarray, presentations: pd.DataFrame, *, stimulus: str = "gabors", columns: list[str] = GABOR
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Counts by condition and repeat.
 
     Parameters
@@ -84,7 +88,9 @@ def condition_repeats(counts, presentations, *, stimulus="gabors", columns=GABOR
     return pd.DataFrame(table, columns=columns), repeats
 
 
-def condition_means(counts, presentations, *, stimulus="gabors", columns=GABOR):
+def condition_means(
+    counts: np.ndarray, presentations: pd.DataFrame, *, stimulus: str = "gabors", columns: list[str] = GABOR
+) -> pd.DataFrame:
     """Mean count of every unit in every condition, over repeats.
 
     Returns
@@ -96,7 +102,14 @@ def condition_means(counts, presentations, *, stimulus="gabors", columns=GABOR):
     return pd.DataFrame(np.nanmean(repeats, axis=1), index=pd.MultiIndex.from_frame(table))
 
 
-def gabor_frames(table, shape, *, degrees_per_pixel, phases=8, grey=0.5):
+def gabor_frames(
+    table: pd.DataFrame,
+    shape: tuple[int, int],
+    *,
+    degrees_per_pixel: float,
+    phases: int = 8,
+    grey: float = 0.5,
+) -> np.ndarray:
     """The recorded Gabors as images, for a response model.
 
     Parameters

@@ -5,15 +5,18 @@ table with one row per stimulus presentation (``start_time``, ``stop_time``, ``s
 ``stimulus_block``, ``frame``); its rows and the rows of a count array correspond.
 """
 
+from __future__ import annotations
+
 import numpy as np
 import pandas as pd
 
 from lib.errors import InputError
 
 BLANK = -1  # frame id of a presentation without an image
+Window = tuple[float, float]  # start and stop, s after onset
 
 
-def count_spikes(spike_times, starts, stops):
+def count_spikes(spike_times: list[np.ndarray], starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
     """Number of spikes of every unit in every window ``[start, stop)``.
 
     Parameters
@@ -43,7 +46,9 @@ def count_spikes(spike_times, starts, stops):
     return np.ascontiguousarray(counts.T)
 
 
-def windows(presentations, latency, duration=None):
+def windows(
+    presentations: pd.DataFrame, latency: float, duration: float | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Window in which the spikes of each presentation are counted.
 
     Parameters
@@ -73,7 +78,9 @@ def windows(presentations, latency, duration=None):
     return starts, stops, stops > following + 1e-3
 
 
-def scene_counts(presentation_counts, presentations, *, stimulus_name="natural_scenes"):
+def scene_counts(
+    presentation_counts: np.ndarray, presentations: pd.DataFrame, *, stimulus_name: str = "natural_scenes"
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Counts by repeat and image, joined on the integer frame id.
 
     Parameters
@@ -124,32 +131,26 @@ def scene_counts(presentation_counts, presentations, *, stimulus_name="natural_s
 
 
 def long_table(
-    presentation_counts, presentations, unit_ids, *, drop_zeros=False, stimulus_name="natural_scenes"
-):
-    """One row per trial and unit, as the original report wrote to ``oracle_df.csv``.
+    presentation_counts: np.ndarray, presentations: pd.DataFrame, unit_ids: np.ndarray
+) -> pd.DataFrame:
+    """One row per trial and unit, as the original report wrote to ``oracle_df.csv``, but zeros included.
 
     Parameters
     ----------
     presentation_counts : array (P, U)
-        Counts of each presentation.
     presentations : DataFrame (P rows)
-        Index: presentation id.
-    unit_ids : sequence of int (U,)
-        Identifiers of the units.
-    drop_zeros : bool
-        Leave out the rows with no spike, as the original did without saying so.
-    stimulus_name : str
-        The stimulus whose presentations are written.
+        Index: presentation id. Those of the natural scenes are written.
+    unit_ids : array (U,) of int
 
     Returns
     -------
     DataFrame
         ``trial_id``, ``neuron_id``, ``spike_count``, ``image_id`` (-1: blank).
     """
-    rows = np.flatnonzero(presentations["stimulus_name"] == stimulus_name)
+    rows = np.flatnonzero(presentations["stimulus_name"] == "natural_scenes")
     counts = np.asarray(presentation_counts)[rows]
     n_trials, n_units = counts.shape
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "trial_id": np.repeat(presentations.index.to_numpy()[rows], n_units),
             "neuron_id": np.tile(np.asarray(unit_ids), n_trials),
@@ -157,10 +158,9 @@ def long_table(
             "image_id": np.repeat(_frame_ids(presentations["frame"].to_numpy()[rows]), n_units),
         }
     )
-    return table[table["spike_count"] > 0].reset_index(drop=True) if drop_zeros else table
 
 
-def trial_table(session):
+def trial_table(session) -> pd.DataFrame:
     """`long_table` of a session, also of one that has counts by repeat and image alone.
 
     Parameters
@@ -185,15 +185,15 @@ def trial_table(session):
     )
 
 
-def stimulus_blocks(presentations, stimulus_name="natural_scenes", *, gap=5.0):
+def stimulus_blocks(
+    presentations: pd.DataFrame, stimulus_name: str = "natural_scenes", *, gap: float = 5.0
+) -> pd.DataFrame:
     """Start and stop of every uninterrupted run of a stimulus.
 
     Parameters
     ----------
     presentations : DataFrame
-        Presentations of the session.
     stimulus_name : str
-        Stimulus of interest.
     gap : float
         A pause longer than this, s, or another stimulus between two presentations starts a block.
 
@@ -218,7 +218,7 @@ def stimulus_blocks(presentations, stimulus_name="natural_scenes", *, gap=5.0):
     ).reset_index(drop=True)
 
 
-def session_blocks(presentations):
+def session_blocks(presentations: pd.DataFrame) -> pd.DataFrame:
     """`stimulus_blocks` of every stimulus, with its ``stimulus_name``; the grey between left out."""
     return pd.concat(
         [
@@ -229,7 +229,9 @@ def session_blocks(presentations):
     )
 
 
-def bin_spikes(spike_times, starts, stops, *, bin_size=0.1):
+def bin_spikes(
+    spike_times: list[np.ndarray], starts: np.ndarray, stops: np.ndarray, *, bin_size: float = 0.1
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Binned counts inside blocks; no bin lies in a gap between blocks.
 
     Parameters
@@ -244,7 +246,6 @@ def bin_spikes(spike_times, starts, stops, *, bin_size=0.1):
     Returns
     -------
     counts : list of B arrays (U, n_bins) of int32
-        Counts of each block.
     times : list of B arrays (n_bins,)
         Start of each bin, s.
     """
@@ -260,7 +261,9 @@ def bin_spikes(spike_times, starts, stops, *, bin_size=0.1):
     return counts, times
 
 
-def aligned_spikes(times, onsets, *, window=(-0.1, 0.4)):
+def aligned_spikes(
+    times: np.ndarray, onsets: np.ndarray, *, window: Window = (-0.1, 0.4)
+) -> tuple[np.ndarray, np.ndarray]:
     """Spikes of one unit around every onset, for a raster.
 
     Parameters
@@ -287,7 +290,9 @@ def aligned_spikes(times, onsets, *, window=(-0.1, 0.4)):
     return np.asarray(times)[spikes] - onsets[trials], trials
 
 
-def extreme_onsets(presentations, means, image_ids, *, images=10):
+def extreme_onsets(
+    presentations: pd.DataFrame, means: np.ndarray, image_ids: np.ndarray, *, images: int = 10
+) -> tuple[np.ndarray, np.ndarray]:
     """Onsets of the images that draw the most and the fewest spikes from a unit.
 
     Parameters
@@ -314,7 +319,9 @@ def extreme_onsets(presentations, means, image_ids, *, images=10):
     )
 
 
-def psth(spike_times, onsets, *, window=(-0.1, 0.4), bin_size=0.01):
+def psth(
+    spike_times: list[np.ndarray], onsets: np.ndarray, *, window: Window = (-0.1, 0.4), bin_size: float = 0.01
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean firing rate around onset (peri-stimulus time histogram).
 
     Parameters
@@ -343,7 +350,15 @@ def psth(spike_times, onsets, *, window=(-0.1, 0.4), bin_size=0.01):
     return np.reshape(counts, (-1, len(starts))) / bin_size, starts
 
 
-def latency_histogram(spike_times, onsets, images, *, window=(-0.05, 0.35), bin_size=0.01, threshold=0.2):
+def latency_histogram(
+    spike_times: list[np.ndarray],
+    onsets: np.ndarray,
+    images: np.ndarray,
+    *,
+    window: Window = (-0.05, 0.35),
+    bin_size: float = 0.01,
+    threshold: float = 0.2,
+) -> tuple[pd.DataFrame, float, float]:
     """When the response to an image begins and ends, from the whole population.
 
     With images shown back to back the rate before onset is the response to the image before, so the
@@ -392,7 +407,7 @@ def latency_histogram(spike_times, onsets, images, *, window=(-0.05, 0.35), bin_
     return histogram, above[0], above[-1] + bin_size
 
 
-def signal_share(histogram, start, stop):
+def signal_share(histogram: pd.DataFrame, start: float, stop: float) -> float:
     """Share of the signal after onset that lies in a window.
 
     Parameters

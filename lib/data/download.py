@@ -4,6 +4,8 @@ A file is fetched to `<name>.partial` beside its place and renamed when it is wh
 that is cut or killed leaves the partial file, and the next one goes on where it ends.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import fcntl
@@ -11,7 +13,9 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import requests
 import urllib3
@@ -33,12 +37,20 @@ class _Failed(Exception):
     """An attempt failed in a way that another may not."""
 
 
-def say(text):
+def say(text: str) -> None:
     """Tell the person who runs the report, on standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
-def fetch(address, path, *, check, stall=STALL, attempts=ATTEMPTS, back_off=BACK_OFF):
+def fetch(
+    address: str,
+    path: Path | str,
+    *,
+    check: Callable,
+    stall: float = STALL,
+    attempts: int = ATTEMPTS,
+    back_off: float = BACK_OFF,
+) -> Path:
     """Return the path of a file, fetched if it is not there whole.
 
     A file that is there and passes `check` is used as it is, without asking the server. One that does
@@ -89,7 +101,9 @@ def fetch(address, path, *, check, stall=STALL, attempts=ATTEMPTS, back_off=BACK
     return path
 
 
-def get_json(address, *, stall=STALL, attempts=ATTEMPTS, back_off=BACK_OFF):
+def get_json(
+    address: str, *, stall: float = STALL, attempts: int = ATTEMPTS, back_off: float = BACK_OFF
+) -> dict | list:
     """Return the JSON answer of a server, with the patience of `fetch`."""
 
     def ask():
@@ -104,7 +118,9 @@ def get_json(address, *, stall=STALL, attempts=ATTEMPTS, back_off=BACK_OFF):
 
 
 @contextlib.contextmanager
-def remote_file(address, *, stall=STALL, attempts=ATTEMPTS, back_off=BACK_OFF):
+def remote_file(
+    address: str, *, stall: float = STALL, attempts: int = ATTEMPTS, back_off: float = BACK_OFF
+) -> Iterator[tuple[IO, Callable[[], int]]]:
     """Open a file on an http server so that only the blocks that are asked for are fetched.
 
     Yields
@@ -268,7 +284,7 @@ def _check_size(file, total):
         raise _Failed(f"the partial file has {have:,} bytes, the server's {total:,}: begun anew")
 
 
-def check_space(folder, name, needed):
+def check_space(folder: Path | str, name: str, needed: int) -> None:
     """Raise `InputError` if the disk of a folder, made or not, has fewer bytes free than are needed."""
     there = next(place for place in (folder, *folder.parents) if place.exists())
     free = shutil.disk_usage(there).free

@@ -5,12 +5,15 @@ read by h5py for the wanted units alone: AllenSDK would read every spike and amp
 once for each probe. It and pynwb are imported only when a file is written or read.
 """
 
+from __future__ import annotations
+
 import contextlib
 import datetime
 import multiprocessing
 import os
 import sys
 import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import h5py
@@ -80,7 +83,15 @@ CHANNELS = 24  # of a probe; the last lies outside the brain
 DEADLINE = 300  # s in which the tables of a file must have been read
 
 
-def write_session(path, *, units, spike_times, presentations, session_id, notes=""):
+def write_session(
+    path: Path | str,
+    *,
+    units: pd.DataFrame,
+    spike_times: list[np.ndarray],
+    presentations: pd.DataFrame,
+    session_id: int,
+    notes: str = "",
+) -> None:
     """Write a recording session as an Allen ecephys NWB file, under a temporary name first.
 
     Parameters
@@ -120,14 +131,14 @@ def write_session(path, *, units, spike_times, presentations, session_id, notes=
     os.replace(partial, path)
 
 
-def read_notes(path):
+def read_notes(path: Path | str) -> str:
     """Return the notes of an NWB file, "" if it has none."""
     with h5py.File(path) as file:
         return file["general/notes"].asstr()[()] if "general/notes" in file else ""
 
 
 @contextlib.contextmanager
-def open_file(address):
+def open_file(address: Path | str) -> Iterator[tuple[h5py.File, Callable[[], int | None]]]:
     """Open an HDF5 file for reading, from a path or over http(s) by the byte ranges needed.
 
     Parameters
@@ -164,7 +175,7 @@ def open_file(address):
         yield file, bytes_read
 
 
-def check_file(address):
+def check_file(address: Path | str) -> np.ndarray:
     """Check that a file is whole and holds what the analysis needs of an Allen ecephys session.
 
     Returns
@@ -254,14 +265,14 @@ def _whole(name):
         raise DamagedFile(f"{name} is damaged inside ({error}); fetch or copy it again") from None
 
 
-def check_whole(address):
+def check_whole(address: Path | str) -> None:
     """Raise `DamagedFile` if a session file cannot be read up to its last spike."""
     name = Path(str(address)).name
     with open_file(address) as (file, _), _whole(name):
         file["units/spike_times"][-1:]
 
 
-def read_units(address):
+def read_units(address: Path | str) -> pd.DataFrame:
     """Read which units of a file pass AllenSDK's default quality filter.
 
     Returns
@@ -277,7 +288,7 @@ def _read_units(address):
         return _units_of(session)
 
 
-def read_session(address, *, structure):
+def read_session(address: Path | str, *, structure: str | list[str]) -> dict:
     """Read the units of one structure, or of several, from an Allen ecephys NWB file.
 
     AllenSDK's default quality filter applies (amplitude cutoff, presence ratio, ISI violations;
@@ -349,7 +360,9 @@ class _WithoutSpikes:
         return self._table
 
 
-def allensdk_counts(path, *, unit_ids, presentation_ids, window):
+def allensdk_counts(
+    path: Path | str, *, unit_ids: Sequence[int], presentation_ids: Sequence[int], window: tuple[float, float]
+) -> np.ndarray:
     """Count spikes by AllenSDK's own reading and counting, to check ours against.
 
     Parameters
@@ -426,7 +439,7 @@ def _spike_times(file, unit_ids):
 
 
 @contextlib.contextmanager
-def known_warnings():
+def known_warnings() -> Iterator[None]:
     """Silence the warnings that AllenSDK 2.16 always gives with these packages; others pass."""
     with warnings.catch_warnings():
         for message in KNOWN_WARNINGS:

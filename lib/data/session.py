@@ -1,5 +1,7 @@
 """A recording session as the analysis sees it: counts, images, spike times, units."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import os
@@ -99,21 +101,21 @@ class Session:
     notes: list = dataclasses.field(default_factory=list)
 
     @property
-    def unit_ids(self):
+    def unit_ids(self) -> np.ndarray:
         """Unit ids in the order of the last axis of `counts`."""
         return self.units.index.to_numpy()
 
     @property
-    def target_contrast(self):
+    def target_contrast(self) -> float:
         """C*: the mean over images of the standard deviation of their pixels."""
         return float(self.images.std(axis=(1, 2)).mean())
 
     @property
-    def mean_luminance(self):
+    def mean_luminance(self) -> float:
         """Mean pixel of the natural images."""
         return float(self.images.mean())
 
-    def unit_index(self, unit_id):
+    def unit_index(self, unit_id: int) -> int:
         """Return the position of a unit; `InputError` with the nearest ids if it is not there."""
         where = np.flatnonzero(self.unit_ids == unit_id)
         if len(where) == 0:
@@ -124,7 +126,9 @@ class Session:
         return int(where[0])
 
 
-def select_units(table, structure, units, name):
+def select_units(
+    table: pd.DataFrame, structure: str | list[str], units: str | list[int], name: str
+) -> pd.DataFrame:
     """Return the rows of the structures, after a check that they hold the units that a run names.
 
     Parameters
@@ -161,7 +165,7 @@ def _nearest_ids(ids, unit):
     return ", ".join(map(str, ids[np.argsort(np.abs(ids - int(unit)), kind="stable")[:3]]))
 
 
-def resize(images, height):
+def resize(images: np.ndarray, height: int) -> np.ndarray:
     """Resize images to a height by averaging over areas; the aspect ratio is kept.
 
     Parameters
@@ -180,7 +184,7 @@ def resize(images, height):
     return resize_to(images, (height, round(w * height / h)))
 
 
-def resize_to(images, shape):
+def resize_to(images: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Resize images to (height, width) by averaging over areas; see `resize`, which keeps the aspect."""
     white = np.float32(255 if images.dtype == np.uint8 else 1)
     if images.shape[1:] == tuple(shape):
@@ -193,7 +197,7 @@ def resize_to(images, shape):
     )
 
 
-def from_recording(recording, *, latency, duration, image_height):
+def from_recording(recording: Recording, *, latency: float, duration: float, image_height: int) -> Session:
     """Count spikes and resize images: what 01_data does to every source.
 
     Parameters
@@ -260,7 +264,7 @@ def from_recording(recording, *, latency, duration, image_height):
     )
 
 
-def merge(sessions):
+def merge(sessions: list[Session]) -> Session:
     """Put the units of several sessions that saw the same images into one session of counts.
 
     Spike times and presentations, which belong to one session each, are left out.
@@ -320,7 +324,7 @@ def merge(sessions):
     )
 
 
-def save_session(session, path):
+def save_session(session: Session, path: Path | str) -> str:
     """Write a session as one HDF5 file, under a temporary name first; returns its sha256.
 
     The hash is also written beside it (.sha256): a file of many jobs that is looked at in no time.
@@ -358,7 +362,7 @@ def save_session(session, path):
     return digest
 
 
-def load_session(run_folder):
+def load_session(run_folder: Path | str) -> Session:
     """Read the session of a run.
 
     Parameters
@@ -393,7 +397,7 @@ def load_session(run_folder):
         )
 
 
-def open_session(stage):
+def open_session(stage) -> Session:
     """Read the session of a stage's run and note its hash among the stage's inputs.
 
     Parameters
@@ -409,7 +413,7 @@ def open_session(stage):
     return session
 
 
-def write_table(group, table):
+def write_table(group: h5py.Group, table: pd.DataFrame) -> None:
     """Write a DataFrame, a dataset a column; missing text becomes an empty string."""
     group["index"] = table.index.to_numpy()
     group.attrs["index_name"] = table.index.name or "index"
@@ -421,7 +425,7 @@ def write_table(group, table):
             group[column] = values.to_numpy()
 
 
-def read_table(group):
+def read_table(group: h5py.Group) -> pd.DataFrame:
     """Read a DataFrame written by `write_table`."""
     columns = {
         name: data.asstr()[()] if h5py.check_string_dtype(data.dtype) else data[()]

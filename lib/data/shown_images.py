@@ -1,5 +1,7 @@
 """Images that were shown: natural-scene templates, and the part of the movies that they cover."""
 
+from __future__ import annotations
+
 import re
 import warnings
 from pathlib import Path
@@ -18,7 +20,7 @@ MOVIE_PIXELS = (1080, 1920)
 MOVIE_HEIGHT = 230  # px, to which movies are reduced when read: a quarter of the scenes
 
 
-def read_templates(path):
+def read_templates(path: Path | str) -> dict:
     """Read the images of a session.
 
     Parameters
@@ -53,7 +55,7 @@ def read_templates(path):
     return dict(images=images, image_ids=np.arange(len(images)), movies=movies, degrees_per_pixel=degrees)
 
 
-def scene_frames(path):
+def scene_frames(path: Path | str) -> np.ndarray:
     """Return the frame ids that a templates file or folder has, without reading a folder's images."""
     path = Path(path)
     if not path.is_dir():
@@ -64,17 +66,17 @@ def scene_frames(path):
     return np.array(frames)
 
 
-def check_image(path):
+def check_image(path: Path | str) -> None:
     """Raise `DamagedFile` if an image file is not whole."""
     _grey(path)
 
 
-def check_movie(path):
+def check_movie(path: Path | str) -> None:
     """Raise `DamagedFile` if a movie file of the Allen Institute (.npy) is not whole."""
     _movie(path)
 
 
-def read_movie(path):
+def read_movie(path: Path | str) -> np.ndarray:
     """Return the part of a movie that the natural scenes cover, uint8 (frames, 230, 294)."""
     movie = _movie(path)
     h, w = movie.shape[1:]

@@ -22,7 +22,10 @@ standard deviation over natural images, which have equal power in every octave: 
 an ordinary natural image.
 """
 
+from __future__ import annotations
+
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
@@ -33,6 +36,7 @@ from torch import nn
 
 from lib.stimuli import contrast as stimuli
 from lib.stimuli import patterns
+from lib.stimuli.contrast import Target
 
 KINDS = {
     "simple": 12,
@@ -84,7 +88,7 @@ class TrueUnits(nn.Module):
         self.register_buffer("energy", torch.tensor(energy))
         self.register_buffer("corner", torch.tensor((table.truth_kind == "corner").to_numpy()))
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Expected counts in 0.25 s.
 
         Parameters
@@ -105,11 +109,13 @@ class TrueUnits(nn.Module):
             )
         return self.baseline + self.gain * drive**self.exponent
 
-    def subset(self, unit_ids):
+    def subset(self, unit_ids: Sequence[int]) -> TrueUnits:
         """Return the TrueUnits of these units, in this order."""
         return TrueUnits(self.table.loc[list(unit_ids)], scene_height=self.scene_height)
 
-    def preferred_stimuli(self, unit_id, shape, *, degrees_per_pixel):
+    def preferred_stimuli(
+        self, unit_id: int, shape: tuple[int, int], *, degrees_per_pixel: float
+    ) -> np.ndarray:
         """Patterns that span the optimum of a unit among images of one mean and contrast.
 
         Parameters
@@ -132,7 +138,7 @@ class TrueUnits(nn.Module):
         norms = np.linalg.norm(filters, axis=(1, 2), keepdims=True)
         return filters[norms[:, 0, 0] > 0] / norms[norms[:, 0, 0] > 0]
 
-    def truth_correlation(self, image, unit_id, *, degrees_per_pixel):
+    def truth_correlation(self, image: np.ndarray, unit_id: int, *, degrees_per_pixel: float) -> float:
         """Correlation of an image with the optimum of a unit.
 
         Signed where the optimum is one pattern, the best over phases where it is a pair.
@@ -158,7 +164,7 @@ class TrueUnits(nn.Module):
         basis, _ = np.linalg.qr(span.reshape(len(span), -1).T)
         return float(np.linalg.norm(basis.T @ deviation))
 
-    def optimal_image(self, unit_id, shape, target):
+    def optimal_image(self, unit_id: int, shape: tuple[int, int], target: Target) -> np.ndarray:
         """Image with the mean and contrast of a `Target` that excites a unit most.
 
         Where the pattern does not fit into the range at that contrast it is clipped and scaled up
@@ -182,7 +188,7 @@ class TrueUnits(nn.Module):
             responses = self.subset([unit_id])(torch.from_numpy(images)[:, None])
         return images[int(responses.argmax())]
 
-    def save(self, path):
+    def save(self, path: Path | str) -> None:
         """Write the table as HDF5, under a temporary name first."""
         partial = Path(path).with_suffix(".partial")
         with h5py.File(partial, "w") as file:
@@ -195,7 +201,7 @@ class TrueUnits(nn.Module):
         os.replace(partial, path)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: Path | str) -> TrueUnits:
         """Read what `save` wrote."""
         with h5py.File(path) as file:
             unit_ids = pd.Index(file["unit_id"][()], name="unit_id")
@@ -233,7 +239,7 @@ class TrueUnits(nn.Module):
         return ((s2 + NATURAL_CONTRAST**2) / (s2 + contrast2)).sqrt()
 
 
-def render_filters(table, shape, *, degrees_per_pixel):
+def render_filters(table: pd.DataFrame, shape: tuple[int, int], *, degrees_per_pixel: float) -> np.ndarray:
     """Filters of units: zero mean, unit norm, zero where a unit has none.
 
     Parameters
@@ -288,7 +294,7 @@ def render_filters(table, shape, *, degrees_per_pixel):
     return np.stack(filters)
 
 
-def render_pools(table, shape, *, degrees_per_pixel):
+def render_pools(table: pd.DataFrame, shape: tuple[int, int], *, degrees_per_pixel: float) -> np.ndarray:
     """Gaussian weights (units, h, w), each of sum 1, over which contrast is pooled."""
     t = table.fillna({"x": 0.0, "y": 0.0, "sigma": 1.0})
     pools = patterns.gabor(
@@ -304,7 +310,7 @@ def render_pools(table, shape, *, degrees_per_pixel):
     return pools / pools.sum((1, 2), keepdims=True)
 
 
-def kind_counts(total):
+def kind_counts(total: int) -> dict[str, int]:
     """Share `total` units among the kinds in the proportions of `KINDS`, at least one of each.
 
     Parameters
@@ -328,7 +334,9 @@ def kind_counts(total):
     return dict(zip(KINDS, counts.tolist()))
 
 
-def make_units(units=48, *, seed, first_unit_id=951000000):
+def make_units(
+    units: int | dict[str, int] = 48, *, seed: int, first_unit_id: int = 951000000
+) -> pd.DataFrame:
     """Draw the parameters of model neurons in the range of mouse visual cortex.
 
     Parameters

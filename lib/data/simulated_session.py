@@ -1,5 +1,7 @@
 """A simulated session: natural-like images and movies, presentations in blocks, spikes."""
 
+from __future__ import annotations
+
 import copy
 
 import numpy as np
@@ -18,7 +20,9 @@ SLOW_GAIN, FAST_GAIN = 0.14, 0.14  # SD of the two parts of the log of the share
 SLOW_TIME = 30.0  # s, over which the slow part changes
 
 
-def dead_leaves(n, shape=IMAGE_SHAPE, *, rng, leaves=300):
+def dead_leaves(
+    n: int, shape: tuple[int, int] = IMAGE_SHAPE, *, rng: np.random.Generator, leaves: int = 300
+) -> np.ndarray:
     """Natural-like greyscale images: overlapping leaves with shading and 1/f texture.
 
     Opaque ellipses of power-law sizes give the edges, occlusions and scale-free statistics of
@@ -71,7 +75,7 @@ def _leaf_scene(shape, rng, leaves):
     return ndimage.gaussian_filter(scene, 0.5)
 
 
-def one_over_f(shape, rng):
+def one_over_f(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     """Noise (h, w) whose amplitude falls as 1/f; mean 0, SD 1."""
     frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1]))
     frequency[0, 0] = np.inf
@@ -79,7 +83,9 @@ def one_over_f(shape, rng):
     return noise / noise.std()
 
 
-def movie(n_frames, shape=IMAGE_SHAPE, *, rng, shot=60):
+def movie(
+    n_frames: int, shape: tuple[int, int] = IMAGE_SHAPE, *, rng: np.random.Generator, shot: int = 60
+) -> np.ndarray:
     """Natural-like movie: shots that pan and zoom over larger dead-leaves scenes, with cuts.
 
     Parameters
@@ -110,16 +116,16 @@ def movie(n_frames, shape=IMAGE_SHAPE, *, rng, shot=60):
 
 def timeline(
     *,
-    rng,
-    images=118,
-    scene_repeats=50,
-    gabor_repeats=15,
-    grating_repeats=50,
-    movie_one_frames=300,
-    movie_one_repeats=10,
-    movie_three_frames=600,
-    movie_three_repeats=5,
-):
+    rng: np.random.Generator,
+    images: int = 118,
+    scene_repeats: int = 50,
+    gabor_repeats: int = 15,
+    grating_repeats: int = 50,
+    movie_one_frames: int = 300,
+    movie_one_repeats: int = 10,
+    movie_three_frames: int = 600,
+    movie_three_repeats: int = 5,
+) -> pd.DataFrame:
     """Presentations of a session in the manner of Allen's Brain Observatory 1.1.
 
     Blocks of one stimulus each, in random order inside a block (movies in theirs), with grey
@@ -192,7 +198,7 @@ def _movie_block(name, frames, repeats):
     )
 
 
-def gabor_conditions():
+def gabor_conditions() -> pd.DataFrame:
     """Return the 243 Gabors of Allen's receptive-field mapping: 9 x 9 positions, 3 orientations."""
     grid = np.arange(-40.0, 41.0, 10.0)
     return _product(x_position=grid, y_position=grid, orientation=[0.0, 45.0, 90.0]).assign(
@@ -200,7 +206,7 @@ def gabor_conditions():
     )
 
 
-def grating_conditions():
+def grating_conditions() -> pd.DataFrame:
     """Return Allen's 120 static gratings: 6 orientations, 5 spatial frequencies, 4 phases."""
     return _product(
         orientation=np.arange(0.0, 180.0, 30.0),
@@ -213,7 +219,9 @@ def _product(**levels):
     return pd.MultiIndex.from_product(levels.values(), names=levels.keys()).to_frame(index=False)
 
 
-def expected_counts(units, presentations, *, images, movies):
+def expected_counts(
+    units, presentations: pd.DataFrame, *, images: np.ndarray, movies: dict[str, np.ndarray]
+) -> np.ndarray:
     """Expected count of every unit in every presentation, before the shared gain.
 
     Parameters
@@ -285,7 +293,7 @@ def _respond(units, frames):
         return np.concatenate([units(batch).numpy() for batch in batches])
 
 
-def shared_gain(times, *, rng):
+def shared_gain(times: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
     """Gain common to all units: a slow part and one drawn for every presentation.
 
     Parameters
@@ -306,7 +314,14 @@ def shared_gain(times, *, rng):
     return gain / gain.mean()
 
 
-def spikes(expected, presentations, *, latency, gain, rng):
+def spikes(
+    expected: np.ndarray,
+    presentations: pd.DataFrame,
+    *,
+    latency: np.ndarray,
+    gain: np.ndarray,
+    rng: np.random.Generator,
+) -> list[np.ndarray]:
     """Poisson spikes.
 
     The response to a presentation comes `latency` after its onset and lasts as long as it.

@@ -1,5 +1,7 @@
 """Stimuli at one mean, contrast and mask, and what models answer to them."""
 
+from __future__ import annotations
+
 import numpy as np
 import pandas as pd
 import torch
@@ -21,7 +23,9 @@ LABELS = {
 # ---- other stimuli, and the comparison ----------------------------------------------------------
 
 
-def linear_receptive_field(model, shape, *, mean):
+def linear_receptive_field(
+    model: torch.nn.Module | list[torch.nn.Module], shape: tuple[int, int], *, mean: float
+) -> np.ndarray:
     """Gradient of every unit's response at a grey image, as a stimulus.
 
     Parameters
@@ -43,7 +47,7 @@ def linear_receptive_field(model, shape, *, mean):
     return torch.stack(fields).numpy()
 
 
-def predict_gabors(model, frames):
+def predict_gabors(model: torch.nn.Module | list[torch.nn.Module], frames: np.ndarray) -> np.ndarray:
     """Predicted responses to recorded Gabors: the mean over the phases of the drift.
 
     Parameters
@@ -61,7 +65,7 @@ def predict_gabors(model, frames):
     return predicted.reshape(k, phases, -1).mean(axis=1)
 
 
-def equalise(stimuli, target: Target):
+def equalise(stimuli: dict[str, np.ndarray], target: Target) -> dict[str, np.ndarray]:
     """Bring stimuli to one mean, contrast and mask; flat ones are left out.
 
     Parameters
@@ -82,7 +86,9 @@ def equalise(stimuli, target: Target):
     }
 
 
-def competitors(making, found, images, target: Target):
+def competitors(
+    making: torch.nn.Module, found: dict[str, np.ndarray], images: np.ndarray, target: Target
+) -> dict[str, np.ndarray]:
     """All stimuli that are compared, at one mean and contrast: the given ones and the models' own.
 
     Parameters
@@ -109,7 +115,9 @@ def competitors(making, found, images, target: Target):
     }
 
 
-def compare_stimuli(stimuli, models, *, unit=0):
+def compare_stimuli(
+    stimuli: dict[str, np.ndarray], models: list[torch.nn.Module], *, unit: int = 0
+) -> pd.DataFrame:
     """Predicted responses of one unit to several stimuli.
 
     Parameters
@@ -131,7 +139,7 @@ def compare_stimuli(stimuli, models, *, unit=0):
     return pd.DataFrame(responses, index=list(stimuli))
 
 
-def compare_predictions(table, *, folds):
+def compare_predictions(table: pd.DataFrame, *, folds: int) -> pd.DataFrame:
     """The masked MEI against each other stimulus, in the predictions for one unit.
 
     Parameters

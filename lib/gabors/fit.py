@@ -1,5 +1,7 @@
 """The Gabor fitted to an image, such as a most exciting input."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np
@@ -31,7 +33,9 @@ class GaborFit:
     r: float
 
 
-def gabor_fitted_to(image, *, degrees_per_pixel, mask=None, starts=5):
+def gabor_fitted_to(
+    image: np.ndarray, *, degrees_per_pixel: float, mask: np.ndarray | None = None, starts: int = 5
+) -> GaborFit:
     """Least-squares Gabor of an image, such as an MEI.
 
     Starts from the best of a full grid, whose inner products with the image are computed in

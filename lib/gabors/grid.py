@@ -1,7 +1,10 @@
 """A full grid of Gabors, shown to all units of a run at once: 06_gabor goes on from it."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,7 +50,9 @@ class GridSearch:
     n_grid: int
 
 
-def gabor_grid(shape, *, degrees_per_pixel, grid="full", mask=None):
+def gabor_grid(
+    shape: tuple[int, int], *, degrees_per_pixel: float, grid: str = "full", mask: np.ndarray | None = None
+) -> pd.DataFrame:
     """Parameters of a full grid of Gabors: position, orientation, frequency, phase and size.
 
     Positions fill the image, or the mask; the size is a number of cycles.
@@ -109,7 +114,15 @@ def _positions(inside, n, degrees_per_pixel):
 
 
 def search_grid(
-    model, shape, target: Target, *, degrees_per_pixel, grid="full", keep=KEPT, workers=1, progress=False
+    model: torch.nn.Module | list[torch.nn.Module],
+    shape: tuple[int, int],
+    target: Target,
+    *,
+    degrees_per_pixel: float,
+    grid: str = "full",
+    keep: int = KEPT,
+    workers: int = 1,
+    progress: bool = False,
 ) -> GridSearch:
     """Show every Gabor of a grid to all units of a model at once.
 
@@ -151,7 +164,9 @@ def search_grid(
     return GridSearch(parameters[index].numpy(), top.numpy(), len(table))
 
 
-def images_of(shape, target, *, degrees_per_pixel):
+def images_of(
+    shape: tuple[int, int], target: Target, *, degrees_per_pixel: float
+) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return a function from parameters (n, 7) to images (n, 1, h, w) at a `Target`."""
 
     def images(parameters):
@@ -161,7 +176,9 @@ def images_of(shape, target, *, degrees_per_pixel):
     return images
 
 
-def search_run(run_folder, *, model, grid, contrast, progress=True):
+def search_run(
+    run_folder: Path | str, *, model: str, grid: str, contrast: float, progress: bool = True
+) -> GridSearch:
     """Search the grid for all units of a run, on the models that make stimuli.
 
     Parameters
@@ -194,7 +211,7 @@ def search_run(run_folder, *, model, grid, contrast, progress=True):
     )
 
 
-def load_starts(run_folder, column, *, grid):
+def load_starts(run_folder: Path | str, column: int, *, grid: str) -> GridSearch | None:
     """Read the starts of one unit, made by `python -m workflow.jobs gabor_grid`.
 
     Parameters

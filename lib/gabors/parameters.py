@@ -1,5 +1,7 @@
 """The seven parameters of a Gabor: rendered, bounded, in one form."""
 
+from __future__ import annotations
+
 import numpy as np
 import pandas as pd
 import torch
@@ -9,7 +11,9 @@ from lib.stimuli.patterns import ROTATION, pixel_grid
 PARAMETERS = ["x", "y", "orientation", "spatial_frequency", "phase", "sigma", "aspect"]
 
 
-def render_gabors(parameters, shape, *, degrees_per_pixel):
+def render_gabors(
+    parameters: torch.Tensor, shape: tuple[int, int], *, degrees_per_pixel: float
+) -> torch.Tensor:
     """`lib.stimuli.patterns.gabor` for many patches at once, differentiable.
 
     Parameters
@@ -42,7 +46,7 @@ def render_gabors(parameters, shape, *, degrees_per_pixel):
     return torch.exp(-exponent) * torch.cos(angle)
 
 
-def bounds(shape, degrees_per_pixel):
+def bounds(shape: tuple[int, int], degrees_per_pixel: float) -> list[torch.Tensor]:
     """Return lowest and highest value of each parameter in `to_free`'s scale."""
     half = np.array(shape[::-1]) * degrees_per_pixel / 2
     low = [-half[0], -half[1], -1e6, 0.5 / (2 * half.max()), -1e6, degrees_per_pixel, 0.4]
@@ -50,7 +54,7 @@ def bounds(shape, degrees_per_pixel):
     return [to_free(torch.tensor(b, dtype=torch.float32)) for b in (low, high)]
 
 
-def to_free(p):
+def to_free(p: torch.Tensor) -> torch.Tensor:
     """Return parameters in units in which steps of equal size change the Gabor about equally."""
     x, y, theta, f, phase, sigma, aspect = p.unbind(-1)
     return torch.stack(
@@ -58,7 +62,7 @@ def to_free(p):
     )
 
 
-def from_free(q):
+def from_free(q: torch.Tensor) -> torch.Tensor:
     """Return the parameters of which `to_free` is the scale."""
     x, y, theta, f, phase, sigma, aspect = q.unbind(-1)
     return torch.stack(
@@ -66,7 +70,7 @@ def from_free(q):
     )
 
 
-def canonical(parameters):
+def canonical(parameters: np.ndarray) -> pd.DataFrame:
     """Return a DataFrame with orientation in [0, 180) and phase in [0, 1), the same images."""
     table = pd.DataFrame(np.atleast_2d(parameters).copy(), columns=PARAMETERS)
     half_turns = np.floor(table.orientation / 180)

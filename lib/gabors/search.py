@@ -1,5 +1,7 @@
 """The Gabor that excites each unit of a model most: from the best of a grid by gradient."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np
@@ -7,7 +9,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from lib.gabors.grid import BATCH, images_of, search_grid
+from lib.gabors.grid import BATCH, GridSearch, images_of, search_grid
 from lib.gabors.parameters import PARAMETERS, bounds, canonical, from_free, to_free
 from lib.models.ensemble import one_model, predicted_responses
 from lib.stimuli.contrast import Target, set_mean_contrast
@@ -42,16 +44,16 @@ class GaborSearch:
 
 
 def best_gabor(
-    model,
-    shape,
+    model: torch.nn.Module | list[torch.nn.Module],
+    shape: tuple[int, int],
     target: Target,
     *,
-    degrees_per_pixel,
-    starts=None,
-    grid="full",
-    refine_from=10,
-    steps=60,
-    progress=False,
+    degrees_per_pixel: float,
+    starts: GridSearch | None = None,
+    grid: str = "full",
+    refine_from: int = 10,
+    steps: int = 60,
+    progress: bool = False,
 ) -> GaborSearch:
     """The Gabor that excites each unit of a model most.
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from tqdm import tqdm
 
 from lib.models.ensemble import one_model
-from lib.stimuli.contrast import project
+from lib.stimuli.contrast import Target, project
 
 PATH_STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
-def white_noise(n, shape, *, seed) -> torch.Tensor:
+def white_noise(n: int, shape: tuple[int, int], *, seed: int) -> torch.Tensor:
     """Return n images (n, 1, h, w) of white noise."""
     return torch.randn((n, 1, *shape), generator=torch.Generator().manual_seed(seed))
 
@@ -42,7 +43,7 @@ class Response:
         return torch.cat(values), torch.cat(gradients)
 
 
-def radial_frequency(shape) -> torch.Tensor:
+def radial_frequency(shape: tuple[int, int]) -> torch.Tensor:
     """Radial frequency, cycles per pixel, on rfft2's grid; the constant term raised to 1/size."""
     f = torch.hypot(torch.fft.fftfreq(shape[0])[:, None], torch.fft.rfftfreq(shape[1])[None])
     f[0, 0] = 1 / max(shape)
@@ -63,7 +64,7 @@ def _tangent(direction, deviation, free):
     return unit_rms(direction - along / norm * deviation)
 
 
-def unit_rms(images):
+def unit_rms(images: torch.Tensor) -> torch.Tensor:
     """Return images (n, 1, h, w) over their root mean square."""
     return images / images.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-20)
 
@@ -109,7 +110,7 @@ class AscentSettings:
     tolerance: float = 1e-4
     patience: int = 10
 
-    def weights(self, step, frequency):
+    def weights(self, step: int, frequency: torch.Tensor) -> tuple[torch.Tensor, bool]:
         """(weights on rfft2's grid, whether the blur is over) of one step, 1..steps."""
         sigma = self.blur * max(0.0, 1 - 10 * (step - 1) / self.steps)
         blur = torch.exp(-2 * (torch.pi * sigma * frequency) ** 2)
@@ -118,7 +119,7 @@ class AscentSettings:
             weights = weights * (frequency <= self.highest_frequency)
         return weights, sigma == 0
 
-    def in_band(self, images):
+    def in_band(self, images: torch.Tensor) -> torch.Tensor:
         """Images without detail above the highest frequency."""
         if self.highest_frequency is None:
             return images
@@ -138,7 +139,9 @@ class Ascent:
         self.value_trace, self.contrast_trace, self.path, self.path_steps = [], [], [], []
         self.record(0)
 
-    def accept(self, trial, values, gradients, ok):
+    def accept(
+        self, trial: torch.Tensor, values: torch.Tensor, gradients: torch.Tensor, ok: torch.Tensor
+    ) -> torch.Tensor:
         """Take the trial images that raise the value; (active,) bool which did."""
         better = ok & (values > self.values[self.active])
         won = self.active[better]
@@ -146,18 +149,18 @@ class Ascent:
         self.gradients[won] = gradients[better]
         return better
 
-    def record(self, step):
+    def record(self, step: int) -> None:
         self.value_trace.append(self.values.clone())
         self.contrast_trace.append(_rms(self.images))
         if step in PATH_STEPS:
             self.keep(step)
 
-    def keep(self, step):
+    def keep(self, step: int) -> None:
         if step not in self.path_steps:
             self.path.append(self.images.clone())
             self.path_steps.append(step)
 
-    def retire(self, step, settings):
+    def retire(self, step: int, settings: AscentSettings) -> None:
         """Take converged images out of the batch."""
         gain = self.values - self.value_trace[-1 - settings.patience]
         scale = torch.maximum(self.values.abs(), self.value_trace[0].abs())
@@ -166,7 +169,9 @@ class Ascent:
         self.active = self.active[~done]
 
 
-def ascend(objective, images, target, settings, progress) -> Ascent:
+def ascend(
+    objective: Callable, images: torch.Tensor, target: Target, settings: AscentSettings, progress: bool
+) -> Ascent:
     """Raise `objective` from (n, 1, h, w) images, on the sphere of a `Target`'s mean and contrast."""
     run, frequency = Ascent(objective, images, settings.steps), radial_frequency(images.shape[-2:])
     size = torch.full((len(images), 1, 1, 1), float(settings.step_size))

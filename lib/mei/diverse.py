@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from lib.mei.ascent import AscentSettings, Response, ascend, white_noise
-from lib.mei.search import own_responses
+from lib.mei.search import MEIResult, own_responses
 from lib.models.ensemble import check_model
 from lib.stimuli.contrast import project
 
 
 def diverse_exciting_inputs(
-    model, mei, *, number=4, fraction=0.85, starts=3, steps=200, batch_size=32, seed=0, progress=False
-):
+    model: torch.nn.Module | list[torch.nn.Module],
+    mei: MEIResult,
+    *,
+    number: int = 4,
+    fraction: float = 0.85,
+    starts: int = 3,
+    steps: int = 200,
+    batch_size: int = 32,
+    seed: int = 0,
+    progress: bool = False,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Per unit a set of images that drive it nearly as well as its MEI and differ most.
 
     One image after the other: the next one keeps its response at `fraction` of the MEI's and

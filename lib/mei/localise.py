@@ -5,13 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import torch
 from scipy import ndimage
 
 from lib.mei.search import MEIResult, own_responses
 from lib.stimuli.contrast import set_mean_contrast
 
 
-def localise(model, found, *, power=1 / 3, place=1 / 15, batch_size=64) -> MEIResult:
+def localise(
+    model: torch.nn.Module | list[torch.nn.Module],
+    found: MEIResult,
+    *,
+    power: float = 1 / 3,
+    place: float = 1 / 15,
+    batch_size: int = 64,
+) -> MEIResult:
     """Weaken in most exciting inputs what lies far from the bulk of them, in frequency and in place.
 
     What a model has learned of a receptive field is concentrated in both; the errors of a fit to few

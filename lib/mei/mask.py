@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
@@ -36,7 +37,15 @@ class MEIMask:
 
 
 def mei_mask(
-    model, image, *, unit=0, fraction=0.95, smoothing=1.5, edge=1.5, levels=64, batch_size=64
+    model: torch.nn.Module | list[torch.nn.Module],
+    image: np.ndarray,
+    *,
+    unit: int = 0,
+    fraction: float = 0.95,
+    smoothing: float = 1.5,
+    edge: float = 1.5,
+    levels: int = 64,
+    batch_size: int = 64,
 ) -> MEIMask:
     """Smallest of a family of masks that keeps a fraction of the predicted response.
 

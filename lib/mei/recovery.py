@@ -4,6 +4,8 @@ Model neurons whose optimum is known are shown natural-like images; the default 
 part of the recording, makes each unit's MEI, and the true neuron answers it.
 """
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 
@@ -26,7 +28,7 @@ STIMULUS = 0.25  # s
 IMAGE_HEIGHT = 30
 
 
-def choose_designs(images, repeats, rates):
+def choose_designs(images: list[int], repeats: list[int], rates: list[float]) -> list[tuple[int, int, float]]:
     """Designs (images, repeats, rate): every size at the units' own rate, the largest at every rate.
 
     Parameters
@@ -42,8 +44,16 @@ def choose_designs(images, repeats, rates):
 
 
 def simulate_recovery(
-    designs, *, contrast, finest_detail, units=14, image_height=IMAGE_HEIGHT, steps=60, seed=0, progress=False
-):
+    designs: list[tuple[int, int, float]],
+    *,
+    contrast: float,
+    finest_detail: float,
+    units: int = 14,
+    image_height: int = IMAGE_HEIGHT,
+    steps: int = 60,
+    seed: int = 0,
+    progress: bool = False,
+) -> pd.DataFrame:
     """True response to MEIs that were made from recordings of several sizes.
 
     All designs show the same images to the same units: simulated neurons (`lib.data.simulated_neurons`)
@@ -121,7 +131,7 @@ def simulate_recovery(
     return pd.concat(rows, ignore_index=True)
 
 
-def recovery_by_design(recovered, *, resamples=1000):
+def recovery_by_design(recovered: pd.DataFrame, *, resamples: int = 1000) -> pd.DataFrame:
     """Median over units for every design, with its bootstrap interval over units.
 
     Parameters
@@ -155,7 +165,7 @@ def recovery_by_design(recovered, *, resamples=1000):
     return pd.DataFrame(rows)
 
 
-def shortest_design(by_design, *, goal, rate=1.0):
+def shortest_design(by_design: pd.DataFrame, *, goal: float, rate: float = 1.0) -> pd.Series | None:
     """Return the row of the design of least stimulation whose median reaches a goal, or None."""
     enough = by_design[(by_design["median"] >= goal) & (by_design.rate == rate)]
     return None if enough.empty else enough.loc[enough.minutes.idxmin()]
@@ -167,7 +177,7 @@ def _record(expected, repeats, *, rng):
     return rng.poisson(expected * rng.choice(hour, (repeats, len(expected), 1)))
 
 
-def lines(by_design, along):
+def lines(by_design: pd.DataFrame, along: str) -> dict[str, pd.DataFrame]:
     """What the figure draws: recovery along one factor, a line for each number of repeats.
 
     Parameters
@@ -194,7 +204,7 @@ def lines(by_design, along):
     }
 
 
-def load_designs(run_folder):
+def load_designs(run_folder: Path | str) -> tuple[pd.DataFrame, int]:
     """Read the table of a run and its number of units.
 
     Raises

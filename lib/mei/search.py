@@ -10,6 +10,7 @@ After Walker, Sinz, Cobos et al., Nat Neurosci 22:2060 (2019), with the correcti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,17 +84,17 @@ class MEIResult:
 
 
 def most_exciting_input(
-    model,
-    shape,
+    model: torch.nn.Module | list[torch.nn.Module],
+    shape: tuple[int, int],
     target: Target,
     *,
-    starts=("noise", "noise", "noise", "grey"),
-    images=None,
-    units=None,
+    starts: Sequence[str] | np.ndarray = ("noise", "noise", "noise", "grey"),
+    images: np.ndarray | None = None,
+    units: Sequence[int] | None = None,
     settings: AscentSettings = AscentSettings(),
-    batch_size=32,
-    seed=0,
-    progress=False,
+    batch_size: int = 32,
+    seed: int = 0,
+    progress: bool = False,
 ) -> MEIResult:
     """Images of fixed mean and RMS contrast that maximise the predicted response.
 
@@ -143,17 +144,17 @@ def most_exciting_input(
 
 
 def most_inhibiting_input(
-    model,
-    shape,
+    model: torch.nn.Module | list[torch.nn.Module],
+    shape: tuple[int, int],
     target: Target,
     *,
-    starts=("noise", "noise", "noise", "grey"),
-    images=None,
-    units=None,
+    starts: Sequence[str] | np.ndarray = ("noise", "noise", "noise", "grey"),
+    images: np.ndarray | None = None,
+    units: Sequence[int] | None = None,
     settings: AscentSettings = AscentSettings(),
-    batch_size=32,
-    seed=0,
-    progress=False,
+    batch_size: int = 32,
+    seed: int = 0,
+    progress: bool = False,
 ) -> MEIResult:
     """Images of fixed mean and RMS contrast that minimise the predicted response.
 
@@ -266,7 +267,9 @@ def _best_natural(model, images, units, sign, target, settings, batch_size):
     return x[best], ok[best]
 
 
-def own_responses(model, images, units, batch_size):
+def own_responses(
+    model: torch.nn.Module | list[torch.nn.Module], images: np.ndarray, units: Sequence[int], batch_size: int
+) -> np.ndarray:
     """(units, n, h, w) -> (units, n) responses of each unit to its own images."""
     n = images.shape[:2]
     flat = predicted_responses(

@@ -1,28 +1,34 @@
 """Judge stimuli by the true receptive field, on a simulated session. Nothing here is analysed."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from lib.data.simulated_neurons import TrueUnits
 from lib.mei import search
 from lib.mei.ascent import AscentSettings
 from lib.models.ensemble import predicted_responses
 from lib.stimuli import metrics
+from lib.stimuli.contrast import Target
 
 
-def load_truth(run_folder, unit_id):
+def load_truth(run_folder: Path | str, unit_id: int) -> TrueUnits | None:
     """Return the `TrueUnits` of one unit, or None where the session is a recording."""
     path = Path(run_folder) / "truth.h5"
     return TrueUnits.load(path).subset([unit_id]) if path.exists() else None
 
 
-def true_responses(truth, images):
+def true_responses(truth: TrueUnits, images: np.ndarray) -> np.ndarray:
     """Return the expected counts (n,) of one true unit to images (n, h, w)."""
     return predicted_responses(truth, images)[:, 0]
 
 
-def best_image(truth, shape, target, *, seed=0):
+def best_image(
+    truth: TrueUnits, shape: tuple[int, int], target: Target, *, seed: int = 0
+) -> tuple[np.ndarray | None, float]:
     """Return the image of a mean and RMS contrast that truly excites a unit most, and its response.
 
     The known optimum pattern and ascents on the true unit compete; the largest response wins.
@@ -53,7 +59,9 @@ def best_image(truth, shape, target, *, seed=0):
     return candidates[responses.argmax()], float(responses.max())
 
 
-def reference_responses(truth, shape, target):
+def reference_responses(
+    truth: TrueUnits, shape: tuple[int, int], target: Target
+) -> tuple[np.ndarray, np.ndarray]:
     """Return what true units answer to grey and to their best images of a mean and contrast.
 
     As `best_image`, for all units at once and from the known optimum alone.
@@ -77,12 +85,14 @@ def reference_responses(truth, shape, target):
     return predicted_responses(truth, grey)[0], climbed.best_responses
 
 
-def orientation_difference(first, second):
+def orientation_difference(first: float, second: float) -> float:
     """Return the angle between two orientations in degrees, 0 to 90."""
     return abs((first - second + 90) % 180 - 90)
 
 
-def tuning_errors(truth, *, x, y, orientation, spatial_frequency):
+def tuning_errors(
+    truth: TrueUnits, *, x: float, y: float, orientation: float, spatial_frequency: float
+) -> dict:
     """Return how far a stimulus lies from the true optimum.
 
     Parameters
@@ -108,7 +118,15 @@ def tuning_errors(truth, *, x, y, orientation, spatial_frequency):
     }
 
 
-def judge_mei(truth, stimuli, target, *, mask, degrees_per_pixel, seed=0):
+def judge_mei(
+    truth: TrueUnits,
+    stimuli: dict[str, np.ndarray],
+    target: Target,
+    *,
+    mask: np.ndarray,
+    degrees_per_pixel: float,
+    seed: int = 0,
+) -> tuple[np.ndarray | None, dict]:
     """Close the loop: what one true unit answers to stimuli, and how far its MEI is off.
 
     Parameters
@@ -144,7 +162,9 @@ def judge_mei(truth, stimuli, target, *, mask, degrees_per_pixel, seed=0):
     return optimum, scalars | {f"whole_mei_{name}": value for name, value in errors.items()}
 
 
-def judge_gabor(truth, stimuli, gabor, *, field=None):
+def judge_gabor(
+    truth: TrueUnits, stimuli: dict[str, np.ndarray], gabor: pd.Series, *, field: pd.Series | None = None
+) -> dict:
     """What one true unit answers to compared stimuli, and how far its best Gabor and its map are off.
 
     Parameters

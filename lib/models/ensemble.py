@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from torch import nn
 from lib.files import required
 from lib.models import crossvalidation
 from lib.models.v1 import ResponseModel
+from lib.stimuli.contrast import Target
 
 
-def load_members(run_folder, kind, *, column):
+def load_members(run_folder: Path | str, kind: str, *, column: int) -> list[nn.Module]:
     """Return the fold models of a run for one unit, each images (n, 1, h, w) -> (n, 1).
 
     Parameters
@@ -34,7 +36,7 @@ def load_members(run_folder, kind, *, column):
     return crossvalidation.load_ensemble(folder, units=[column]).models
 
 
-def split_members(members):
+def split_members(members: list[nn.Module]) -> tuple[list[nn.Module], list[nn.Module]]:
     """Return (makers, judges): every other fold model; one model alone is both."""
     return (members[::2], members[1::2]) if len(members) > 1 else (members, members)
 
@@ -46,14 +48,14 @@ class MeanModel(nn.Module):
         super().__init__()
         self.members = nn.ModuleList(members)
 
-    def each(self, images):
+    def each(self, images: torch.Tensor) -> list[torch.Tensor]:
         """(n, 1, h, w) -> list of (n, units), one per member."""
         if all(isinstance(member, ResponseModel) for member in self.members):
             features = self.members[0].core(images)
             return [member.from_features(features) for member in self.members]
         return [member(images) for member in self.members]
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(n, 1, h, w) -> (n, units)."""
         return torch.stack(self.each(images)).mean(0)
 
@@ -61,12 +63,12 @@ class MeanModel(nn.Module):
 class SideBySide(MeanModel):
     """Predictions of all members beside one another."""
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(n, 1, h, w) -> (n, members * units), the units of one member together."""
         return torch.cat(self.each(images), 1)
 
 
-def sensitivity(model, images):
+def sensitivity(model: nn.Module, images: np.ndarray) -> np.ndarray:
     """Where in the image the prediction depends on pixels.
 
     Root mean square over images of the response's gradient at each pixel.
@@ -88,13 +90,19 @@ def sensitivity(model, images):
     return root / root.max() if root.max() > 0 else root
 
 
-def centre_of_mass(weights, *, x, y):
+def centre_of_mass(weights: np.ndarray, *, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Return the weighted mean position (degrees) of a map on the grid x, y."""
     total = weights.sum()
     return float((weights * x).sum() / total), float((weights * y).sum() / total)
 
 
-def predicted_responses(model, images, *, units=None, batch_size=64) -> np.ndarray:
+def predicted_responses(
+    model: nn.Module | list[nn.Module],
+    images: np.ndarray,
+    *,
+    units: Sequence[int] | None = None,
+    batch_size: int = 64,
+) -> np.ndarray:
     """Responses of a module, or the mean of an ensemble's, to images.
 
     Parameters
@@ -114,7 +122,13 @@ def predicted_responses(model, images, *, units=None, batch_size=64) -> np.ndarr
     return out if units is None else out[:, np.asarray(units)]
 
 
-def check_model(model, shape, target, *, units=None) -> int:
+def check_model(
+    model: nn.Module | list[nn.Module],
+    shape: tuple[int, int],
+    target: Target,
+    *,
+    units: Sequence[int] | None = None,
+) -> int:
     """Raise one clear ValueError if a module cannot be optimised over.
 
     Checked: the `Target`'s mean and contrast against its range; a torch module (or a list of them) in
@@ -164,7 +178,7 @@ def _depends_on(out, probe) -> bool:
     return torch.autograd.grad(out.sum(), probe, allow_unused=True)[0] is not None
 
 
-def one_model(model) -> nn.Module:
+def one_model(model: nn.Module | list[nn.Module]) -> nn.Module:
     """Return a module as it is, and a list of modules as their `MeanModel`.
 
     Raises

@@ -1,5 +1,7 @@
 """Fit the response models of a run: all units at once, every image predicted out of fold."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 from pathlib import Path
@@ -49,7 +51,7 @@ class Fits:
         return self.scores[self.scores.unit_id == unit_id].set_index("model")
 
 
-def load_fits(run_folder):
+def load_fits(run_folder: Path | str) -> Fits:
     """Read what `fit_models` left.
 
     Raises
@@ -72,17 +74,17 @@ def load_fits(run_folder):
 
 
 def fit_models(
-    run_folder,
+    run_folder: Path | str,
     *,
-    session_hash,
-    model,
-    baselines,
-    stimuli,
-    folds,
-    published_units,
-    permutations,
-    seed,
-    progress=True,
+    session_hash: str,
+    model: str,
+    baselines: list[str],
+    stimuli: list[str],
+    folds: int,
+    published_units: int,
+    permutations: int,
+    seed: int,
+    progress: bool = True,
 ) -> Fits:
     """Cross-validate the chosen model and the baselines; what is saved is loaded, not fitted again.
 
@@ -158,7 +160,7 @@ def fit_models(
     return load_fits(run_folder)
 
 
-def learning_curves(run_folder, unit_id):
+def learning_curves(run_folder: Path | str, unit_id: int) -> dict[str, np.ndarray]:
     """Return the learning curves of the published network of a unit, mean over folds, or None.
 
     Returns

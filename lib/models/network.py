@@ -8,7 +8,10 @@ Poisson loss, Adam with 5e-3 and then 1e-3, early stopping. Kernels are odd (the
 smoothness penalty fails on its 4 x 4 kernel) and start small enough for ELU.
 """
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -48,7 +51,7 @@ class Network(nn.Module):
         self.weights = nn.Parameter(torch.full((units, LEVELS, 3 * CHANNELS), 1e-3))
         self.bias = nn.Parameter(torch.zeros(units))
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(n, 1, h, w) in [0, 1] -> (n, units) expected counts, not negative."""
         x, maps = (images - 0.5) * 4, []
         for layer in self.layers:
@@ -63,7 +66,7 @@ class Network(nn.Module):
             x = F.avg_pool2d(_smooth(x), 2, ceil_mode=True) if level < LEVELS - 1 else x
         return F.elu(z) + 1
 
-    def subset(self, units):
+    def subset(self, units: Sequence[int]) -> Network:
         """Return the network of some of the units."""
         one = copy.deepcopy(self)
         for name in ("place", "weights", "bias"):
@@ -71,7 +74,7 @@ class Network(nn.Module):
         one.units = len(list(units))
         return one
 
-    def penalty(self):
+    def penalty(self) -> torch.Tensor:
         """Smoothness of the first kernels, group sparsity of the others, L1 of the readout."""
         laplace = torch.tensor([[0, -1, 0], [-1, 4, -1], [0, -1, 0]], dtype=torch.float32)
         rough = F.conv2d(self.layers[0][0].weight, laplace[None, None]).square().mean() / 2
@@ -81,7 +84,9 @@ class Network(nn.Module):
         return SMOOTHNESS * rough + SPARSITY * groups / 2 + FEATURE_L1 * self.weights.abs().sum((1, 2)).mean()
 
 
-def fit_network(images, responses, *, kind, seed, epochs=EPOCHS):
+def fit_network(
+    images: torch.Tensor, responses: np.ndarray, *, kind: str, seed: int, epochs: int = EPOCHS
+) -> tuple[Network | SeparateNetworks, dict[str, list]]:
     """Train a network; part of the images given is kept aside to stop the training.
 
     Parameters
@@ -121,16 +126,16 @@ class SeparateNetworks(nn.Module):
         self.networks = nn.ModuleList(networks)
         self.shape, self.units, self.kind = networks[0].shape, len(networks), "published"
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(n, 1, h, w) -> (n, units)."""
         return torch.cat([network(images) for network in self.networks], 1)
 
-    def subset(self, units):
+    def subset(self, units: Sequence[int]) -> SeparateNetworks:
         """Return the networks of some of the units."""
         return SeparateNetworks([self.networks[u] for u in units])
 
 
-def build(shape, units, kind):
+def build(shape: tuple[int, int], units: int, kind: str) -> Network | SeparateNetworks:
     """Return an untrained model of a kind, to be filled with saved weights."""
     if kind == "published":
         return SeparateNetworks([Network(shape, 1, kind) for _ in range(units)])

@@ -1,9 +1,12 @@
 """Responses to movies, gratings and Gabors, to be learned from beside the natural scenes."""
 
+from __future__ import annotations
+
 import numpy as np
 import torch
 
 from lib.data import conditions, counting
+from lib.data.session import Session
 from lib.errors import InputError
 from lib.params import STIMULI
 from lib.stimuli import patterns as stimuli
@@ -14,7 +17,7 @@ AVAILABLE = ("natural_movies", "static_gratings")
 PHASES = 8  # frames of the one cycle that a Gabor drifts through
 
 
-def held(session, names):
+def held(session: Session, names: list[str]) -> list[str]:
     """Names of the stimuli beside the scenes that a session holds of those asked for.
 
     Parameters
@@ -52,7 +55,7 @@ def held(session, names):
     return found
 
 
-def training_sets(session, names):
+def training_sets(session: Session, names: list[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Frames and mean responses of the stimuli asked for, but for the scenes.
 
     Parameters and errors as `held`.
@@ -69,7 +72,7 @@ def training_sets(session, names):
     }
 
 
-def mean_features(core, frames):
+def mean_features(core: torch.nn.Module, frames: np.ndarray) -> torch.Tensor:
     """Features of a core, averaged over the frames of each response: (k, f, h, w) -> (k, features)."""
     with torch.no_grad():
         return torch.cat(

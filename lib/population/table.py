@@ -1,6 +1,9 @@
 """All units of a run in one table: what units.csv holds."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,15 @@ from lib.population.tests import SHAPES
 from lib.stages import UNIT_STAGES, load_result
 
 
-def units_table(run_folder, *, oracle, scores, structure, model, truth_kinds=None):
+def units_table(
+    run_folder: Path | str,
+    *,
+    oracle: pd.DataFrame,
+    scores: pd.DataFrame,
+    structure: str | pd.Series,
+    model: str,
+    truth_kinds: pd.Series | None = None,
+) -> tuple[pd.DataFrame, dict[int, str]]:
     """One row for every unit of the structure: what `units.csv` holds.
 
     Parameters
@@ -62,7 +73,7 @@ def units_table(run_folder, *, oracle, scores, structure, model, truth_kinds=Non
     return table.reset_index().reindex(columns=columns.NAMES), failed
 
 
-def unit_results(folder):
+def unit_results(folder: Path) -> tuple[dict, str | None]:
     """Merge the scalars of the stages of one unit.
 
     Parameters
@@ -98,7 +109,7 @@ def unit_results(folder):
     return merged, error
 
 
-def summary(table, *, model, failed):
+def summary(table: pd.DataFrame, *, model: str, failed: dict[int, str]) -> dict:
     """Numbers of a run for its start page, from `units_table`: dict of units, verdicts, correlation."""
     chosen = table[table.selected]
     return {
@@ -112,7 +123,7 @@ def summary(table, *, model, failed):
     }
 
 
-def stimuli_of(folder):
+def stimuli_of(folder: Path) -> dict[str, np.ndarray]:
     """Return the stimuli that 06_gabor compared for one unit, {name: (h, w) array}.
 
     Parameters
@@ -124,7 +135,9 @@ def stimuli_of(folder):
     return dict(zip(scalars["names"], arrays["stimuli"], strict=True))
 
 
-def pictures(run_folder, table, failed):
+def pictures(
+    run_folder: Path | str, table: pd.DataFrame, failed: dict[int, str]
+) -> dict[int, dict[str, np.ndarray]]:
     """MEI, best Gabor and best natural image of every unit that has them, most reliable unit first.
 
     Returns
@@ -140,14 +153,14 @@ def pictures(run_folder, table, failed):
     }
 
 
-def measures(run_folder, units):
+def measures(run_folder: Path | str, units: Sequence[int]) -> pd.DataFrame:
     """What `lib.stimuli.metrics.stimulus_metrics` found of MEI and best Gabor: a row a unit."""
     found = {unit: load_result(Path(run_folder) / "units" / str(unit), "metrics")[0] for unit in units}
     names = None if found else [f"{who}_{name}" for who in ("mei", "gabor_measured") for name in SHAPES]
     return pd.DataFrame.from_dict(found, orient="index", columns=names)
 
 
-def read_units(run_folder):
+def read_units(run_folder: Path | str) -> tuple[pd.DataFrame, list[int]]:
     """Return units.csv as a DataFrame (index unit_id) and the ids that get a page.
 
     The pages are those of selected.json where there is one, else the rows with `selected`.

@@ -1,5 +1,7 @@
 """Tests and comparisons across the units of a run."""
 
+from __future__ import annotations
+
 import numpy as np
 import pandas as pd
 
@@ -28,7 +30,7 @@ SHARES = {
 OF_KIND = {"units": "neurons", **SHARES, **columns.shown("kinds")}
 
 
-def sorted_scores(scores):
+def sorted_scores(scores: pd.DataFrame) -> dict[str, np.ndarray]:
     """Correlations to the average of every model that has more than two units, largest first.
 
     Parameters
@@ -47,7 +49,7 @@ def sorted_scores(scores):
     }
 
 
-def response_tests(table, *, true=False, seed=0):
+def response_tests(table: pd.DataFrame, *, true: bool = False, seed: int = 0) -> pd.DataFrame:
     """The response to the MEI against that to each other stimulus, paired over units.
 
     Parameters
@@ -67,7 +69,7 @@ def response_tests(table, *, true=False, seed=0):
     return compare(table, {name: (f"mei{kind}", f"{name}{kind}") for name in STIMULI}, seed=seed)
 
 
-def gain_agreement(table):
+def gain_agreement(table: pd.DataFrame) -> pd.DataFrame:
     """How far the predicted gains of the MEI over other stimuli agree with the true ones.
 
     Parameters
@@ -104,7 +106,7 @@ def gain_agreement(table):
     )
 
 
-def known_truth(table):
+def known_truth(table: pd.DataFrame) -> pd.DataFrame:
     """Simulated units with a true response to the masked MEI, by kind, and what it and others draw.
 
     Parameters
@@ -128,12 +130,12 @@ def known_truth(table):
     )
 
 
-def gain_limit(known):
+def gain_limit(known: pd.DataFrame) -> float:
     """Gain up to which an axis shows the neurons of `known_truth`: 1.5 times what 3 of 4 have."""
     return float(1.5 * known[["predicted_gain", "true_gain"]].max(axis=1).quantile(0.75))
 
 
-def by_kind(table):
+def by_kind(table: pd.DataFrame) -> pd.DataFrame:
     """How well the truth of simulated units is met, a row a kind of unit.
 
     MEI, best Gabor and best natural image against the true optimum; the recorded map against the true
@@ -149,7 +151,7 @@ def by_kind(table):
     return groups[columns].median().assign(units=groups.size())[list(OF_KIND)]
 
 
-def by_area(table, measures=AREA_MEASURES):
+def by_area(table: pd.DataFrame, measures: dict[str, str] = AREA_MEASURES) -> pd.DataFrame:
     """Units and medians of every area.
 
     Parameters

@@ -1,5 +1,9 @@
 """Populations whose reliability is known: what the estimators of `lib.responses.reliability` are worth."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -10,7 +14,15 @@ DURATION = 0.25  # s, of the window that a mean count belongs to
 MEAN_COUNTS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 
 
-def population(rng, *, mean, explained, repeats=50, images=118, gain=0.2):
+def population(
+    rng: np.random.Generator,
+    *,
+    mean: np.ndarray | float,
+    explained: np.ndarray | float,
+    repeats: int = 50,
+    images: int = 118,
+    gain: float = 0.2,
+) -> tuple[np.ndarray, pd.DataFrame]:
     """Poisson counts with a gain shared within a presentation, and what the ceilings truly are.
 
     The expected counts of a unit are gamma distributed over images.
@@ -48,7 +60,14 @@ def population(rng, *, mean, explained, repeats=50, images=118, gain=0.2):
     return rng.poisson(rates * shared).astype(np.float32), pd.DataFrame(truth)
 
 
-def interval_coverage(populations, *, explained, mean, resamples=500, splits=20):
+def interval_coverage(
+    populations: int,
+    *,
+    explained: Sequence[float],
+    mean: Sequence[float],
+    resamples: int = 500,
+    splits: int = 20,
+) -> pd.DataFrame:
     """Bias of every estimator and coverage of its 95 % interval, over simulated populations.
 
     Parameters
@@ -91,7 +110,9 @@ def interval_coverage(populations, *, explained, mean, resamples=500, splits=20)
     return table.reset_index()
 
 
-def zeros_bias(populations, *, explained=0.15, repeats=50, images=118, units=20):
+def zeros_bias(
+    populations: int, *, explained: float = 0.15, repeats: int = 50, images: int = 118, units: int = 20
+) -> pd.DataFrame:
     """What dropping the trials without a spike does to the oracle, by firing rate.
 
     Parameters
@@ -137,7 +158,7 @@ def zeros_bias(populations, *, explained=0.15, repeats=50, images=118, units=20)
     return pd.concat(rows).groupby("rate").mean().reset_index()
 
 
-def size_like(counts, explainable_variance):
+def size_like(counts: np.ndarray, explainable_variance: np.ndarray) -> dict:
     """Size of a simulated population like a recording, for `zeros_bias`.
 
     Parameters

@@ -4,6 +4,8 @@ The only module that imports rastermap, and only when it sorts: its first import
 minute. A few units are ordered by hierarchical clustering instead, without that wait.
 """
 
+from __future__ import annotations
+
 import contextlib
 import logging
 import warnings
@@ -26,7 +28,7 @@ MOST_PUBLISHED = 200  # Rastermap's limit without clusters
 SETTINGS = {"locality": 0.15, "time_lag_window": 15}  # the original report's
 
 
-def sort_units(activity, *, seed=0, published=False):
+def sort_units(activity: np.ndarray, *, seed: int = 0, published: bool = False) -> tuple[np.ndarray, int]:
     """Order units so that neighbours in the raster fire alike.
 
     Rastermap sorts 20 clusters and places the units among them, from several seeds. Each order is
@@ -74,7 +76,7 @@ def sort_units(activity, *, seed=0, published=False):
     return np.concatenate([active[order], silent]), len(active)
 
 
-def standardised(activity):
+def standardised(activity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Z-score of every unit that varies.
 
     Parameters
@@ -102,7 +104,7 @@ def standardised(activity):
     return scores, active
 
 
-def ordering_score(activity, order):
+def ordering_score(activity: np.ndarray, order: np.ndarray) -> float:
     """Mean correlation of the binned activity of neighbours in an order: the higher the better.
 
     Parameters
@@ -123,7 +125,7 @@ def ordering_score(activity, order):
     return float(np.mean([np.dot(a, b) / len(a) for a, b in zip(scores[1:], scores[:-1])]))
 
 
-def map_score(activity, order):
+def map_score(activity: np.ndarray, order: np.ndarray) -> float:
     """Mean correlation of all pairs of units, weighted by how near they lie: what Rastermap maximises.
 
     The weight falls with the logarithm of the distance in the order; 15 % of it (the locality) is
@@ -147,7 +149,7 @@ def map_score(activity, order):
     return float(np.mean(_correlation(scores) * _nearness(len(scores))))
 
 
-def compare_orders(activity, order, *, seed=0):
+def compare_orders(activity: np.ndarray, order: np.ndarray, *, seed: int = 0) -> pd.DataFrame:
     """Scores of an order beside those of a random one and of the original's.
 
     Parameters

@@ -8,6 +8,9 @@ Every measure but the published one is a function of sums over images, so `boots
 resamples images by weighting those sums, without a second pass over the trials.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +20,7 @@ from scipy.stats import norm
 from lib.errors import InputError
 
 
-def oracle_correlation(counts):
+def oracle_correlation(counts: np.ndarray) -> np.ndarray:
     """Jackknife oracle: correlation of each trial with the mean of the other trials of its image.
 
     Exact: over all (t, i), of ``C[t, i, u]`` and ``mean_{s != t} C[s, i, u]``, from the sums over
@@ -40,7 +43,7 @@ def oracle_correlation(counts):
     return _estimate(counts, _oracle_sums, _oracle)
 
 
-def explainable_variance(counts):
+def explainable_variance(counts: np.ndarray) -> np.ndarray:
     """Fraction of the single-trial variance that the image explains.
 
     ``(total - noise) / total``: total the variance over all trials, noise the mean over images of
@@ -64,7 +67,7 @@ def explainable_variance(counts):
     return _estimate(counts, _variance_sums, _explainable)
 
 
-def cc_max(counts):
+def cc_max(counts: np.ndarray) -> np.ndarray:
     """Highest correlation with the mean response that any model can reach: sqrt(SP / Var(Y)).
 
     SP is the signal power. With equal repeats it is exactly Schoppe's
@@ -90,7 +93,7 @@ def cc_max(counts):
     return _estimate(counts, _power_sums, _cc_max)
 
 
-def split_half_reliability(counts, *, splits=100, seed=0):
+def split_half_reliability(counts: np.ndarray, *, splits: int = 100, seed: int = 0) -> np.ndarray:
     """Reliability of the mean response: correlation of two halves, stepped up to all repeats.
 
     The repeats of every image are dealt at random into two equal halves; the correlation over
@@ -121,7 +124,9 @@ def split_half_reliability(counts, *, splits=100, seed=0):
     return np.where(_informative(repeats), reliability, np.nan)
 
 
-def oracle_correlation_published(counts, *, draws=50, seed=0, drop_zeros=False):
+def oracle_correlation_published(
+    counts: np.ndarray, *, draws: int = 50, seed: int = 0, drop_zeros: bool = False
+) -> pd.DataFrame:
     """The original report's oracle: one random repeat per image against the mean of its others.
 
     In every draw each unit takes, for each image, one repeat at random; the correlation over images
@@ -172,7 +177,15 @@ def oracle_correlation_published(counts, *, draws=50, seed=0, drop_zeros=False):
     )
 
 
-def bootstrap_ceilings(counts, *, unit_ids=None, resamples=1000, level=0.95, splits=50, seed=0):
+def bootstrap_ceilings(
+    counts: np.ndarray,
+    *,
+    unit_ids: Sequence[int] | None = None,
+    resamples: int = 1000,
+    level: float = 0.95,
+    splits: int = 50,
+    seed: int = 0,
+) -> pd.DataFrame:
     """Oracle, split-half reliability, explainable variance and CCmax with bootstrap intervals.
 
     Images are resampled with replacement, all repeats of an image together, the same resamples for

@@ -4,6 +4,10 @@
 correlation, anomaly score or sparseness: NaN for it, and nothing changes for the others.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import scipy.stats
@@ -14,7 +18,14 @@ from lib.errors import InputError
 from lib.responses import reliability
 
 
-def unit_measures(counts, *, unit_ids=None, resamples=1000, draws=50, seed=0):
+def unit_measures(
+    counts: np.ndarray,
+    *,
+    unit_ids: Sequence[int] | None = None,
+    resamples: int = 1000,
+    draws: int = 50,
+    seed: int = 0,
+) -> pd.DataFrame:
     """Everything that units are judged by, one row each.
 
     Parameters
@@ -54,7 +65,7 @@ def unit_measures(counts, *, unit_ids=None, resamples=1000, draws=50, seed=0):
     )
 
 
-def signal_correlation(Y):
+def signal_correlation(Y: np.ndarray) -> np.ndarray:
     """Correlation between units of their mean responses over images.
 
     Parameters
@@ -71,7 +82,7 @@ def signal_correlation(Y):
     return np.clip(standardised.T @ standardised / len(standardised), -1, 1)
 
 
-def clustered_order(correlation):
+def clustered_order(correlation: np.ndarray) -> np.ndarray:
     """Order that puts units with like rows next to each other (average linkage).
 
     Parameters
@@ -89,7 +100,9 @@ def clustered_order(correlation):
     return np.r_[np.flatnonzero(defined)[order], np.flatnonzero(~defined)]
 
 
-def correlation_partners(correlation, unit_ids, *, high=0.7, low=-0.55):
+def correlation_partners(
+    correlation: np.ndarray, unit_ids: Sequence[int], *, high: float = 0.7, low: float = -0.55
+) -> pd.DataFrame:
     """Most and least correlated partner of every unit.
 
     Parameters
@@ -127,7 +140,7 @@ def correlation_partners(correlation, unit_ids, *, high=0.7, low=-0.55):
     return table
 
 
-def extreme_pairs(partners):
+def extreme_pairs(partners: pd.DataFrame) -> list[tuple[float, int, int]]:
     """The most and the least correlated pair of a population.
 
     Parameters
@@ -153,7 +166,9 @@ def extreme_pairs(partners):
     ]
 
 
-def isolation_forest(Y, *, seed=0, trees=100, published=False):
+def isolation_forest(
+    Y: np.ndarray, *, seed: int = 0, trees: int = 100, published: bool = False
+) -> pd.DataFrame:
     """Units whose tuning curve is unlike the others'.
 
     Parameters
@@ -187,13 +202,13 @@ def isolation_forest(Y, *, seed=0, trees=100, published=False):
     return pd.DataFrame({"score": score, "anomaly": score < 0})
 
 
-def response_variance(Y):
+def response_variance(Y: np.ndarray) -> np.ndarray:
     """Variance over images of the mean response, (I, U) -> (U,); NaN with a single image."""
     Y = _shown(Y)
     return Y.var(axis=0, ddof=1) if len(Y) > 1 else np.full(Y.shape[1], np.nan)
 
 
-def response_variance_published(Y, score, anomaly):
+def response_variance_published(Y: np.ndarray, score: np.ndarray, anomaly: np.ndarray) -> np.ndarray:
     """The original's variance: of the responses and, by a slip, of two anomaly columns with them.
 
     Parameters
@@ -213,7 +228,7 @@ def response_variance_published(Y, score, anomaly):
     return np.vstack([_shown(Y), np.asarray(score, dtype=float), labels]).var(axis=0, ddof=1)
 
 
-def lifetime_sparseness(Y):
+def lifetime_sparseness(Y: np.ndarray) -> np.ndarray:
     """Sparseness of each unit over images: 0 responds to all alike, 1 to a single one.
 
     ``(1 - mean(Y)^2 / mean(Y^2)) / (1 - 1/I)``.
@@ -239,7 +254,7 @@ def lifetime_sparseness(Y):
     return np.where((squares > 0) & (len(Y) > 1), sparseness, np.nan)
 
 
-def response_entropy(counts):
+def response_entropy(counts: np.ndarray) -> np.ndarray:
     """Entropy of the single-trial spike count, over all images and repeats, in bits.
 
     Plug-in entropy of the histogram of counts plus the Miller-Madow correction
@@ -276,7 +291,7 @@ def response_entropy(counts):
         return np.where(n > 0, plug_in + correction, np.nan)
 
 
-def response_entropy_published(Y):
+def response_entropy_published(Y: np.ndarray) -> np.ndarray:
     """The original's entropy: of how often each distinct mean response occurs, in nats.
 
     Parameters
@@ -293,7 +308,13 @@ def response_entropy_published(Y):
     return np.array([scipy.stats.entropy(np.unique(unit, return_counts=True)[1]) for unit in _shown(Y).T])
 
 
-def select_units(oracle, variance, *, oracle_percentile=60, variance_percentile=50):
+def select_units(
+    oracle: np.ndarray,
+    variance: np.ndarray,
+    *,
+    oracle_percentile: float = 60,
+    variance_percentile: float = 50,
+) -> np.ndarray:
     """Units above a percentile of both the oracle and the variance.
 
     Parameters
@@ -314,7 +335,13 @@ def select_units(oracle, variance, *, oracle_percentile=60, variance_percentile=
     return (np.asarray(oracle) > least_oracle) & (np.asarray(variance) > least_variance)
 
 
-def thresholds(oracle, variance, *, oracle_percentile=60, variance_percentile=50):
+def thresholds(
+    oracle: np.ndarray,
+    variance: np.ndarray,
+    *,
+    oracle_percentile: float = 60,
+    variance_percentile: float = 50,
+) -> tuple[float, float]:
     """The two values that `select_units` cuts at; NaN where no unit has a value."""
     return tuple(
         np.percentile(values, percentile) if len(values) else np.nan
@@ -325,7 +352,9 @@ def thresholds(oracle, variance, *, oracle_percentile=60, variance_percentile=50
     )
 
 
-def choose_units(measures, units="selected", **percentiles):
+def choose_units(
+    measures: pd.DataFrame, units: str | Sequence[int] = "selected", **percentiles: float
+) -> np.ndarray:
     """Units to study: by the two percentiles, or those named.
 
     Parameters
@@ -372,7 +401,14 @@ def choose_units(measures, units="selected", **percentiles):
     return chosen
 
 
-def compare_rankings(corrected, published, unit_ids, *, selected, selected_published):
+def compare_rankings(
+    corrected: np.ndarray,
+    published: np.ndarray,
+    unit_ids: Sequence[int],
+    *,
+    selected: np.ndarray,
+    selected_published: np.ndarray,
+) -> dict:
     """What a published variant changes in the ranking of units and in the selection.
 
     Parameters

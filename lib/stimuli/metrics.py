@@ -4,6 +4,10 @@ Everything is measured inside a mask and in degrees of visual angle. The functio
 ``published_*`` are the formulas of the original report, kept to show what changes.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy import ndimage, signal
@@ -33,7 +37,7 @@ NAMES = {  # of what is measured, with units, as a page shows them
 # ---- mask, luminance, contrast ------------------------------------------------------------------
 
 
-def local_contrast(image, *, degrees_per_pixel, sigma=3.0):
+def local_contrast(image: np.ndarray, *, degrees_per_pixel: float, sigma: float = 3.0) -> np.ndarray:
     """Standard deviation of an image around each pixel, in a Gaussian window.
 
     Parameters
@@ -54,7 +58,9 @@ def local_contrast(image, *, degrees_per_pixel, sigma=3.0):
     return np.sqrt(np.maximum(square - mean**2, 0))
 
 
-def analysis_disk(image, *, mask, degrees_per_pixel):
+def analysis_disk(
+    image: np.ndarray, *, mask: np.ndarray, degrees_per_pixel: float
+) -> tuple[float, float, float]:
     """Disk in which a stimulus is measured.
 
     Centre: centre of mass of the local contrast inside the mask. Radius: that of the disk with
@@ -79,7 +85,9 @@ def analysis_disk(image, *, mask, degrees_per_pixel):
     return float(x), float(y), float(np.sqrt(inside.sum() / np.pi) * degrees_per_pixel)
 
 
-def analysis_mask(image, *, mask, degrees_per_pixel, edge=0.5):
+def analysis_mask(
+    image: np.ndarray, *, mask: np.ndarray, degrees_per_pixel: float, edge: float = 0.5
+) -> np.ndarray:
     """Circular mask of a stimulus, with a soft border: `analysis_disk` drawn.
 
     Parameters
@@ -101,12 +109,12 @@ def analysis_mask(image, *, mask, degrees_per_pixel, edge=0.5):
     )
 
 
-def luminance(image, *, mask):
+def luminance(image: np.ndarray, *, mask: np.ndarray) -> float:
     """Mean over the pixels inside the mask (where it is at least 0.5)."""
     return float(np.asarray(image, dtype=float)[_inside(mask, np.shape(image))].mean())
 
 
-def contrast(image, *, mask):
+def contrast(image: np.ndarray, *, mask: np.ndarray) -> float:
     """Standard deviation over the pixels inside the mask (where it is at least 0.5)."""
     return float(np.asarray(image, dtype=float)[_inside(mask, np.shape(image))].std())
 
@@ -123,7 +131,9 @@ def _inside(mask, shape):
 # ---- spectrum -----------------------------------------------------------------------------------
 
 
-def power_spectrum(image, *, degrees_per_pixel, mask=None):
+def power_spectrum(
+    image: np.ndarray, *, degrees_per_pixel: float, mask: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Power spectrum of the masked deviation from the masked mean, padded to a square.
 
     Parameters
@@ -158,7 +168,9 @@ def _annulus(fx, fy, power, low):
     return power[keep], radius[keep], np.arctan2(gy, gx)[keep] % np.pi
 
 
-def lowest_frequency(shape, *, degrees_per_pixel, mask=None):
+def lowest_frequency(
+    shape: tuple[int, int], *, degrees_per_pixel: float, mask: np.ndarray | None = None
+) -> float:
     """Inner radius of the spectral annulus: one cycle across the window, cycles/degree.
 
     The width of the window is that of the disk with the mask's area, or, without a mask, the
@@ -169,7 +181,9 @@ def lowest_frequency(shape, *, degrees_per_pixel, mask=None):
     return 1 / (2 * np.sqrt(np.sum(mask) / np.pi) * degrees_per_pixel)
 
 
-def orientation_power(image, *, degrees_per_pixel, mask=None):
+def orientation_power(
+    image: np.ndarray, *, degrees_per_pixel: float, mask: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Power averaged along the radius, in 16 bins of pi/16 of the carrier's direction.
 
     Over the annulus from one cycle across the window to the Nyquist frequency.
@@ -194,7 +208,9 @@ def orientation_power(image, *, degrees_per_pixel, mask=None):
     return mean, (np.arange(16) + 0.5) * BIN
 
 
-def symmetry_index(image, n, *, degrees_per_pixel, mask=None):
+def symmetry_index(
+    image: np.ndarray, n: int, *, degrees_per_pixel: float, mask: np.ndarray | None = None
+) -> float:
     """n-fold symmetry index ``|sum P(theta) exp(i 2 n theta)| / sum P(theta)``.
 
     1 for power in one orientation (n = 1) or in two orthogonal ones (n = 2), 0 for none preferred.
@@ -215,7 +231,9 @@ def symmetry_index(image, n, *, degrees_per_pixel, mask=None):
     return float(np.abs(np.sum(power * np.exp(2j * n * angles))) / power.sum())
 
 
-def radial_profile(image, *, degrees_per_pixel, mask=None):
+def radial_profile(
+    image: np.ndarray, *, degrees_per_pixel: float, mask: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Power averaged over orientation, against spatial frequency.
 
     Returns
@@ -231,7 +249,9 @@ def radial_profile(image, *, degrees_per_pixel, mask=None):
     return np.arange(len(count)) * step, np.bincount(bins, power) / count
 
 
-def spectral_peak(image, *, degrees_per_pixel, mask=None):
+def spectral_peak(
+    image: np.ndarray, *, degrees_per_pixel: float, mask: np.ndarray | None = None
+) -> dict[str, float]:
     """Peak of the power spectrum and its width, within the annulus of `orientation_power`.
 
     Widths are full widths at half the peak AMPLITUDE (a quarter of its power), along the radius
@@ -290,7 +310,7 @@ def _width(position, value, peak, level):
     return float(right.min() - left.max()) if len(left) and len(right) else float("nan")
 
 
-def shown(measures, *, precision=3):
+def shown(measures: dict[str, dict], *, precision: int = 3) -> pd.io.formats.style.Styler:
     """Measures {stimulus: {name: value}} as a page shows them, under their names and units."""
     return pd.DataFrame(measures).rename(index=NAMES).style.format(precision=precision, na_rep="–")
 
@@ -298,7 +318,7 @@ def shown(measures, *, precision=3):
 # ---- one table row ------------------------------------------------------------------------------
 
 
-def stimulus_metrics(image, *, mask, degrees_per_pixel):
+def stimulus_metrics(image: np.ndarray, *, mask: np.ndarray, degrees_per_pixel: float) -> dict[str, float]:
     """All scalar metrics of a stimulus.
 
     Parameters
@@ -333,7 +353,7 @@ def stimulus_metrics(image, *, mask, degrees_per_pixel):
 # ---- similarity of two stimuli ------------------------------------------------------------------
 
 
-def masked_correlation(first, second, *, masks):
+def masked_correlation(first: np.ndarray, second: np.ndarray, *, masks: Sequence[np.ndarray]) -> float:
     """Pearson correlation of two images over the union of their masks.
 
     Parameters
@@ -351,7 +371,13 @@ def _correlation(a, b):
     return float((a * b).sum() / scale) if scale > 0 else float("nan")
 
 
-def structural_similarity(first, second, *, masks=None, data_range=1.0):
+def structural_similarity(
+    first: np.ndarray,
+    second: np.ndarray,
+    *,
+    masks: Sequence[np.ndarray] | None = None,
+    data_range: float = 1.0,
+) -> float:
     """Structural similarity (SSIM), averaged over the union of the masks.
 
     Wang, Bovik, Sheikh & Simoncelli, IEEE Trans Image Process 13:600 (2004): Gaussian window of
@@ -383,7 +409,13 @@ def structural_similarity(first, second, *, masks=None, data_range=1.0):
     return float(ssim[np.any([_inside(m, a.shape) for m in masks], axis=0)].mean())
 
 
-def local_energy(image, *, degrees_per_pixel, frequencies=(0.02, 0.04, 0.08, 0.16), n_orientations=8):
+def local_energy(
+    image: np.ndarray,
+    *,
+    degrees_per_pixel: float,
+    frequencies: Sequence[float] = (0.02, 0.04, 0.08, 0.16),
+    n_orientations: int = 8,
+) -> np.ndarray:
     """Energy of an image in each frequency band and orientation, whatever its local phase.
 
     Squared modulus of one-sided log-Gabor filters (one octave half width; Gaussian in
@@ -421,7 +453,9 @@ def local_energy(image, *, degrees_per_pixel, frequencies=(0.02, 0.04, 0.08, 0.1
     return energy
 
 
-def energy_correlation(first, second, *, masks, degrees_per_pixel):
+def energy_correlation(
+    first: np.ndarray, second: np.ndarray, *, masks: Sequence[np.ndarray], degrees_per_pixel: float
+) -> float:
     """Phase-invariant similarity: correlation of local energy over bands, orientations, pixels.
 
     Parameters
@@ -436,7 +470,9 @@ def energy_correlation(first, second, *, masks, degrees_per_pixel):
     return _correlation(a.ravel(), b.ravel())
 
 
-def stimulus_similarity(first, second, *, masks, degrees_per_pixel):
+def stimulus_similarity(
+    first: np.ndarray, second: np.ndarray, *, masks: Sequence[np.ndarray], degrees_per_pixel: float
+) -> dict[str, float]:
     """All similarity measures of two stimuli.
 
     Returns

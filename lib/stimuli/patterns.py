@@ -7,12 +7,14 @@ counter-clockwise, as AllenSDK's ``stimulus_info.get_spatial_grating`` draws it.
 is in cycles/degree, phase in cycles (0: bright at the centre).
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 ROTATION = 1  # sense in which orientation grows, row 0 on top: 1 counter-clockwise
 
 
-def pixel_grid(shape, *, degrees_per_pixel):
+def pixel_grid(shape: tuple[int, int], *, degrees_per_pixel: float) -> tuple[np.ndarray, np.ndarray]:
     """Position of every pixel on the screen.
 
     Parameters
@@ -32,7 +34,9 @@ def pixel_grid(shape, *, degrees_per_pixel):
     return np.broadcast_to(x, (h, w)), np.broadcast_to(y[:, None], (h, w))
 
 
-def carrier_coordinates(x, y, orientation):
+def carrier_coordinates(
+    x: np.ndarray, y: np.ndarray, orientation: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates across the bars (along the carrier) and along the bars.
 
     `orientation_of` is its inverse.
@@ -50,7 +54,7 @@ def carrier_coordinates(x, y, orientation):
     return x * np.cos(theta) + y * np.sin(theta), y * np.cos(theta) - x * np.sin(theta)
 
 
-def orientation_of(fx, fy):
+def orientation_of(fx: np.ndarray | float, fy: np.ndarray | float) -> np.ndarray | float:
     """Orientation in [0, 180) of a wave vector with rightward part `fx` and upward part `fy`."""
     return ROTATION * np.rad2deg(np.arctan2(fy, fx)) % 180
 
@@ -65,7 +69,14 @@ def _stack(*parameters):
     return [np.atleast_1d(a)[:, None, None] for a in arrays], arrays[0].ndim == 0
 
 
-def grating(shape, *, degrees_per_pixel, orientation, spatial_frequency, phase):
+def grating(
+    shape: tuple[int, int],
+    *,
+    degrees_per_pixel: float,
+    orientation: float | np.ndarray,
+    spatial_frequency: float | np.ndarray,
+    phase: float | np.ndarray,
+) -> np.ndarray:
     """Sinusoidal gratings ``cos 2 pi (f u + phase)``, u the coordinate across the bars.
 
     Parameters
@@ -87,7 +98,18 @@ def grating(shape, *, degrees_per_pixel, orientation, spatial_frequency, phase):
     return images[0] if single else images
 
 
-def gabor(shape, *, degrees_per_pixel, x, y, orientation, spatial_frequency, phase, sigma, aspect=1.0):
+def gabor(
+    shape: tuple[int, int],
+    *,
+    degrees_per_pixel: float,
+    x: float | np.ndarray,
+    y: float | np.ndarray,
+    orientation: float | np.ndarray,
+    spatial_frequency: float | np.ndarray,
+    phase: float | np.ndarray,
+    sigma: float | np.ndarray,
+    aspect: float | np.ndarray = 1.0,
+) -> np.ndarray:
     """Gabor patches: a grating seen through a Gaussian window, both centred on (x, y).
 
     ``exp(-(u^2 + v^2 / aspect^2) / (2 sigma^2)) cos 2 pi (f u + phase)`` with u across the bars
@@ -122,18 +144,18 @@ def gabor(shape, *, degrees_per_pixel, x, y, orientation, spatial_frequency, pha
 
 
 def drifting_gabor(
-    shape,
+    shape: tuple[int, int],
     *,
-    degrees_per_pixel,
-    x,
-    y,
-    orientation,
-    spatial_frequency=0.08,
-    diameter=20.0,
-    temporal_frequency=4.0,
-    duration=0.25,
-    n_phases=8,
-):
+    degrees_per_pixel: float,
+    x: float,
+    y: float,
+    orientation: float,
+    spatial_frequency: float = 0.08,
+    diameter: float = 20.0,
+    temporal_frequency: float = 4.0,
+    duration: float = 0.25,
+    n_phases: int = 8,
+) -> np.ndarray:
     """Frames of one presentation of Allen's receptive-field stimulus (`gabors`).
 
     Despite its name the stimulus is a drifting grating in a circular aperture, 20 degrees across
@@ -165,7 +187,9 @@ def drifting_gabor(
     return window * np.cos(2 * np.pi * (spatial_frequency * across + phase))
 
 
-def circular_mask(shape, *, degrees_per_pixel, x, y, radius, edge=0.0):
+def circular_mask(
+    shape: tuple[int, int], *, degrees_per_pixel: float, x: float, y: float, radius: float, edge: float = 0.0
+) -> np.ndarray:
     """Disk around (x, y), 1 inside and 0 outside.
 
     Parameters

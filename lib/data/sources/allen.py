@@ -7,10 +7,13 @@ AllenSDK waits for ever on a silent server, saves error pages as data and delete
 read. An existing cache of AllenSDK is used as it is.
 """
 
+from __future__ import annotations
+
 import argparse
 import functools
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from lib.data import download, nwb_files, shown_images
-from lib.data.session import select_units
+from lib.data.session import Recording, select_units
 from lib.data.sources.nwb import check_frames, recording
 from lib.errors import DamagedFile, InputError
 from lib.params import SESSIONS
@@ -33,7 +36,7 @@ STIMULI = {
 WITH_SCENES = "brain_observatory_1.1"
 
 
-def load(session, *, folder, structure):
+def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recording:
     """Read a session and its templates from the cache, fetching what is not there.
 
     Parameters
@@ -64,7 +67,7 @@ def load(session, *, folder, structure):
     return recording(file, images, structure=structure, source="allen")
 
 
-def check(session, *, structure):
+def check(session: dict, *, structure: str | list[str]) -> pd.DataFrame:
     """Fetch what is missing; return the units; raise `InputError` for whatever would stop `load`."""
     cache = Cache(session)
     file = cache.session_file(session["id"])
@@ -98,14 +101,14 @@ class Cache:
                 f"{self.folder}: cannot be used as a cache ({error.strerror}); name a folder of your own"
             ) from None
 
-    def session_file(self, number):
+    def session_file(self, number: int) -> Path:
         """Return the path of a session's NWB file."""
         path = self._path("SESSION_NWB_KEY", number, number)
         if not path.exists():
             self._check_listed(number)
         return self._fetch(path, lambda: self.sdk.fetch_api.get_session_data(number), nwb_files.check_whole)
 
-    def scenes(self, frames):
+    def scenes(self, frames: Sequence[int]) -> Path:
         """Return the folder of natural-scene templates, with one for each of the frames."""
         for frame in frames:
             path = self._path("NATURAL_SCENE_KEY", frame)
@@ -113,7 +116,7 @@ class Cache:
             self._fetch(path, fetch, shown_images.check_image)
         return path.parent
 
-    def movie(self, number):
+    def movie(self, number: int) -> Path:
         """Return the path of the template of a natural movie."""
         return self._fetch(
             self._path("NATURAL_MOVIE_KEY", number),
@@ -121,7 +124,7 @@ class Cache:
             shown_images.check_movie,
         )
 
-    def sessions(self):
+    def sessions(self) -> pd.DataFrame:
         """Return the table of sessions: type, and units that pass the quality filter by structure.
 
         Returns
@@ -241,7 +244,7 @@ def _never(*_):
     raise AssertionError("AllenSDK is not to fetch")
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description="List the sessions of the survey.")
     defaults = SESSIONS["allen"][0][1]
     parser.add_argument("--cache", default=defaults["cache"])

@@ -1,5 +1,8 @@
 """Somebody's own responses and images: two .npz files, or a folder in the Sensorium challenge's layout."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -17,7 +20,7 @@ STATIC_WINDOW = (0.05, 0.55)  # s after onset, of the challenge's responses (Wil
 LARGEST = 4e9  # bytes of responses, above which a folder is to be read in part
 
 
-def load(session, *, folder, structure):
+def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recording:
     """Read responses and images.
 
     Parameters
@@ -73,7 +76,7 @@ def load(session, *, folder, structure):
     )
 
 
-def check(session, *, structure):
+def check(session: dict, *, structure: str | list[str]) -> pd.DataFrame:
     """Return the units (DataFrame with `structure`); raise `InputError` for whatever would stop `load`."""
     return load(session, folder=None, structure=structure).units
 
@@ -127,7 +130,7 @@ def _read_pair(counts, images):
     )
 
 
-def read_static(folder, *, tiers=(), degrees_per_pixel=0):
+def read_static(folder: Path | str, *, tiers: Sequence[str] = (), degrees_per_pixel: float = 0) -> dict:
     """Read a folder in the static layout of the Sensorium challenge (Willeke et al. 2022).
 
     Trials with the same pixels are repeats of one image; its id is the first trial that showed it.
@@ -285,7 +288,7 @@ def _read_npy(path, ndim, *, kinds="iufUS"):
     return values
 
 
-def read_npz(path, names):
+def read_npz(path: Path | str, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Return {name: array} of an .npz file, which must hold the arrays `names`."""
     try:
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
@@ -329,7 +332,7 @@ def _check_counts(counts, unit_ids, file):
         )
 
 
-def unit_range(images, file):
+def unit_range(images: np.ndarray, file: str) -> np.ndarray:
     """Return images of the type uint8, or of floats from 0 to 1, as float32 from 0 to 1."""
     if images.ndim != 3 or 0 in images.shape:
         raise InputError(f"{file}: images must be (images, height, width), got shape {images.shape}")
@@ -343,7 +346,7 @@ def unit_range(images, file):
     )
 
 
-def pixel_size(degrees, file):
+def pixel_size(degrees: np.ndarray, file: str) -> float:
     """Return `degrees_per_pixel` of a file as a float, after a check."""
     if degrees.shape != () or degrees.dtype.kind not in "iuf" or not 1e-4 < degrees < 1e2:
         raise InputError(

@@ -1,15 +1,25 @@
 """The source that a run names: a module beside this one, with `load` and `check`."""
 
+from __future__ import annotations
+
 import dataclasses
 import importlib
 from collections import Counter
+from pathlib import Path
 
 import pandas as pd
 
-from lib.data.session import select_units
+from lib.data.session import Recording, select_units
 
 
-def load_recording(source, session, *, folder, structure, simulation=None):
+def load_recording(
+    source: str,
+    session: int | dict | list,
+    *,
+    folder: Path,
+    structure: str | list[str],
+    simulation: dict | None = None,
+) -> Recording:
     """Return the `lib.data.session.Recording` of any source.
 
     Parameters
@@ -37,7 +47,7 @@ def load_recording(source, session, *, folder, structure, simulation=None):
     )
 
 
-def prepare(params):
+def prepare(params: dict) -> None:
     """Check all that a run takes from its source, and fetch what is not there, before any work.
 
     Parameters

@@ -1,8 +1,11 @@
 """Any Allen-style ecephys NWB file, on this machine or on an http(s) server, and its images."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from lib.data import nwb_files
 from lib.data.session import Recording, select_units
@@ -11,7 +14,7 @@ from lib.errors import InputError
 from lib.files import is_address
 
 
-def load(session, *, folder, structure):
+def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recording:
     """Read a session file and its images.
 
     Parameters
@@ -37,7 +40,7 @@ def load(session, *, folder, structure):
     return read
 
 
-def check(session, *, structure):
+def check(session: dict, *, structure: str | list[str]) -> pd.DataFrame:
     """Return the units (DataFrame with `structure`); raise `InputError` for whatever would stop `load`."""
     shown = nwb_files.check_file(session["file"])
     check_frames(shown, scene_frames(session["images"]), session["file"])
@@ -46,7 +49,7 @@ def check(session, *, structure):
     )
 
 
-def recording(file, templates, *, structure, source):
+def recording(file: Path | str, templates: dict, *, structure: str | list[str], source: str) -> Recording:
     """Return the recording of a session file and the images that `read_templates` returned."""
     read = nwb_files.read_session(file, structure=structure)
     scenes = read["presentations"].query("stimulus_name == 'natural_scenes' and frame >= 0")
@@ -65,7 +68,7 @@ def recording(file, templates, *, structure, source):
     )
 
 
-def check_frames(shown, given, file):
+def check_frames(shown: np.ndarray, given: np.ndarray, file: Path | str) -> None:
     """Raise `InputError` if a frame was shown for which there is no image."""
     missing = np.setdiff1d(shown, given)
     if len(missing):

@@ -4,6 +4,8 @@ What the analysis gets is what AllenSDK reads from the file; the receptive field
 their own, `truth.h5`, which only the comparison with the truth opens.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from pathlib import Path
@@ -22,7 +24,9 @@ ELSEWHERE_KINDS = {"simple": 2, "complex": 2, "spot": 1, "untuned": 1}
 FAILING_KINDS = {"simple": 1, "complex": 1}
 
 
-def load(session, *, folder, structure, units=48, images=118, **repeats):
+def load(
+    session: int, *, folder: Path, structure: str, units: int = 48, images: int = 118, **repeats: int
+) -> Recording:
     """Make the simulated session if it is not there, and read it.
 
     Writes simulated.nwb, simulated_images.npz and truth.h5 into `folder`, again when parameters or
@@ -79,14 +83,14 @@ def load(session, *, folder, structure, units=48, images=118, **repeats):
     )
 
 
-def check(session, *, structure, units, **_):
+def check(session: int, *, structure: str | list[str], units: int, **_: int) -> pd.DataFrame:
     """Return the units that will pass the quality filter; raise `InputError` for an unknown structure."""
     _, table = draw_units(units, seed=session)
     passing = table[table.isi_violations < 0.5]  # AllenSDK's limit, which `draw_units` plays to
     return select_units(passing, structure, "selected", f"simulated {session}")
 
 
-def draw_units(units, *, seed):
+def draw_units(units: int, *, seed: int) -> tuple[simulated_neurons.TrueUnits, pd.DataFrame]:
     """Model neurons of a session: `units` in VISam, two that fail the quality filter, six in VISp.
 
     Returns

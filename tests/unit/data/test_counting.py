@@ -146,14 +146,12 @@ def test_scene_counts_refuse_what_cannot_be_joined(rows, frames, name, message):
         counting.scene_counts(np.zeros((rows, 1)), presentations(frames, name=name))
 
 
-def test_long_table_keeps_zeros_unless_told():
+def test_long_table_keeps_zeros():
     """Fails if the original's loss of zero counts slips into the table written beside the run."""
     table = presentations([3, -1])
     values = np.array([[0, 2], [1, 0]])
     full = counting.long_table(values, table, [11, 12])
     assert full.to_numpy().tolist() == [[500, 11, 0, 3], [500, 12, 2, 3], [501, 11, 1, -1], [501, 12, 0, -1]]
-    dropped = counting.long_table(values, table, [11, 12], drop_zeros=True)
-    assert dropped.to_numpy().tolist() == [[500, 12, 2, 3], [501, 11, 1, -1]]
 
 
 def test_trial_table_of_counts_alone_has_the_same_values():
