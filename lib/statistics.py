@@ -40,6 +40,12 @@ def bootstrap_interval(
     -------
     low, high : float or array (...)
         NaN with fewer than two observations.
+
+    Examples
+    --------
+    >>> low, high = bootstrap_interval(np.arange(101), np.median, seed=1)
+    >>> bool(low < 50 < high)
+    True
     """
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values).all(axis=tuple(range(1, values.ndim)))]
@@ -76,6 +82,12 @@ def paired_comparison(
     References
     ----------
     Wilcoxon, Biometrics Bull 1:80 (1945); Kerby, Compr Psychol 3:1 (2014).
+
+    Examples
+    --------
+    >>> found = paired_comparison(np.arange(10) + 1.0, np.arange(10))
+    >>> found["n"], found["median_difference"], round(found["p"], 4), found["effect_size"]
+    (10, 1.0, 0.002, 1.0)
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if a.shape != b.shape or a.ndim != 1:
@@ -121,6 +133,11 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     References
     ----------
     Holm, Scand J Stat 6:65 (1979).
+
+    Examples
+    --------
+    >>> holm(np.array([0.01, 0.04, np.nan, 0.03])).round(2).tolist()
+    [0.03, 0.06, nan, 0.06]
     """
     p_values = np.asarray(p_values, dtype=float)
     adjusted = np.full(p_values.shape, np.nan)

@@ -36,6 +36,12 @@ def count_spikes(spike_times: list[np.ndarray], starts: np.ndarray, stops: np.nd
     InputError
         Spike times not sorted or not finite; as many starts as stops not given; a window undefined
         or of negative length.
+
+    Examples
+    --------
+    >>> one, other = np.array([0.1, 0.2, 0.7]), np.array([0.5])
+    >>> count_spikes([one, other], starts=[0, 0.5], stops=[0.5, 1]).tolist()
+    [[2, 0], [1, 1]]
     """
     starts, stops = np.asarray(starts, dtype=float), np.asarray(stops, dtype=float)
     _check_windows(starts, stops)

@@ -179,6 +179,11 @@ def resize(images: np.ndarray, height: int) -> np.ndarray:
     -------
     ndarray of float32, (n, height, round(w * height / h))
         Luminance in [0, 1].
+
+    Examples
+    --------
+    >>> resize(np.eye(4)[None], height=2).tolist()
+    [[[0.5, 0.0], [0.0, 0.5]]]
     """
     _, h, w = images.shape
     return resize_to(images, (height, round(w * height / h)))

@@ -53,6 +53,22 @@ def gabor_fitted_to(
     Returns
     -------
     GaborFit
+
+    Examples
+    --------
+    >>> image = 0.5 + 0.2 * gabor(
+    ...     (20, 30),
+    ...     degrees_per_pixel=2.0,
+    ...     x=6,
+    ...     y=-4,
+    ...     orientation=60,
+    ...     spatial_frequency=0.08,
+    ...     phase=0,
+    ...     sigma=6,
+    ... )
+    >>> fit = gabor_fitted_to(image, degrees_per_pixel=2.0)
+    >>> round(fit.r, 3), round(fit.parameters["orientation"])
+    (1.0, 60)
     """
     image = np.asarray(image, dtype=float)
     weight = np.ones(image.shape) if mask is None else np.asarray(mask, dtype=float)

@@ -73,6 +73,20 @@ def best_gabor(
         Gabors, per unit, from which the refinement starts.
     steps : int
         Steps of refinement; after a third of them the best 3 go on.
+
+    Examples
+    --------
+    >>> like = dict(orientation=60, spatial_frequency=0.05, phase=0, sigma=8)
+    >>> field = gabor((12, 18), degrees_per_pixel=3.0, x=6, y=-4, **like)
+    >>> class Linear(torch.nn.Module):
+    ...     def forward(self, images):
+    ...         return (images[:, 0] * torch.tensor(field)).sum((1, 2))[:, None].float()
+    >>> target = Target(mean=0.5, contrast=0.05)
+    >>> found = best_gabor(Linear(), (12, 18), target, degrees_per_pixel=3.0, grid="quick", refine_from=1)
+    >>> round(float(np.corrcoef(found.images[0].ravel(), field.ravel())[0, 1]), 2)
+    1.0
+    >>> round(float(found.parameters.orientation[0]))
+    60
     """
     model = one_model(model).eval()
     starts = starts or search_grid(

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Most exciting inputs without what lies far from the bulk of them, in frequency and in place."""
 
 from __future__ import annotations
 

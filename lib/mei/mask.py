@@ -1,4 +1,4 @@
-"""TODO."""
+"""The mask of an image: the smallest region that keeps the predicted response."""
 
 from __future__ import annotations
 
@@ -69,6 +69,19 @@ def mei_mask(
     ------
     ValueError
         A flat image.
+
+    Examples
+    --------
+    >>> patch = torch.zeros(20, 30)
+    >>> patch[8:12, 14:18] = 1.0
+    >>> class Spot(torch.nn.Module):
+    ...     def forward(self, images):
+    ...         return torch.einsum("nchw,hw->n", images - 0.5, patch)[:, None]
+    >>> found = mei_mask(Spot(), 0.5 + 0.3 * patch.numpy())
+    >>> bool(found.mask[10, 16] == 1), bool(found.mask[0, 0] < 0.01)
+    (True, True)
+    >>> found.masked_response >= 0.95 * found.response
+    True
     """
     image = np.asarray(image, dtype=np.float32)
     grey = image.mean()

@@ -114,6 +114,12 @@ def predicted_responses(
     Returns
     -------
     (n, units) float32
+
+    Examples
+    --------
+    >>> mean_luminance = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())  # a model of one unit
+    >>> predicted_responses(mean_luminance, np.array([np.zeros((2, 3)), np.ones((2, 3))])).tolist()
+    [[0.0], [1.0]]
     """
     model = one_model(model).eval()
     images = torch.as_tensor(np.asarray(images, np.float32))[:, None]

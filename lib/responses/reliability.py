@@ -39,6 +39,12 @@ def oracle_correlation(counts: np.ndarray) -> np.ndarray:
     References
     ----------
     Walker et al., Nat Neurosci 22:2060 (2019), Methods, "oracle score".
+
+    Examples
+    --------
+    >>> trials = [[[0, 2], [3, 1], [6, 1]], [[0, 1], [3, 2], [6, 2]]]  # 2 repeats, 3 images, 2 units
+    >>> oracle_correlation(np.array(trials)).round(2).tolist()
+    [1.0, -1.0]
     """
     return _estimate(counts, _oracle_sums, _oracle)
 
@@ -89,6 +95,13 @@ def cc_max(counts: np.ndarray) -> np.ndarray:
     References
     ----------
     Schoppe, Harper, Willmore, King, Schnupp, Front Comput Neurosci 10:10 (2016), equations 1 and 7.
+
+    Examples
+    --------
+    >>> rates = np.array([[1.0], [4.0], [9.0], [2.0]]).repeat(2, axis=1)  # 4 images, 2 units
+    >>> counts = np.random.default_rng(0).poisson(rates, size=(3, 4, 2))
+    >>> cc_max(counts).shape, bool(np.all(cc_max(counts) > 0.9))
+    ((2,), True)
     """
     return _estimate(counts, _power_sums, _cc_max)
 
@@ -117,6 +130,13 @@ def split_half_reliability(counts: np.ndarray, *, splits: int = 100, seed: int =
     References
     ----------
     Spearman, Br J Psychol 3:271 (1910); Brown, Br J Psychol 3:296 (1910).
+
+    Examples
+    --------
+    >>> rates = np.array([[1.0], [4.0], [9.0], [2.0]])
+    >>> counts = np.random.default_rng(0).poisson(rates, size=(10, 4, 1))
+    >>> bool(split_half_reliability(counts, seed=1)[0] > 0.9)
+    True
     """
     repeats = _repeats(counts)
     halves, ratio = _half_means(repeats, splits=splits, seed=seed)

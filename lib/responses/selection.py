@@ -77,6 +77,12 @@ def signal_correlation(Y: np.ndarray) -> np.ndarray:
     -------
     array (U, U)
         NaN in the rows and columns of units that do not vary.
+
+    Examples
+    --------
+    >>> responses = np.array([[1, 2, 3], [2, 4, 2], [3, 6, 1]])  # 3 images, 3 units
+    >>> signal_correlation(responses).round(2)[0].tolist()
+    [1.0, 1.0, -1.0]
     """
     standardised = _standardised(Y)
     return np.clip(standardised.T @ standardised / len(standardised), -1, 1)
@@ -246,6 +252,12 @@ def lifetime_sparseness(Y: np.ndarray) -> np.ndarray:
     References
     ----------
     Vinje & Gallant, Science 287:1273 (2000), note 18.
+
+    Examples
+    --------
+    >>> responses = np.array([[1, 0, 2], [1, 0, 1], [1, 4, 0]])  # 3 images, 3 units
+    >>> lifetime_sparseness(responses).round(2).tolist()
+    [0.0, 1.0, 0.6]
     """
     Y = _shown(Y)
     squares = (Y**2).mean(axis=0)

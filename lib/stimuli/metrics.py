@@ -14,6 +14,7 @@ from scipy import ndimage, signal
 
 from lib.stimuli.patterns import ROTATION, circular_mask, orientation_of, pixel_grid
 
+Mask = np.ndarray  # (h, w), in [0, 1]
 BIN = np.pi / 16  # width of the orientation bins of the symmetry index
 NAMES = {  # of what is measured, with units, as a page shows them
     "luminance": "luminance (0 black, 1 white)",
@@ -58,9 +59,7 @@ def local_contrast(image: np.ndarray, *, degrees_per_pixel: float, sigma: float 
     return np.sqrt(np.maximum(square - mean**2, 0))
 
 
-def analysis_disk(
-    image: np.ndarray, *, mask: np.ndarray, degrees_per_pixel: float
-) -> tuple[float, float, float]:
+def analysis_disk(image: np.ndarray, *, mask: Mask, degrees_per_pixel: float) -> tuple[float, float, float]:
     """Disk in which a stimulus is measured.
 
     Centre: centre of mass of the local contrast inside the mask. Radius: that of the disk with
@@ -86,7 +85,7 @@ def analysis_disk(
 
 
 def analysis_mask(
-    image: np.ndarray, *, mask: np.ndarray, degrees_per_pixel: float, edge: float = 0.5
+    image: np.ndarray, *, mask: Mask, degrees_per_pixel: float, edge: float = 0.5
 ) -> np.ndarray:
     """Circular mask of a stimulus, with a soft border: `analysis_disk` drawn.
 
@@ -109,12 +108,12 @@ def analysis_mask(
     )
 
 
-def luminance(image: np.ndarray, *, mask: np.ndarray) -> float:
+def luminance(image: np.ndarray, *, mask: Mask) -> float:
     """Mean over the pixels inside the mask (where it is at least 0.5)."""
     return float(np.asarray(image, dtype=float)[_inside(mask, np.shape(image))].mean())
 
 
-def contrast(image: np.ndarray, *, mask: np.ndarray) -> float:
+def contrast(image: np.ndarray, *, mask: Mask) -> float:
     """Standard deviation over the pixels inside the mask (where it is at least 0.5)."""
     return float(np.asarray(image, dtype=float)[_inside(mask, np.shape(image))].std())
 
@@ -132,7 +131,7 @@ def _inside(mask, shape):
 
 
 def power_spectrum(
-    image: np.ndarray, *, degrees_per_pixel: float, mask: np.ndarray | None = None
+    image: np.ndarray, *, degrees_per_pixel: float, mask: Mask | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Power spectrum of the masked deviation from the masked mean, padded to a square.
 
@@ -168,9 +167,7 @@ def _annulus(fx, fy, power, low):
     return power[keep], radius[keep], np.arctan2(gy, gx)[keep] % np.pi
 
 
-def lowest_frequency(
-    shape: tuple[int, int], *, degrees_per_pixel: float, mask: np.ndarray | None = None
-) -> float:
+def lowest_frequency(shape: tuple[int, int], *, degrees_per_pixel: float, mask: Mask | None = None) -> float:
     """Inner radius of the spectral annulus: one cycle across the window, cycles/degree.
 
     The width of the window is that of the disk with the mask's area, or, without a mask, the
@@ -182,7 +179,7 @@ def lowest_frequency(
 
 
 def orientation_power(
-    image: np.ndarray, *, degrees_per_pixel: float, mask: np.ndarray | None = None
+    image: np.ndarray, *, degrees_per_pixel: float, mask: Mask | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Power averaged along the radius, in 16 bins of pi/16 of the carrier's direction.
 
@@ -208,9 +205,7 @@ def orientation_power(
     return mean, (np.arange(16) + 0.5) * BIN
 
 
-def symmetry_index(
-    image: np.ndarray, n: int, *, degrees_per_pixel: float, mask: np.ndarray | None = None
-) -> float:
+def symmetry_index(image: np.ndarray, n: int, *, degrees_per_pixel: float, mask: Mask | None = None) -> float:
     """n-fold symmetry index ``|sum P(theta) exp(i 2 n theta)| / sum P(theta)``.
 
     1 for power in one orientation (n = 1) or in two orthogonal ones (n = 2), 0 for none preferred.
@@ -226,13 +221,20 @@ def symmetry_index(
     Returns
     -------
     float in [0, 1]
+
+    Examples
+    --------
+    >>> from lib.stimuli.patterns import grating
+    >>> two = grating((32, 32), degrees_per_pixel=1.0, orientation=[30, 120], spatial_frequency=0.2, phase=0)
+    >>> [round(symmetry_index(image, 1, degrees_per_pixel=1.0), 1) for image in (two[0], two.sum(0))]
+    [1.0, 0.0]
     """
     power, angles = orientation_power(image, degrees_per_pixel=degrees_per_pixel, mask=mask)
     return float(np.abs(np.sum(power * np.exp(2j * n * angles))) / power.sum())
 
 
 def radial_profile(
-    image: np.ndarray, *, degrees_per_pixel: float, mask: np.ndarray | None = None
+    image: np.ndarray, *, degrees_per_pixel: float, mask: Mask | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Power averaged over orientation, against spatial frequency.
 
@@ -250,7 +252,7 @@ def radial_profile(
 
 
 def spectral_peak(
-    image: np.ndarray, *, degrees_per_pixel: float, mask: np.ndarray | None = None
+    image: np.ndarray, *, degrees_per_pixel: float, mask: Mask | None = None
 ) -> dict[str, float]:
     """Peak of the power spectrum and its width, within the annulus of `orientation_power`.
 
@@ -315,10 +317,7 @@ def shown(measures: dict[str, dict], *, precision: int = 3) -> pd.io.formats.sty
     return pd.DataFrame(measures).rename(index=NAMES).style.format(precision=precision, na_rep="–")
 
 
-# ---- one table row ------------------------------------------------------------------------------
-
-
-def stimulus_metrics(image: np.ndarray, *, mask: np.ndarray, degrees_per_pixel: float) -> dict[str, float]:
+def stimulus_metrics(image: np.ndarray, *, mask: Mask, degrees_per_pixel: float) -> dict[str, float]:
     """All scalar metrics of a stimulus.
 
     Parameters
@@ -335,6 +334,16 @@ def stimulus_metrics(image: np.ndarray, *, mask: np.ndarray, degrees_per_pixel: 
         (cycles/degree), orientation (degrees), frequency_bandwidth (octaves),
         orientation_bandwidth (degrees), x, y (centre of the local contrast, degrees) and radius
         (of the disk with the mask's area, degrees)
+
+    Examples
+    --------
+    >>> from lib.stimuli.patterns import gabor
+    >>> place = dict(degrees_per_pixel=1.0, x=8, y=-4)
+    >>> patch = gabor((40, 60), **place, orientation=30, spatial_frequency=0.1, phase=0, sigma=5)
+    >>> mask = circular_mask((40, 60), **place, radius=12)
+    >>> found = stimulus_metrics(0.5 + 0.2 * patch, mask=mask, degrees_per_pixel=1.0)
+    >>> round(found["x"]), round(found["y"]), round(found["orientation"])
+    (8, -4, 30)
     """
     where = dict(degrees_per_pixel=degrees_per_pixel, mask=mask)
     x, y, radius = analysis_disk(image, **where)
@@ -353,7 +362,7 @@ def stimulus_metrics(image: np.ndarray, *, mask: np.ndarray, degrees_per_pixel: 
 # ---- similarity of two stimuli ------------------------------------------------------------------
 
 
-def masked_correlation(first: np.ndarray, second: np.ndarray, *, masks: Sequence[np.ndarray]) -> float:
+def masked_correlation(first: np.ndarray, second: np.ndarray, *, masks: Sequence[Mask]) -> float:
     """Pearson correlation of two images over the union of their masks.
 
     Parameters
@@ -372,11 +381,7 @@ def _correlation(a, b):
 
 
 def structural_similarity(
-    first: np.ndarray,
-    second: np.ndarray,
-    *,
-    masks: Sequence[np.ndarray] | None = None,
-    data_range: float = 1.0,
+    first: np.ndarray, second: np.ndarray, *, masks: Sequence[Mask] | None = None, data_range: float = 1.0
 ) -> float:
     """Structural similarity (SSIM), averaged over the union of the masks.
 
@@ -454,7 +459,7 @@ def local_energy(
 
 
 def energy_correlation(
-    first: np.ndarray, second: np.ndarray, *, masks: Sequence[np.ndarray], degrees_per_pixel: float
+    first: np.ndarray, second: np.ndarray, *, masks: Sequence[Mask], degrees_per_pixel: float
 ) -> float:
     """Phase-invariant similarity: correlation of local energy over bands, orientations, pixels.
 
@@ -471,7 +476,7 @@ def energy_correlation(
 
 
 def stimulus_similarity(
-    first: np.ndarray, second: np.ndarray, *, masks: Sequence[np.ndarray], degrees_per_pixel: float
+    first: np.ndarray, second: np.ndarray, *, masks: Sequence[Mask], degrees_per_pixel: float
 ) -> dict[str, float]:
     """All similarity measures of two stimuli.
 

@@ -90,6 +90,12 @@ def grating(
     Returns
     -------
     (h, w) array in [-1, 1], or (n, h, w) when any parameter is an array
+
+    Examples
+    --------
+    >>> grating((2, 4), degrees_per_pixel=1.0, orientation=0, spatial_frequency=0.5, phase=0.25).round(2)
+    array([[-1.,  1., -1.,  1.],
+           [-1.,  1., -1.,  1.]])
     """
     (theta, f, p), single = _stack(orientation, spatial_frequency, phase)
     x, y = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
@@ -132,6 +138,14 @@ def gabor(
     Returns
     -------
     (h, w) array in [-1, 1], or (n, h, w) when any parameter is an array
+
+    Examples
+    --------
+    >>> place = dict(x=[-10.0, 10.0], y=0.0, orientation=45.0)
+    >>> wave = dict(spatial_frequency=0.05, phase=0.0, sigma=6.0)
+    >>> left, right = gabor((41, 61), degrees_per_pixel=1.0, **place, **wave)
+    >>> left.shape, [int(k) for k in np.unravel_index(right.argmax(), right.shape)]
+    ((41, 61), [20, 40])
     """
     (cx, cy, theta, f, p, s, a), single = _stack(x, y, orientation, spatial_frequency, phase, sigma, aspect)
     if not (np.all(s > 0) and np.all(a > 0)):
@@ -204,6 +218,13 @@ def circular_mask(
     Returns
     -------
     (h, w) array in [0, 1]
+
+    Examples
+    --------
+    >>> circular_mask((3, 5), degrees_per_pixel=1.0, x=1.0, y=0.0, radius=1.0).astype(int)
+    array([[0, 0, 0, 1, 0],
+           [0, 0, 1, 1, 1],
+           [0, 0, 0, 1, 0]])
     """
     gx, gy = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
     distance = np.hypot(gx - x, gy - y)
