@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 PY = .venv/bin/python
 CLUSTER = $(if $(PROFILE),--profile $(PROFILE)) $(if $(BATCH),--batch $(BATCH))
 
-.PHONY: report plan compare sessions test small nbval refresh faults bench notebook unit pdf clean
+.PHONY: report plan compare sessions test lint small nbval refresh faults bench notebook unit pdf clean
 
 report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html; PROFILE=slurm BATCH=25
 	@$(PY) -m workflow.report $(PARAMS) $(CLUSTER)
@@ -17,11 +17,14 @@ compare: .venv/ready      ## a page that sets two finished runs side by side: A=
 sessions: .venv/ready     ## the Allen Institute's sessions that `source: allen` can take; CACHE=folder
 	@$(PY) -m lib.data.sources.allen $(if $(CACHE),--cache $(CACHE)) $(if $(WAREHOUSE),--warehouse $(WAREHOUSE))
 
-test: nbval               ## the small run, its numbers, the notebooks, every way to execute one, unit tests, the site
+test: lint nbval          ## rules, the small run, the notebooks, its numbers, every way to execute one, unit tests, the site
 	@$(PY) -m tests.baselines
 	@$(PY) -m pytest tests/notebooks/test_ways.py -q
-	@$(PY) -m pytest tests/unit tests/book/test_checks.py -q -n 2
+	@$(PY) -m pytest --doctest-modules lib tests/unit tests/book/test_checks.py -q -n 2
 	@SITE=build/small/site $(PY) -m pytest tests/book/test_site.py tests/book/test_browser.py -q
+
+lint: .venv/ready         ## rules and format of the code, and of the code in notebooks
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 
 small: .venv/ready        ## the run that the tests make: every notebook through the pipeline, the book
 	@$(PY) -m workflow.report tests/small.yml
