@@ -46,8 +46,8 @@ unit: .venv/ready         ## every stage of one unit: UNIT=id
 pdf: .venv/ready          ## the book as a PDF, or UNIT=id one unit's report; CHROME=program that prints
 	@$(PY) -m workflow.report $(PARAMS) --pdf $(if $(UNIT),--unit $(UNIT))
 
-faults: .venv/ready       ## put deliberate faults into copies of lib, one by one: do the tests see them?
-	@$(PY) -m tests.mutations
+faults: .venv/ready       ## put deliberate faults into copies of lib: do the tests see them? MODULES="lib/mei/search ..."
+	@$(PY) -m tests.mutations $(MODULES)
 
 bench: .venv/ready        ## benchmark tables; REAL=folder adds recorded data
 	@for b in benchmarks/bench_*.py; do $(PY) $$b $(if $(REAL),--real $(REAL)); done
