@@ -71,6 +71,7 @@ TESTS = {
     ],
     "lib/data/session": ["data/test_session", "data/sources/test_sources"],
     "lib/data/nwb_files": ["data/test_nwb_files", "data/sources/test_sources"],
+    "lib/data/nwb_write": ["data/test_nwb_files", "data/test_simulated_session"],
     "lib/data/shown_images": ["data/test_shown_images", "data/sources/test_sources"],
     "lib/data/sources/arrays": [
         "data/test_session",
