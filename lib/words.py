@@ -1,4 +1,4 @@
-"""TODO."""
+"""Sentences and tables that several pages share: a test, a value, a list."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""TODO."""
+"""What lies far from the bulk of an image is weakened, in frequency and in place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The region of a most exciting input that carries the response."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 
 from lib.models.ensemble import predicted_responses
-
-# ------------------------------------------------------------------------------------------ masks
 
 
 @dataclass(frozen=True)
