@@ -83,6 +83,17 @@ def bullets(sentences):
     return "\n".join(f"- {text}" for text in sentences)
 
 
+def counted(n, noun, plural=None):
+    """A number with its noun, such as "1 unit" or "1,200 units"."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def listed(items):
+    """Items as a sentence lists them: "a", "a and b", "a, b and c"."""
+    items = [str(item) for item in items]
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
 def conclusions(sections):
     """The conclusions as a page: {heading: sentences}, those without a sentence left out."""
     return "\n\n".join(f"## {title}\n\n{bullets(said)}" for title, said in sections.items() if said) + "\n"

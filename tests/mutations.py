@@ -85,9 +85,13 @@ TESTS = {
     "lib/responses/reliability": [PROPERTIES, "responses/test_reliability"],
     "lib/responses/selection": ["responses/test_selection", PROPERTIES],
     "lib/responses/receptive_fields": ["responses/test_receptive_fields", "gabors/test_search"],
-    "lib/responses/words": ["responses/test_receptive_fields", "responses/test_selection_pages"],
+    "lib/responses/words": [
+        "responses/test_words",
+        "responses/test_receptive_fields",
+        "responses/test_selection_pages",
+    ],
     "lib/statistics": ["test_statistics", "population/test_table", PROPERTIES],
-    "lib/words": ["population/test_table", "book/test_site"],
+    "lib/words": ["test_words", "population/test_table", "book/test_site"],
     "lib/columns": ["population/test_table"],
     "lib/stimuli/contrast": [
         "stimuli/test_properties_images",

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lib.mei.recovery import shortest_design
+from lib.words import listed
 
 AGREEMENT = {
     "image_correlation": "correlation of the pixels",
@@ -143,6 +144,33 @@ def sentence(scalars):
         f"optimum of that mean and contrast; the two correlate "
         f"{scalars['mei_truth_correlation']:.3f}, and the MEI is off by {', '.join(errors)}."
     )
+
+
+ERRORS = {
+    "position_error_deg": "degrees in position",
+    "orientation_error_deg": "degrees in orientation",
+    "frequency_error_octaves": "octaves in spatial frequency",
+}
+
+
+def describe_errors(errors):
+    """Say how far an MEI misses the true optimum; errors that the unit does not define are left out.
+
+    Parameters
+    ----------
+    errors : dict of str to float
+        Of `lib.mei.truth.tuning_errors`; empty for a recorded neuron.
+
+    Returns
+    -------
+    str
+    """
+    if not errors:
+        return "This is a recorded neuron, whose true tuning is unknown."
+    defined = [f"{errors[name]:.2f} {words}" for name, words in ERRORS.items() if np.isfinite(errors[name])]
+    if not defined:
+        return "This simulated neuron is untuned, so tuning errors are undefined."
+    return f"The MEI misses the true optimum by {listed(defined)}."
 
 
 def gabor_sentence(scalars, *, predicted, optimum):

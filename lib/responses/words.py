@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 
 from lib.data.conditions import DIAMETER
+from lib.responses.selection import extreme_pairs
+from lib.words import counted, listed
 
 
 def shown_tuning(tuning):
@@ -124,3 +126,202 @@ def median_text(values):
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
     return f"{np.median(values):.3f}" if len(values) else "undefined"
+
+
+# ---- the population's activity, as 02_rasterplot reports it --------------------------------------
+
+
+def describe_raster(blocks, *, active, units):
+    """Say how many neurons fire in the blocks, and how much time the blocks fill.
+
+    Parameters
+    ----------
+    blocks : DataFrame or None
+        Of `lib.data.counting.stimulus_blocks`; None without spike times.
+    active, units : int
+        Neurons that fire inside the blocks, and all.
+
+    Returns
+    -------
+    str
+    """
+    if blocks is None:
+        return (
+            "This source provides no spike times, so this page shows neither a raster nor responses "
+            "aligned to image onset."
+        )
+    whole = blocks.stop_time.max() - blocks.start_time.min()
+    filled = 100 * (blocks.stop_time - blocks.start_time).sum() / whole
+    return (
+        f"Of {counted(units, 'neuron')}, {active} fire within {counted(len(blocks), 'block')} of natural "
+        f"images. The blocks fill {filled:.0f} % of the time from the first to the last; of bins laid over "
+        f"all of that time, as in the original report, {100 - filled:.0f} % would lie where no image was "
+        "shown."
+    )
+
+
+def describe_partners(partners, *, high, low):
+    """Say how many neurons pass the two thresholds, and which pairs are the most extreme.
+
+    Parameters
+    ----------
+    partners : DataFrame
+        Of `lib.responses.selection.correlation_partners`, made with the same thresholds.
+    high, low : float
+
+    Returns
+    -------
+    str
+    """
+    pairs = extreme_pairs(partners)
+    if not pairs:
+        return "No two neurons vary over images, so no correlation is defined."
+    (largest, a, b), (smallest, c, d) = pairs
+    return (
+        f"The highest correlation with any other neuron exceeds {high:g} in {int(partners.above_high.sum())} "
+        f"of {counted(len(partners), 'neuron')}; the lowest falls below {low:g} in "
+        f"{int(partners.below_low.sum())}. The largest correlation of any pair is {largest:.3f} (units {a} "
+        f"and {b}), the smallest {smallest:.3f} (units {c} and {d})."
+    )
+
+
+def describe_outliers(shape, raw, *, shape_rank, raw_rank):
+    """Say how many outliers isolation forests find, and how far they are just neurons of high variance.
+
+    Parameters
+    ----------
+    shape, raw : DataFrame
+        Of `lib.responses.selection.isolation_forest`, on standardised and on raw tuning curves.
+    shape_rank, raw_rank : float
+        Rank correlation of the score with the variance over images.
+
+    Returns
+    -------
+    str
+    """
+    ranks = [f"{rank:.2f}" if np.isfinite(rank) else "undefined" for rank in (shape_rank, raw_rank)]
+    return (
+        f"The forest finds {counted(int(shape.anomaly.sum()), 'outlier')} among the standardised tuning "
+        f"curves and {int(raw.anomaly.sum())} among the raw ones. The rank correlation of its score with the "
+        f"variance over images is {ranks[0]} for standardised and {ranks[1]} for raw curves; the more "
+        "negative it is, the more an outlier is merely a neuron of high variance."
+    )
+
+
+# ---- reliability and selection, as 03_oracle reports them ----------------------------------------
+
+
+def describe_reliability(table):
+    """Say how reliable the units are in the median, and how many cannot be measured.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `lib.responses.selection.unit_measures`.
+
+    Returns
+    -------
+    str
+    """
+    defined = table.oracle.dropna()
+    lost = len(table) - len(defined)
+    if defined.empty:
+        return "The oracle correlation is undefined for every unit, for lack of spikes, repeats or images."
+    low, high = defined.quantile([0.1, 0.9])
+    text = (
+        f"The median oracle correlation is {median_text(defined)} over {counted(len(defined), 'unit')} "
+        f"(10th to 90th percentile {low:.3f} to {high:.3f}), and the median CCmax is "
+        f"{median_text(table.cc_max)}."
+    )
+    if lost == 0:
+        return text
+    return (
+        f"{text} The oracle correlation of {counted(lost, 'unit')} is undefined for lack of spikes, repeats "
+        "or images; tables keep such units, but the percentiles never select them."
+    )
+
+
+def describe_selection(table, *, by_rule):
+    """Say how many units are selected, why, and how reliable they are next to the others.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With `oracle` and `selected`.
+    by_rule : bool
+        Selected by the two percentiles, and not by a list of ids.
+
+    Returns
+    -------
+    str
+    """
+    chosen = table.selected.to_numpy(bool)
+    why = "that lie above both percentiles" if by_rule else "that the parameters list"
+    text = (
+        f"The selection comprises the {chosen.sum()} of {counted(len(table), 'unit')} {why}. Their median "
+        f"oracle correlation is {median_text(table.oracle[chosen])}"
+    )
+    return text + (f"; that of the others is {median_text(table.oracle[~chosen])}." if any(~chosen) else ".")
+
+
+MEASURES = {
+    "variance": "the variance over images",
+    "entropy": "the entropy",
+    "anomaly_score": "the anomaly score",
+    "sparseness": "lifetime sparseness",
+}
+
+
+def describe_measures(ranks, table):
+    """Say how the oracle correlation goes with the other measures, and how many outliers are selected.
+
+    Parameters
+    ----------
+    ranks : Series
+        Rank correlation of the oracle correlation with each of `MEASURES`.
+    table : DataFrame
+        With `anomaly` and `selected`.
+
+    Returns
+    -------
+    str
+    """
+    defined = [
+        f"{ranks[name]:.2f} with {words}" for name, words in MEASURES.items() if np.isfinite(ranks[name])
+    ]
+    text = (
+        f"Over units, the rank correlation of the oracle correlation is {listed(defined)}."
+        if defined
+        else "No rank correlation with the oracle correlation is defined."
+    )
+    outliers = table.anomaly == "outlier"
+    return (
+        f"{text} The isolation forest finds {counted(int(outliers.sum()), 'outlier')}; the selection "
+        f"includes {int((outliers & table.selected).sum())} of them."
+    )
+
+
+def describe_calibration(known, *, images, repeats, explained):
+    """Say how far the published oracle is from the truth of simulated units, by their firing rate.
+
+    Parameters
+    ----------
+    known : DataFrame
+        Of `lib.responses.calibration.zeros_bias`.
+    images, repeats, explained
+        Of the simulation: `lib.responses.calibration.size_like`.
+
+    Returns
+    -------
+    str
+    """
+    low, high = known.iloc[0], known.iloc[-1]
+    return (
+        f"The simulation shows {images} images {repeats} times; they explain {100 * explained:.0f} % of the "
+        f"single-trial variance, and the true oracle correlation is {low.true:.3f}. At {low.rate:g} "
+        f"spikes/s, {100 * low.silent:.0f} % of the trials have no spike, and the published estimate, which "
+        f"drops them, is off by {low.bias:+.3f}; at {high.rate:g} spikes/s ({100 * high.silent:.0f} %) it is "
+        f"off by {high.bias:+.3f}. If these trials are kept, the largest error is "
+        f"{(known.kept - known.true).abs().max():.3f}; that of the exact jackknife is "
+        f"{(known.jackknife - known.true).abs().max():.3f}."
+    )

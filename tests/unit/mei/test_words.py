@@ -26,6 +26,17 @@ def test_verdict_and_reasons_are_said():
     assert text.count("\n- ") == 2
 
 
+def test_errors_stand_under_their_own_words_and_undefined_ones_are_left_out():
+    """Fault: an error under the name of another; a recorded or untuned neuron given an error."""
+    errors = {"position_error_deg": 1.234, "orientation_error_deg": 2.0, "frequency_error_octaves": 0.3}
+    text = mei_words.describe_errors(errors)
+    assert "1.23 degrees in position, 2.00 degrees in orientation and 0.30 octaves in" in text
+    spot = mei_words.describe_errors(errors | {"orientation_error_deg": np.nan})
+    assert "orientation" not in spot and "0.30 octaves" in spot
+    assert "untuned" in mei_words.describe_errors(dict.fromkeys(errors, np.nan))
+    assert "recorded neuron" in mei_words.describe_errors({})
+
+
 def test_agreement_stands_under_words():
     """Fault: a name of the code on the page, or starts and models exchanged."""
     agreed = {
