@@ -20,7 +20,8 @@ fail() { echo "install: $*" >&2; exit 1; }
 reason() {
     if grep -qE 'connection broken by|confirming the ssl certificate' $log &&
         grep -q 'from versions: none' $log; then
-        echo "no connection to the package index"
+        cause=$(sed -n "s/.*connection broken by .*\] \([^'\"()]*[^'\"() ]\).*/\1/p" $log | head -n 1)
+        echo "no connection to the package index${cause:+ ($cause)}"
     else
         { grep -E '^ *(ERROR|error|ModuleNotFoundError):' $log; grep . $log | tail -n 1
         } | head -n 1 | cut -c 1-300

@@ -151,14 +151,18 @@ def test_index_of_torch(folder):
 
 NONE = "ERROR: Could not find a version that satisfies the requirement a==1 (from versions: none)"
 FULL = "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"
-BROKEN = "WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError()': /a/"
-UNTRUSTED = "Could not fetch URL https://x/a/: There was a problem confirming the ssl certificate: no - skipping"
+BROKEN = "WARNING: Retrying (Retry(total=0)) after connection broken by "
+REFUSED = BROKEN + """'NewConnectionError("Connection(host='a'): No: [Errno 111] Connection refused")': /a/"""
+UNTRUSTED = BROKEN + """'SSLError(Error(1, '[SSL: FAILED] certificate verify failed: self-signed (_ssl.c:9)'))'"""
+SLOW = BROKEN + """'ConnectTimeoutError(<a>, 'Connection to a timed out.')': /a/"""
 
 
 @pytest.mark.parametrize("says, reason", [
-    (f"{BROKEN}\n{NONE}", "no connection to the package index"),
-    (f"{UNTRUSTED}\n{NONE}", "no connection to the package index"),
-    (NONE, NONE), (f"{BROKEN}\n{FULL}", FULL), ("pip was ended", "the end")])
+    (f"{REFUSED}\n{NONE}", "no connection to the package index (Connection refused)"),
+    (f"{UNTRUSTED}\n{NONE}",
+     "no connection to the package index (certificate verify failed: self-signed)"),
+    (f"{SLOW}\n{NONE}", "no connection to the package index"),
+    (NONE, NONE), (f"{REFUSED}\n{FULL}", FULL), ("pip was ended", "the end")])
 def test_reason(folder, says, reason):
     """Fails if the line names something else than what went wrong."""
     assert f"requirements.lock failed: {reason}. All" in install(folder, BREAKS=LOCK, SAYS=says)
