@@ -26,7 +26,7 @@ if [ -n "${HANGS:-}" ] && echo "$*" | grep -qF -e "$HANGS"; then
     echo >.venv/half; exec sleep 60
 fi
 if [ -n "${BREAKS:-}" ] && echo "$*" | grep -qF -e "$BREAKS"; then
-    echo "Collecting a"; echo "${SAYS:-ERROR: it broke}"; echo "the end"; exit 2
+    echo "Collecting a"; echo "${SAYS:-ERROR: it broke}" >&2; echo "the end"; exit 2
 fi
 [ "$2" = venv ] && mkdir -p .venv/bin && cp "$0" .venv/bin/python
 exit 0
