@@ -42,10 +42,11 @@ for candidate in "${PYTHON:-python3.11}" "${PYTHON:-python3}"; do
     suits "$candidate" && python=$candidate && break
 done
 if [ -z "$python" ] && { [ -n "${PYTHON-}" ] || ! command -v uv >/dev/null; }; then
-    fail "Python 3.11 with its module venv is needed, and ${PYTHON:-python3} is something else:" \
-        "install it (Debian: python3.11-venv), or uv, which brings it; or say PYTHON=/path/to/python3.11"
+    fail "${PYTHON:-python3} is not Python 3.11 with its module venv: install that (Debian:" \
+        "python3.11-venv), or uv, which brings it, or say PYTHON=/path/to/python3.11"
 fi
 
+echo "install: packages into .venv, which takes minutes"
 rm -rf .venv && mkdir .venv || fail ".venv cannot be made anew"
 if [ -n "$python" ]; then
     step "a virtual environment in .venv" "$python" -m venv .venv
@@ -59,7 +60,7 @@ if [ -n "$TORCH_INDEX" ]; then
 fi
 step "the packages of requirements.lock" $py -m pip install --no-deps -r requirements.lock
 # A CPU build requires nothing more; a CUDA build names its CUDA libraries.
-step "what this build of torch needs beside them" \
+step "what this build of torch needs beside them (for CUDA, 3 GB)" \
     $py -m pip install -c requirements.lock -c requirements-cuda.lock torch
 step "this project" $py -m pip install --no-deps --no-build-isolation -e .
 step "a test of torch" $py -c 'import torch'

@@ -171,10 +171,10 @@ def test_reason(folder, says, reason):
 def test_another_python(folder):
     """Fails if a Python that cannot carry the packages is used, or what to do is not said."""
     line = install(folder, OTHER_VERSION="1")
-    assert line.startswith("install: Python 3.11") and line.count("\n") == 1
+    assert line.startswith("install: python3 is not Python 3.11") and line.count("\n") == 1
     assert "PYTHON=/path/to/python3.11" in line and not folder.calls.read_text()
     (folder.programs / "python3.11").rename(folder.programs / "mine")
-    assert "Python 3.11" in install(folder)
+    assert "python3 is not Python 3.11" in install(folder)
     assert install(folder, "make", "-s", ".venv/ready", "PYTHON=mine") == ALL
 
 
@@ -185,7 +185,7 @@ def test_python_by_uv(folder):
     assert install(folder) == ALL
     stub = str(stub.rename(folder.programs / "stub"))
     (folder.clone / ".venv/ready").unlink()
-    assert "nowhere" in install(folder, STUB=stub, PYTHON="nowhere")
+    assert "nowhere is not Python 3.11" in install(folder, STUB=stub, PYTHON="nowhere")
     first, *rest = install(folder, STUB=stub)
     assert first.startswith("uv venv") and "--python 3.11" in first and "--seed" in first
     assert rest == ALL[1:]
