@@ -155,18 +155,6 @@ def test_position_test_of_a_silent_unit_is_nan():
     assert np.isnan(receptive_fields.position_test(np.zeros(len(rows)), rows, permutations=10)).all()
 
 
-def test_gaussian_fit_is_exact_without_noise():
-    """Fault: parameters permuted, degrees taken for grid steps."""
-    gx, gy = np.meshgrid(GRID, GRID)
-    truth = np.array([[3.0, -12.5, 9.0, 14.0, 2.0, 0.5], [-25.0, 18.0, 12.0, 7.0, -0.4, 1.0]])
-    maps = [
-        p[5] + p[4] * np.exp(-(((gx - p[0]) / p[2]) ** 2) / 2 - ((gy - p[1]) / p[3]) ** 2 / 2) for p in truth
-    ]
-    fit = receptive_fields.fit_gaussians(np.array(maps), GRID, GRID)
-    np.testing.assert_allclose(fit[receptive_fields.FIT], truth, atol=1e-3)
-    np.testing.assert_allclose(fit.r2, 1, atol=1e-6)
-
-
 def test_receptive_field_centres_and_their_intervals():
     """Fault: centre off by more than 2 degrees, or intervals that miss the truth."""
     x, y, orientation = units(24)
