@@ -286,6 +286,11 @@ FAULTS = [
             "if value < good:",
             "a figure below its first threshold alone makes a MEI unsupported",
         ),
+        (
+            "enough if value < enough else good",
+            "good",
+            "a figure below its second threshold reported as below the first",
+        ),
     ),
     *_of(
         "lib/original/mei",
@@ -758,12 +763,15 @@ FAULTS = [
         ),
     ),
     *_of(
-        "lib/original/audit",
+        "lib/original/audit_stimuli",
         (
             "sigma += (last - sigma) * step / steps",
             "sigma += (last - first) / steps",
             "4: the recursion of the blur shown as a line",
         ),
+    ),
+    *_of(
+        "lib/original/audit_data",
         (
             "return (fit - left_out * mean_counts) / (1 - left_out)",
             "return fit",
