@@ -366,19 +366,21 @@ def test_the_page_says_what_the_search_and_the_comparison_found():
     assert tests.index.tolist() == ["gabor", "image"] and tests.mean_difference.tolist() == [1, 2]
     assert tests.p_holm["gabor"] > 0.05 and tests.low["gabor"] < -1
     text = gabor_words.describe_comparison(table, tests)
-    assert "draws 3.00 predicted" in text and "Gabor 2.00 (ratio 1.50; in 2 of 3 models" in text
-    assert "natural image 1.00. More is predicted of the masked MEI; other natural images could have" in text
+    assert "evokes 3.00 predicted" in text and "Gabor 2.00 (ratio 1.50; the MEI is better in 2 of 3" in text
+    assert "natural image 1.00. The predicted advantage of the masked MEI lies within the" in text
     sure = compare.compare_predictions(table.sub([0, 50, 0], axis=0), folds=6)
-    assert "other natural images would hardly" in gabor_words.describe_comparison(table, sure)
+    assert "exceeds the uncertainty" in gabor_words.describe_comparison(table, sure)
     one = compare.compare_predictions(table[[0]], folds=1)
-    assert gabor_words.describe_comparison(table[[0]], one).endswith("So few models allow no test.")
+    assert gabor_words.describe_comparison(table[[0]], one).endswith("no test is possible.")
     shown = gabor_words.shown_tests(one).data
     assert shown.index.tolist() == ["best Gabor", "best image"] and set(shown["p (Holm)"]) == {"–"}
     best = pd.DataFrame([dict(x=3.0, y=-4.0, orientation=30.0, spatial_frequency=0.05, sigma=8.0)])
     search = gabor_search.GaborSearch(best, None, None, None, None, 1440)
     text = gabor_words.describe(search, gabor_fit.GaborFit({}, None, 0.875), refine_from=5)
-    assert text.startswith("Of 1,440 Gabors and the search from the best 5 the winner has orientation 30")
-    assert "azimuth 3.0, elevation -4.0" in text and "correlates 0.875" in text
+    assert text.startswith(
+        "The search evaluated 1,440 Gabors on a grid and refined the best 5. The winner has"
+    )
+    assert "azimuth 3.0 and elevation -4.0" in text and "correlates 0.875" in text
 
 
 def test_refinement_never_ends_below_its_start():

@@ -65,7 +65,7 @@ def test_sentences_say_only_what_a_unit_defines(units):
     }
     assert "octaves in spatial frequency" in text["simple"]
     assert "orientation" not in text["corner"] and "in position" in text["corner"]
-    assert "no image matters" in text["untuned"] and "nan" not in "".join(text.values())
+    assert "do not depend on the image" in text["untuned"] and "nan" not in "".join(text.values())
     assert "recorded neuron" in mei_words.sentence({})
 
 
@@ -108,9 +108,10 @@ def test_gabors_and_maps_are_off_by_their_distance_from_the_truth(units):
         optimum=4.0,
         predicted={"mei": 4.0, "gabor": 2.0},
     )
-    assert "3.00 (75 %) spikes to the MEI under its mask, 2.00 (50 %) to the best" in said
-    assert "1.00 (25 %) to the natural" in said and "the 4.00 to its optimum" in said
-    assert "predicted as 2.00 and is 1.50" in said
+    assert "3.00 (75 %) spikes to the masked MEI, 2.00 (50 %) to the best" in said
+    assert "1.00 (25 %) to the best natural" in said and "its optimum (4.00 spikes)" in said
+    assert "predicted to be 2.00; the true gain is 1.50" in said
+    assert "recorded neuron" in mei_words.gabor_sentence({}, predicted=None, optimum=None)
 
 
 def test_true_responses_stand_under_their_names():
