@@ -68,7 +68,7 @@ def sentence(row, first, second, *, alpha=0.05, unit="", ratio=False):
     if ratio and np.isfinite(row.median_ratio):
         size = f"median ratio {row.median_ratio:.2f}, {size}"
     if not np.isfinite(row.p_holm):
-        return f"{first} and {second} were not tested, because too few units have both ({size})."
+        return f"{first} could not be tested against {second}: too few units have both ({size})."
     test = f"Wilcoxon p = {row.p_holm:.2g} after Holm's correction, effect size {row.effect_size:+.2f}"
     if row.p_holm >= alpha:
         return (

@@ -492,6 +492,11 @@ FAULTS = [
             'kind = "_response"',
             "predicted responses said to be true ones",
         ),
+        (
+            "known = table[(table.map_p < alpha) & table.mei_x.notna()]",
+            "known = table[table.mei_x.notna()]",
+            "5: maps that are noise have a place",
+        ),
     ),
     *_of(
         "lib/population/table",
@@ -508,11 +513,6 @@ FAULTS = [
     ),
     *_of(
         "lib/population/words",
-        (
-            "known = table[(table.map_p < alpha) & table.mei_x.notna()]",
-            "known = table[table.mei_x.notna()]",
-            "5: maps that are noise have a place",
-        ),
         (
             "p = holm(table.gabor_prediction_p.to_numpy(float))",
             "p = table.gabor_prediction_p.to_numpy(float)",

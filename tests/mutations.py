@@ -108,7 +108,7 @@ TESTS = {
     "lib/mei/words": ["mei/test_words", "mei/test_truth", "mei/test_recovery"],
     **{
         f"lib/gabors/{name}": ["stimuli/test_properties_images", "gabors/test_search"]
-        for name in ("parameters", "grid", "search", "fit", "compare", "words")
+        for name in ("parameters", "grid", "search", "fit", "compare")
     },
     **{f"lib/population/{name}": ["population/test_table"] for name in ("table", "tests")},
     "lib/population/words": ["population/test_words", "population/test_table"],

@@ -21,6 +21,10 @@ FIGURES = {  # of `lib.mei.verdict.VERDICT_RULES`
 }
 
 
+def _and(items):
+    return " and ".join(filter(None, [", ".join(items[:-1]), items[-1]]))
+
+
 def made(makers, judges, *, kind, target, fraction, natural_contrast, finest_detail):
     """Say on which models and under which constraints the images were made.
 
@@ -36,12 +40,13 @@ def made(makers, judges, *, kind, target, fraction, natural_contrast, finest_det
         Cycles per degree.
     """
     models = (
-        "optimised and evaluated on one model"
+        f"optimised and evaluated on one model of kind *{kind}*"
         if makers is judges
-        else f"optimised on {len(makers)} models (the makers) and evaluated on {len(judges)} (the judges)"
+        else f"optimised on {len(makers)} models of kind *{kind}* (the makers) and evaluated on "
+        f"{len(judges)} others (the judges)"
     )
     return (
-        f"The images were {models} of kind *{kind}*. Every image has a mean of {target.mean:.3f} and an RMS "
+        f"The images were {models}. Every image has a mean of {target.mean:.3f} and an RMS "
         f"contrast of {target.contrast:.4f}, which is {fraction:g} of C* = {natural_contrast:.4f}, the "
         "average contrast of the natural images: a pattern the size of a receptive field on a grey "
         "background cannot reach the full C* without leaving the displayable range. No image contains "
@@ -82,13 +87,13 @@ def others(drives, correlations, heard, *, alike=0.5):
         if correlations[1] < alike
         else "no image unlike the MEI was found that evokes nearly as large a response"
     )
-    answers = ", ".join(f"{r:.2f}" for r in heard[:-2])
+    mine, *answers = (f"{r:.2f}" for r in heard[:-2])
     return (
         f"In the makers, each of the other images evokes at least "
         f"{100 * min(drives[1:]) / drives[0]:.0f} % of the response to the MEI. The first correlates "
-        f"{correlations[1]:.2f} with the MEI: {finding}. The judges predict {answers} spikes in response to "
-        f"the MEI and the other images, {heard[-2]:.2f} to the most inhibiting image and "
-        f"{heard[-1]:.2f} to grey."
+        f"{correlations[1]:.2f} with the MEI: {finding}. The judges predict {mine} spikes in response to "
+        f"the MEI, {_and(answers)} to the other images, {heard[-2]:.2f} to the most inhibiting image "
+        f"and {heard[-1]:.2f} to grey."
     )
 
 
@@ -106,9 +111,9 @@ def judged(word, reasons, row):
     """Give the verdict, what the judges predict (`row` of `verdict.transfer`) and what speaks against it."""
     text = (
         f"**Verdict: {word}.** The judges predict {row.response:.2f} spikes in response to the MEI and "
-        f"{row.grey_response:.2f} to grey, which is {100 * row.transfer:.0f} % of the rise above grey that "
-        f"the makers predict. In the judges, the MEI beats {100 * row.natural_fraction_below:.0f} % of the "
-        "natural images at equal mean, contrast and mask.\n"
+        f"{row.grey_response:.2f} to grey; this rise above grey is {100 * row.transfer:.0f} % of the rise "
+        "that the makers predict. In the judges, the MEI beats "
+        f"{100 * row.natural_fraction_below:.0f} % of the natural images at equal mean, contrast and mask.\n"
     )
     return text + "".join(f"\n- {reason}" for reason in reasons)
 
@@ -168,7 +173,7 @@ def sentence(scalars):
     return (
         f"{text} The MEI evokes {100 * mine / reached:.0f} % of the response to the true optimum at the "
         f"same mean and contrast ({reached:.2f} spikes). The two images correlate "
-        f"{scalars['mei_truth_correlation']:.3f}, and the MEI is off by {', '.join(errors)}."
+        f"{scalars['mei_truth_correlation']:.3f}, and the MEI is off by {_and(errors)}."
     )
 
 
@@ -192,7 +197,7 @@ def gabor_sentence(scalars, *, predicted, optimum):
         return f"{response:.2f} ({100 * response / optimum:.0f} %)"
 
     return (
-        f"The true response of this simulated neuron is {answer(mine)} spikes to the masked MEI, "
+        f"The true responses of this simulated neuron, in spikes, are {answer(mine)} to the masked MEI, "
         f"{answer(gabor)} to the best Gabor and {answer(image)} to the best natural image in the mask; "
         f"percentages are relative to the response to its optimum ({optimum:.2f} spikes). The gain of the "
         f"masked MEI over the best Gabor is predicted to be {predicted['mei'] / predicted['gabor']:.2f}; "

@@ -6,7 +6,6 @@ from scipy.stats import kruskal
 
 from lib import columns
 from lib.population.tests import AREA_MEASURES, OF_KIND, SHAPES, STIMULI, by_kind
-from lib.responses.receptive_fields import distance_test
 from lib.statistics import FEWEST_PAIRS, compare, holm
 from lib.words import sentence
 
@@ -50,9 +49,9 @@ def doubted(believed, doubts):
     if not believed and not doubts:
         return "*No selected neuron has an MEI to show.*"
     if not doubts:
-        return "*No MEI has the verdict* not supported."
+        return '*No MEI has the verdict "not supported".*'
     if not believed:
-        return "*Every MEI has the verdict* not supported; *all of them are shown above.*"
+        return '*Every MEI has the verdict "not supported"; all of them are shown above.*'
     both = len(believed) + len(doubts)
     return f"The evidence does not support the MEI of {len(doubts)} of {both} selected neurons."
 
@@ -284,43 +283,28 @@ def tuning_sentence(table):
     )
 
 
-def receptive_field_sentence(table, *, alpha=0.05, seed=0):
+def receptive_field_sentence(test, n, *, alpha=0.05):
     """Say whether MEIs lie where the recorded Gabors found the receptive fields.
 
     Parameters
     ----------
-    table : DataFrame
-        Of `units_table`, the selected units.
-
-    Returns
-    -------
-    text : str
-    test : dict of `lib.responses.receptive_fields.distance_test`, or None
-        distances in the order of the units with a significant map.
-    units : Index
+    test : dict or None
+        Of `lib.population.tests.field_distances`.
+    n : int
+        Units with a significant map and an MEI.
     """
-    known = table[(table.map_p < alpha) & table.mei_x.notna()]
-    if len(known) < FEWEST_PAIRS:
+    if test is None:
         return (
-            (
-                f"The number of selected neurons with both an MEI and a significant map of recorded Gabors "
-                f"is {len(known)}, too few to test where MEIs lie ({FEWEST_PAIRS} needed)."
-            ),
-            None,
-            known.index,
+            f"The number of selected neurons with both an MEI and a significant map of recorded Gabors is "
+            f"{n}, too few to test where MEIs lie ({FEWEST_PAIRS} needed)."
         )
-    test = distance_test(known[["map_x", "map_y"]], known[["mei_x", "mei_y"]], seed=seed)
     size = (
         f"median distance {test['median']:.1f} degrees, {test['shuffled']:.1f} with neurons shuffled, "
         f"permutation p = {test['p']:.2g}, n = {test['n']}"
     )
     if test["p"] < alpha:
-        return f"MEIs lie where the recorded Gabors place the receptive field ({size}).", test, known.index
-    return (
-        f"MEIs are no closer to their own neuron's recorded receptive field than to others' ({size}).",
-        test,
-        known.index,
-    )
+        return f"MEIs lie where the recorded Gabors place the receptive field ({size})."
+    return f"MEIs are no closer to their own neuron's recorded receptive field than to others' ({size})."
 
 
 def prediction_sentence(table, *, alpha=0.05):

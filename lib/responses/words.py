@@ -69,6 +69,11 @@ def describe_field(recorded, *, mei, alpha=0.05):
     )
 
 
+def describe_recorded(recorded, *, mei):
+    """`describe_responses` and `describe_field` of one unit, in one paragraph."""
+    return f"{describe_responses(recorded)} {describe_field(recorded, mei=mei)}"
+
+
 def describe_prediction(score, n):
     """Say how well the responses to `n` Gabors are predicted: of `prediction_score`."""
     if not np.isfinite(score["r"]):

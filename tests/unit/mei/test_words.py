@@ -16,7 +16,10 @@ def test_others_are_said_to_differ_only_where_they_do():
     same = mei_words.others([5.0, 4.4, 4.3], [1, 0.85, 0.8], heard)
     assert "unlike each other" in unlike and "at least 86 %" in unlike
     assert "no image unlike" in same
-    assert "5.00, 4.50, 4.40 spikes" in same and "0.20 to the most inhibiting" in same
+    assert (
+        "5.00 spikes in response to the MEI, 4.50 and 4.40 to the other" in same
+        and "0.20 to the most inhibiting" in same
+    )
     assert same.endswith("0.70 to grey.")
 
 
@@ -24,7 +27,9 @@ def test_verdict_and_reasons_are_said():
     """Fault: a reason lost, or shares of one written as they are."""
     row = pd.Series({"response": 4.0, "grey_response": 1.0, "transfer": 0.756, "natural_fraction_below": 0.5})
     text = mei_words.judged("uncertain", ["too few images", "starts differ"], row)
-    assert "Verdict: uncertain" in text and "76 % of the rise" in text and "50 % of the natural" in text
+    assert (
+        "Verdict: uncertain" in text and "rise above grey is 76 %" in text and "50 % of the natural" in text
+    )
     assert text.count("\n- ") == 2
 
 
@@ -63,7 +68,7 @@ def test_makers_and_judges_are_told_apart():
     """Fault: makers and judges exchanged; one model said to be judged by another."""
     how = dict(kind="v1", target=Target(0.5, 0.05), fraction=0.2, natural_contrast=0.25, finest_detail=0.15)
     text = mei_words.made([1, 2, 3], [4, 5], **how)
-    assert "optimised on 3 models (the makers) and evaluated on 2 (the judges)" in text
+    assert "optimised on 3 models of kind *v1* (the makers) and evaluated on 2 others (the judges)" in text
     assert "contrast of 0.0500, which is 0.2 of C* = 0.2500" in text
     one = [1]
     assert "evaluated on one model of kind *v1*" in mei_words.made(one, one, **how)

@@ -159,12 +159,14 @@ def test_where_meis_lie_is_told_by_their_own_fields():
         mei_x=place[:, 0] + 2,
         mei_y=place[:, 1],
     )
-    text, test, known = population_words.receptive_field_sentence(table)
-    assert text.startswith("MEIs lie where") and test["median"] == pytest.approx(2) and len(known) == 15
+    known, test = population_tests.field_distances(table)
+    assert test["median"] == pytest.approx(2) and len(known) == 15
+    assert population_words.receptive_field_sentence(test, 15).startswith("MEIs lie where")
     shuffled = table.assign(mei_x=rng.permutation(place[:, 0]), mei_y=rng.permutation(place[:, 1]))
-    assert "no closer" in population_words.receptive_field_sentence(shuffled)[0]
-    text, test, _ = population_words.receptive_field_sentence(table.iloc[:4])
-    assert "too few" in text and test is None
+    _, test = population_tests.field_distances(shuffled)
+    assert "no closer" in population_words.receptive_field_sentence(test, 15)
+    few, test = population_tests.field_distances(table.iloc[:4])
+    assert test is None and "is 4, too few" in population_words.receptive_field_sentence(test, len(few))
 
 
 def test_errors_of_maps_count_where_there_is_a_map():

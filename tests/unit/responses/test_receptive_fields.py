@@ -295,6 +295,8 @@ def test_one_unit_summed_up_says_what_it_found_and_what_not():
     assert len(found.counts) == 243 * 6 and found.repeats.shape == (243, 6)
     text = response_words.describe_field(found, mei=(found.field.x + 3, found.field.y - 4))
     assert "lies 5.0 degrees from the centre" in text
+    both = response_words.describe_recorded(found, mei=(found.field.x + 3, found.field.y - 4))
+    assert both.startswith("Single presentations") and both.endswith(text)
     assert f"to {counts[rows.stimulus_name == 'gabors'].max()} spikes" in response_words.describe_responses(
         found
     )
