@@ -113,11 +113,12 @@ TESTS = {
     "lib/mei/words": ["mei/test_words", "mei/test_truth", "mei/test_recovery"],
     **{
         f"lib/gabors/{name}": ["stimuli/test_properties_images", "gabors/test_search"]
-        for name in ("parameters", "grid", "search", "fit", "compare", "words")
+        for name in ("parameters", "grid", "search", "fit", "compare")
     },
-    **{f"lib/population/{name}": ["population/test_table"] for name in ("table", "tests", "words")},
-    "lib/original/mei": ["mei/test_search", "original/test_audit"],
-    "lib/original/metrics": ["stimuli/test_metrics", "original/test_audit"],
+    **{f"lib/population/{name}": ["population/test_table"] for name in ("table", "tests")},
+    "lib/population/words": ["population/test_words", "population/test_table"],
+    "lib/original/mei": ["mei/test_search", "original/test_audit_stimuli"],
+    "lib/original/metrics": ["stimuli/test_metrics", "original/test_audit_stimuli"],
     "lib/params": ["test_params", "data/test_properties_input"],
     "lib/stages": ["test_stages", "workflow/test_execute"],
     "lib/files": ["test_stages", "data/test_session"],

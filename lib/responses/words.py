@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 
 from lib.data.conditions import DIAMETER
 from lib.responses.selection import extreme_pairs
@@ -14,7 +15,7 @@ def shown_tuning(tuning):
     preferred = (
         f"{tuning.orientation:.0f} ({tuning.orientation_low:.0f} to {tuning.orientation_high:.0f})"
         if known
-        else "not told: the interval spans 90 degrees or more"
+        else "undetermined: the interval spans 90 degrees or more"
     )
     rows = {
         "preferred orientation (deg, 0: vertical bars; 95 % interval)": preferred,
@@ -28,12 +29,12 @@ def shown_tuning(tuning):
 
 
 def describe_responses(recorded):
-    """Say how much the unit fires, and at which condition most."""
+    """Say how many spikes the Gabors evoke, and which condition evokes most."""
     best = recorded.best
     return (
-        f"Single presentations drew {recorded.counts.min()} to {recorded.counts.max()} spikes. The "
-        f"best condition is at azimuth {best.x_position:g} and elevation {best.y_position:g} with "
-        f"orientation {best.orientation:g} (0: vertical bars): {best.response:.2f} spikes."
+        f"Single presentations evoked {recorded.counts.min()} to {recorded.counts.max()} spikes. The best "
+        f"condition, at azimuth {best.x_position:g}, elevation {best.y_position:g} and orientation "
+        f"{best.orientation:g} degrees (0: vertical bars), evoked {best.response:.2f} spikes on average."
     )
 
 
@@ -51,37 +52,39 @@ def describe_field(recorded, *, mei, alpha=0.05):
     f, o = recorded.field, recorded.preference
     if not recorded.p < alpha:
         return (
-            f"The response does not depend measurably on the position (permutation p = "
-            f"{recorded.p:.3f}): the fitted centre means nothing, and without a place there is no "
-            "orientation to ask for."
+            f"The response does not depend measurably on position (permutation p = {recorded.p:.3f}), so "
+            "neither the fitted centre nor a preferred orientation would be meaningful."
         )
     text = (
-        f"The response depends on the position (permutation p = {recorded.p:.4f}): the centre "
-        f"is at azimuth {f.x:.1f} ({f.x_low:.1f} to {f.x_high:.1f}) and elevation {f.y:.1f} "
-        f"({f.y_low:.1f} to {f.y_high:.1f}) degrees, one sigma is {f.sigma_x:.1f} "
+        f"The response depends on position (permutation p = {recorded.p:.4f}). The centre is at azimuth "
+        f"{f.x:.1f} ({f.x_low:.1f} to {f.x_high:.1f}) and elevation {f.y:.1f} ({f.y_low:.1f} to "
+        f"{f.y_high:.1f}) degrees. Receptive field and patch together have a sigma of {f.sigma_x:.1f} "
         f"({f.sigma_x_low:.1f} to {f.sigma_x_high:.1f}) by {f.sigma_y:.1f} "
-        f"({f.sigma_y_low:.1f} to {f.sigma_y_high:.1f}) degrees, field and patch together. The MEI "
-        f"lies {np.hypot(f.x - mei[0], f.y - mei[1]):.1f} degrees from the centre."
+        f"({f.sigma_y_low:.1f} to {f.sigma_y_high:.1f}) degrees. The MEI lies "
+        f"{np.hypot(f.x - mei[0], f.y - mei[1]):.1f} degrees from the centre."
     )
     if not o.orientation_high - o.orientation_low < 90:
-        return text + " The orientations that were shown do not tell a preference."
+        return text + " The responses to the orientations shown do not determine a preference."
     return text + (
-        f" Preferred orientation {o.orientation:.0f} degrees (95 % interval "
+        f" The preferred orientation is {o.orientation:.0f} degrees (95 % interval "
         f"{o.orientation_low:.0f} to {o.orientation_high:.0f})."
     )
+
+
+def describe_recorded(recorded, *, mei):
+    """`describe_responses` and `describe_field` of one unit, in one paragraph."""
+    return f"{describe_responses(recorded)} {describe_field(recorded, mei=mei)}"
 
 
 def describe_prediction(score, n):
     """Say how well the responses to `n` Gabors are predicted: of `prediction_score`."""
     if not np.isfinite(score["r"]):
-        return "Prediction or recording does not vary over the Gabors; they cannot be correlated."
-    above = " (an estimate of noisy means: the model seems to be above it)"
+        return "The correlation is undefined: predicted or recorded responses to the Gabors are constant."
+    above = " The model appears to exceed this ceiling, which is itself estimated from noisy means."
     return (
-        f"Over the {n} Gabors prediction and recording correlate {score['r']:.3f} (conditions "
-        f"permuted: p = {score['p']:.4f}); from the scatter of the "
-        f"repeats a perfect model is estimated to reach {score['ceiling']:.3f}"
-        + (above if score["r"] > score["ceiling"] else "")
-        + "."
+        f"Predicted and recorded responses to the {n} Gabors correlate {score['r']:.3f} (conditions "
+        f"permuted: p = {score['p']:.4f}). From the scatter of the repeats, a perfect model is estimated "
+        f"to reach {score['ceiling']:.3f}." + (above if score["r"] > score["ceiling"] else "")
     )
 
 
@@ -89,7 +92,7 @@ def describe_prediction(score, n):
 
 
 def stimulus_set(shown):
-    """What was shown, for a reader: a row a parameter, its values in words.
+    """What was shown, for a reader: a row per parameter, its values in words.
 
     Parameters
     ----------
@@ -119,6 +122,18 @@ def stimulus_set(shown):
             )
     rows.append(("duration (s)", f"{shown.duration.mean():.3f}"))
     return pd.DataFrame(rows, columns=["", "shown"])
+
+
+def shown_gabors(shown):
+    """`stimulus_set` as a page shows it; None: a source without recorded Gabors."""
+    if shown is None:
+        return Markdown("*This source holds no recorded Gabors.*")
+    return stimulus_set(shown).style.hide(axis="index")
+
+
+def shown_gratings(tuning):
+    """`shown_tuning` of a row of `grating_tuning`; None: a source without static gratings."""
+    return Markdown("*This source holds no static gratings.*") if tuning is None else shown_tuning(tuning)
 
 
 def median_text(values):

@@ -49,12 +49,26 @@ def folder(tmp_path):
         shutil.copy(ROOT / path, clone / path)
     (clone / "requirements.lock").write_text("torch==2.0\nzipp==1.0\n")
     programs.mkdir()
-    for name in ("sh", "cat", "cksum", "cp", "cut", "grep", "head", "make", "mkdir", "rm", "sed", "sleep",
-                 "tail"):
+    for name in (
+        "sh",
+        "cat",
+        "cksum",
+        "cp",
+        "cut",
+        "grep",
+        "head",
+        "make",
+        "mkdir",
+        "rm",
+        "sed",
+        "sleep",
+        "tail",
+    ):
         (programs / name).symlink_to(shutil.which(name))
     write(programs / "python3.11", PYTHON)
-    return SimpleNamespace(clone=clone, programs=programs, calls=tmp_path / "calls",
-                           ready=clone / ".venv/ready")
+    return SimpleNamespace(
+        clone=clone, programs=programs, calls=tmp_path / "calls", ready=clone / ".venv/ready"
+    )
 
 
 def write(path, text):
@@ -64,11 +78,21 @@ def write(path, text):
 
 def start(folder, *command, **variables):
     folder.calls.write_text("")
-    environment = {"PATH": str(folder.programs), "CALLS": str(folder.calls),
-                   "STUB": str(folder.programs / "python3.11"), **variables}
-    return subprocess.Popen(command or ["sh", "workflow/install.sh"], cwd=folder.clone, env=environment,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            start_new_session=True)
+    environment = {
+        "PATH": str(folder.programs),
+        "CALLS": str(folder.calls),
+        "STUB": str(folder.programs / "python3.11"),
+        **variables,
+    }
+    return subprocess.Popen(
+        command or ["sh", "workflow/install.sh"],
+        cwd=folder.clone,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def install(folder, *command, **variables):
@@ -105,7 +129,7 @@ def test_killed(folder):
     half = folder.clone / ".venv/half"
     until = time.monotonic() + 30
     while not half.exists() and time.monotonic() < until:
-        time.sleep(.02)
+        time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert half.exists() and not folder.ready.exists()
@@ -153,16 +177,26 @@ NONE = "ERROR: Could not find a version that satisfies the requirement a==1 (fro
 FULL = "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"
 BROKEN = "WARNING: Retrying (Retry(total=0)) after connection broken by "
 REFUSED = BROKEN + """'NewConnectionError("Connection(host='a'): No: [Errno 111] Connection refused")': /a/"""
-UNTRUSTED = BROKEN + """'SSLError(Error(1, '[SSL: FAILED] certificate verify failed: self-signed (_ssl.c:9)'))'"""
+UNTRUSTED = BROKEN + (
+    """'SSLError(Error(1, '[SSL: FAILED] certificate verify failed: self-signed (_ssl.c:9)'))'"""
+)
 SLOW = BROKEN + """'ConnectTimeoutError(<a>, 'Connection to a timed out.')': /a/"""
 
 
-@pytest.mark.parametrize("says, reason", [
-    (f"{REFUSED}\n{NONE}", "no connection to the package index (Connection refused)"),
-    (f"{UNTRUSTED}\n{NONE}",
-     "no connection to the package index (certificate verify failed: self-signed)"),
-    (f"{SLOW}\n{NONE}", "no connection to the package index"),
-    (NONE, NONE), (f"{REFUSED}\n{FULL}", FULL), ("pip was ended", "the end")])
+@pytest.mark.parametrize(
+    "says, reason",
+    [
+        (f"{REFUSED}\n{NONE}", "no connection to the package index (Connection refused)"),
+        (
+            f"{UNTRUSTED}\n{NONE}",
+            "no connection to the package index (certificate verify failed: self-signed)",
+        ),
+        (f"{SLOW}\n{NONE}", "no connection to the package index"),
+        (NONE, NONE),
+        (f"{REFUSED}\n{FULL}", FULL),
+        ("pip was ended", "the end"),
+    ],
+)
 def test_reason(folder, says, reason):
     """Fails if the line names something else than what went wrong."""
     assert f"requirements.lock failed: {reason}. All" in install(folder, BREAKS=LOCK, SAYS=says)
@@ -193,6 +227,7 @@ def test_python_by_uv(folder):
 
 # ---- this installation ---------------------------------------------------------------------------
 
+
 def pins(*names):
     lines = [line.split("==") for name in names for line in (ROOT / name).read_text().split()]
     return {canonicalize_name(name): version for name, version in lines}
@@ -200,8 +235,10 @@ def pins(*names):
 
 def test_what_is_installed_is_what_the_locks_say():
     """Fails if a package of the lock is missing, or if one has another version than its lock says."""
-    installed = {canonicalize_name(one.name): one.version.split("+")[0] for one in metadata.distributions(
-        path=[path for path in sys.path if path.endswith("site-packages")])}
+    installed = {
+        canonicalize_name(one.name): one.version.split("+")[0]
+        for one in metadata.distributions(path=[path for path in sys.path if path.endswith("site-packages")])
+    }
     lock, cuda = pins("requirements.lock"), pins("requirements-cuda.lock")
     assert {name: installed.get(name) for name in lock} == lock
     assert all(installed[name] == cuda[name] for name in installed if name in cuda)
@@ -216,6 +253,10 @@ def test_what_torch_needs_is_there():
 
 def test_no_conflict_but_the_known_ones():
     """Fails if packages do not fit each other: AllenSDK's 15 complaints are known, and of no weight here."""
-    lines = subprocess.run([sys.executable, "-m", "pip", "check", "--disable-pip-version-check"],
-                           check=False, capture_output=True, text=True).stdout.splitlines()
+    lines = subprocess.run(
+        [sys.executable, "-m", "pip", "check", "--disable-pip-version-check"],
+        check=False,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
     assert len(lines) == 15 and all(re.match(r"allensdk 2\.16\.2 ", line) for line in lines), lines
