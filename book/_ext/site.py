@@ -5,7 +5,7 @@ python -m book._ext.site build/<name>
 
 import argparse
 import functools
-import html
+import itertools
 import os
 import re
 import shutil
@@ -169,44 +169,28 @@ def write_config(path, units):
     """
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     if len(units) > MANY:
-        config["sphinx"]["config"]["html_sidebars"] = {
-            "**": ["navbar-logo.html", "search-button-field.html", "chapters.html"]
-        }
-        template = path.parent / "_templates" / "chapters.html"
-        template.write_text(chapters_sidebar(path.parent), encoding="utf-8")
+        settings = config["sphinx"]["config"]
+        settings["html_sidebars"] = {"**": ["navbar-logo.html", "search-button-field.html", "chapters.html"]}
+        settings["html_context"]["side_bar"] = side_bar(path.parent)
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
 
-def chapters_sidebar(pages):
-    """Return the template of a side bar with the chapters only, in the theme's own form."""
+def side_bar(pages):
+    """Return the chapters for `_templates/chapters.html`: a caption, files and titles of each part."""
     toc = yaml.safe_load((pages / "_toc.yml").read_text(encoding="utf-8"))
-    lines, number = (
-        [_side_links([f"<a href=\"{{{{ pathto('{toc['root']}') }}}}\">{title_of(pages, toc['root'])}</a>"])],
-        0,
-    )
-    for part in toc["parts"]:
-        links = []
-        for chapter in part["chapters"]:
-            number += 1
-            links.append(
-                f"<a href=\"{{{{ pathto('{chapter['file']}') }}}}\">{number}. "
-                f"{title_of(pages, chapter['file'])}</a>"
-            )
-        lines += [
-            f'<p class="caption" role="heading" aria-level="2"><span class="caption-text">'
-            f"{part['caption']}</span></p>",
-            _side_links(links),
-        ]
-    return (
-        '<nav class="bd-links bd-docs-nav" aria-label="Main"><div class="bd-toc-item navbar-nav">'
-        + "\n".join(lines)
-        + "</div></nav>\n"
-    )
-
-
-def _side_links(links):
-    items = "".join(f'<li class="toctree-l1">{link}</li>' for link in links)
-    return f'<ul class="nav bd-sidenav">{items}</ul>'
+    number = itertools.count(1)
+    parts = [
+        {
+            "caption": part["caption"],
+            "chapters": [
+                {"file": file, "title": f"{next(number)}. {title_of(pages, file)}"}
+                for file in (chapter["file"] for chapter in part["chapters"])
+            ],
+        }
+        for part in toc["parts"]
+    ]
+    root = {"file": toc["root"], "title": title_of(pages, toc["root"])}
+    return [{"caption": None, "chapters": [root]}, *parts]
 
 
 def title_of(pages, name):
@@ -215,7 +199,7 @@ def title_of(pages, name):
         text = path.read_text(encoding="utf-8")
     else:
         text = "\n".join(cell["source"] for cell in read_notebook(pages / f"{name}.ipynb")["cells"])
-    return html.escape(re.search(r"^# (.+)$", text, re.MULTILINE)[1])
+    return re.search(r"^# (.+)$", text, re.MULTILINE)[1]
 
 
 def main():
