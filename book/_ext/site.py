@@ -51,29 +51,18 @@ def build_book(run_folder, *, jobs=None):
     Raises
     ------
     InputError
-        One line: what is missing and the command that makes it, or that Jupyter Book complained.
+        One line: what is missing and the command that makes it, or that Sphinx complained.
     """
     run_folder = Path(run_folder).resolve()
-    pages = gather_pages(run_folder)
-    shutil.rmtree(run_folder / "_build", ignore_errors=True)
-    command = [
-        sys.executable,
-        "-m",
-        "book._ext.sphinx_jobs",
-        str(jobs or cores()),
-        "build",
-        str(pages),
-        "-n",
-        "-W",
-        "--keep-going",
-        "--path-output",
-        str(run_folder),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    pages, build = gather_pages(run_folder), run_folder / "_build"
+    shutil.rmtree(build, ignore_errors=True)
+    folders = ["-d", build / "doctrees", pages, build / "html"]
+    command = [sys.executable, "-m", "sphinx", "-j", jobs or cores(), "-n", "-W", "--keep-going", *folders]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=ROOT)
     output = re.sub("\x1b\\[[0-9;]*m", "", done.stdout + done.stderr)  # colours
     (run_folder / "book.log").write_text(output, encoding="utf-8")
     if done.returncode:
-        complaints = [line for line in output.splitlines() if re.search(r"WARNING|ERROR", line)]
+        complaints = [line for line in output.splitlines() if re.search(r"WARNING|ERROR|[Ee]rror\b", line)]
         raise InputError(
             "\n".join(
                 [
@@ -82,8 +71,8 @@ def build_book(run_folder, *, jobs=None):
                 ]
             )
         )
-    site = put_in_place(run_folder / "_build" / "html", run_folder / "site")
-    shutil.rmtree(run_folder / "_build")
+    site = put_in_place(build / "html", run_folder / "site")
+    shutil.rmtree(build)
     return site / "index.html"
 
 
