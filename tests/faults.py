@@ -691,6 +691,20 @@ FAULTS = [
         ),
     ),
     *_of(
+        "book/_ext/report_site",
+        (
+            'app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True',
+            "pass",
+            "pages are read in one process",
+        ),
+        ("app.add_domain(FormulasOfPages, override=True)", "pass", "MathJax on pages without a formula"),
+    ),
+    *_of(
+        "workflow/render",
+        ('autoescape=select_autoescape(["html.jinja"], default=False)', "autoescape=False", "names are HTML"),
+        ("    undefined=StrictUndefined,\n", "", "gaps on a page in the place of values"),
+    ),
+    *_of(
         "lib/params",
         ("if key not in defaults:", "if key not in defaults and False:", "unknown keys pass"),
         ("if type(value) is not kind:", "if False:", "a parameter of another type passes"),
