@@ -1,9 +1,8 @@
 PARAMS ?= params.yml
-PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 PY = .venv/bin/python
 CLUSTER = $(if $(PROFILE),--profile $(PROFILE)) $(if $(BATCH),--batch $(BATCH))
 
-.PHONY: report plan compare sessions test lint small nbval refresh faults bench notebook unit pdf clean
+.PHONY: report plan compare sessions test lint small nbval refresh faults bench notebook unit pdf clean FORCE
 
 report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html; PROFILE=slurm BATCH=25
 	@$(PY) -m workflow.report $(PARAMS) $(CLUSTER)
@@ -55,9 +54,5 @@ bench: .venv/ready        ## benchmark tables; REAL=folder adds recorded data
 clean:                    ## everything that was made, but the packages
 	rm -rf build
 
-.venv/ready: requirements.lock pyproject.toml
-	@$(PYTHON) -c "import sys; v = sys.version_info[:2]; v == (3, 11) or sys.exit(f'Python 3.11 is needed, found {v[0]}.{v[1]}; make report PYTHON=/path/to/python3.11')"
-	$(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --no-deps -r requirements.lock
-	$(PY) -m pip install --quiet --no-deps --no-build-isolation -e .
-	touch $@
+.venv/ready: FORCE        ## the packages, if they are not there as the locks say: PYTHON, TORCH_INDEX
+	@sh workflow/install.sh

@@ -3,10 +3,11 @@
     python benchmarks/bench_models.py [--quick] [--real FOLDER] [--published UNITS] [--seeds N]
 
 Simulated: 48 units whose receptive fields are known, 118 images x 50 repeats; correlation with the mean
-response, CCnorm, and the correlation of the MEI (made on every other fold model) with the true optimum,
-medians by kind; then the same model with movies, gratings and Gabors in training. `--real` adds recorded
-counts: FOLDER with <name>.npz holding `counts` (repeats, images, units), and one .npz holding `images`;
-every unit counts. `--published` fits the published network from scratch to so many units a set (minutes
+response, CCnorm, and the correlation of the MEI (made on every other fold model) with the true
+optimum, medians by kind; then the same model with movies, gratings and Gabors in training. `--real`
+adds recorded counts:
+FOLDER with <name>.npz holding `counts` (repeats, images, units), and one .npz holding `images`; every
+unit counts. `--published` fits the published network from scratch to so many units a set (minutes
 each). `--seeds` repeats the assignment of images to folds. The null permutes the images.
 """
 

@@ -30,7 +30,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # for tests.support.warehouse
 
-from lib.data import download, nwb_files, simulated_session
+from lib.data import download, nwb_files, nwb_write, simulated_session
 from lib.data.sources import allen
 from lib.errors import InputError
 from lib.original import printed_values
@@ -518,7 +518,7 @@ def write_large(path, rng, *, units, spikes):
         },
         index=pd.Index(951000000 + np.arange(units), name="unit_id"),
     )
-    nwb_files.write_session(
+    nwb_write.write_session(
         path, units=table, spike_times=[np.array([1.0])] * units, presentations=shown, session_id=1
     )
     lengths = np.full(units, spikes // units)

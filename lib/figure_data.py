@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.collections import LineCollection, PathCollection, QuadMesh
 from matplotlib.container import BarContainer
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
@@ -63,12 +64,12 @@ def save(figure: Figure, path: Path) -> None:
             continue  # its image is that of the colours
         panel = panel_name(ax, n)
         series += [(panel, name, ax, frame) for name, frame in drawn_series(ax)]
-        for shown in ax.images:
+        for shown in pictures(ax):
             name = _another(f"{panel}: image", arrays)
             arrays[name] = np.ma.filled(np.ma.asarray(shown.get_array(), np.float32), np.nan)
             if arrays[name].size > LARGE:
                 arrays[name] = arrays[name].astype(np.float16)
-            arrays[f"{name}, extent"] = np.array(shown.get_extent(), np.float32)
+            arrays[f"{name}, extent"] = np.array(extent(shown), np.float32)
     if not arrays:
         rows = pd.DataFrame(
             [
@@ -90,6 +91,19 @@ def save(figure: Figure, path: Path) -> None:
     np.savez_compressed(path.with_suffix(".npz"), **arrays)
 
 
+def pictures(ax: Axes) -> list[Artist]:
+    """Return the images and the coloured meshes (heat maps) on an axis."""
+    return [*ax.images, *(shown for shown in ax.collections if isinstance(shown, QuadMesh))]
+
+
+def extent(shown: Artist) -> tuple[float, float, float, float]:
+    """Return (left, right, bottom, top) of an image or a mesh, in the units of the axes."""
+    if not isinstance(shown, QuadMesh):
+        return shown.get_extent()
+    corners = shown.get_coordinates()
+    return corners[0, 0, 0], corners[-1, -1, 0], corners[-1, -1, 1], corners[0, 0, 1]
+
+
 def panel_name(ax: Axes, n: int) -> str:
     """Return what the n-th axis of a figure shows: its title, or its labels."""
     words = ax.get_title() or " against ".join(filter(None, [ax.get_ylabel(), ax.get_xlabel()]))
@@ -103,7 +117,7 @@ def drawn_series(ax: Axes) -> Iterator[tuple[str, pd.DataFrame]]:
     """
     for line in ax.lines:
         yield _label(line, "line"), _points(line, line.get_xydata(), ax).drop_duplicates()
-    for shown in ax.collections:
+    for shown in [other for other in ax.collections if not isinstance(other, QuadMesh)]:
         segments = [path.vertices for path in shown.get_paths()]
         if isinstance(shown, LineCollection) and all(len(segment) == 2 for segment in segments):
             yield _label(shown, "interval"), _spans(shown, np.array(segments).reshape(-1, 4), ax)
@@ -201,9 +215,9 @@ def plotted_arrays(ax: Axes) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (kind, array) of everything that was drawn from data on an axis, in its coordinates."""
     for line in ax.lines:
         yield from _xy("line", line.get_xydata())
-    for image in ax.images:
+    for image in pictures(ax):
         yield "image", image.get_array()
-    for shown in ax.collections:
+    for shown in [other for other in ax.collections if not isinstance(other, QuadMesh)]:
         corners = np.concatenate([path.vertices for path in shown.get_paths()] + [np.empty((0, 2))])
         if isinstance(shown, ContourSet):  # the number of its points hangs on the last digits
             yield from _xy("contour", [corners.min(axis=0), corners.max(axis=0)] if len(corners) else [])

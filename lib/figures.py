@@ -4,6 +4,8 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+import seaborn as sns
 from IPython.display import HTML
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
@@ -101,6 +103,35 @@ def matrix(ax, values, *, xlabel, ylabel, label, cmap="viridis", value_range=(No
     return ax
 
 
+def clustered(correlation, tree):
+    """Show a correlation matrix ordered by a tree, which is drawn beside it; returns the matrix's axis.
+
+    Parameters
+    ----------
+    correlation : DataFrame (n, n)
+        Named by what its rows and columns are.
+    tree : (n - 1, 4) array
+        Linkage of its rows, as of `scipy.cluster.hierarchy.linkage`.
+    """
+    with plt.rc_context({"figure.constrained_layout.use": False}):  # the grid has a layout of its own
+        grid = sns.clustermap(
+            correlation,
+            row_linkage=tree,
+            col_linkage=tree,
+            figsize=(5.4, 5.0),
+            cmap="RdBu_r",
+            vmin=-1,
+            vmax=1,
+            xticklabels=False,
+            yticklabels=False,
+            dendrogram_ratio=0.15,
+            cbar_pos=(0.02, 0.87, 0.03, 0.11),
+            cbar_kws={"label": "correlation"},
+        )
+    grid.ax_cbar.set_label("<colorbar>")
+    return grid.ax_heatmap
+
+
 def raster(ax, activity, *, start, stop, title=""):
     """Show z-scored activity (units, bins) of one block against the session's time."""
     ax.imshow(
@@ -148,7 +179,8 @@ def histogram(ax, values, *, xlabel, bins=20, marks=None):
     """Draw a histogram; `marks` maps labels to vertical lines."""
     if len(values) == 0:
         nothing(ax)
-    ax.hist(values, bins=bins, color=BLUE, alpha=0.8)
+    else:
+        sns.histplot(np.asarray(values, float), bins=bins, ax=ax, color=BLUE, alpha=0.8, linewidth=0)
     for k, (name, at) in enumerate((marks or {}).items()):
         ax.axvline(at, color=(RED, ORANGE, GREEN)[k % 3], ls="--", label=name)
     ax.set_xlabel(xlabel)
@@ -336,15 +368,26 @@ def bars(ax, names, values, *, ylabel, low=None, high=None):
 
 
 def pairs(ax, left, right, *, names, ylabel):
-    """Draw paired values of units, a line each, and their medians."""
-    for a, b in zip(left, right):
-        ax.plot([0, 1], [a, b], color=GREY, alpha=0.5, lw=1)
+    """Draw paired values of units, a line each, with their medians and quartiles."""
     if len(left) == 0:
         nothing(ax)
-    for k, values in enumerate((left, right) if len(left) else ()):
-        ax.plot([k] * len(values), values, "o", color=(BLUE, RED)[k], ms=4)
-        ax.hlines(np.median(values), k - 0.15, k + 0.15, color=BLACK, lw=2.5)
-    ax.set_xlim(-0.4, 1.4)
+    else:
+        values = pd.DataFrame({0: np.asarray(left, float), 1: np.asarray(right, float)})
+        ax.plot([0, 1], values.T, color=GREY, alpha=0.5, lw=1)
+        sns.stripplot(values, ax=ax, palette=[BLUE, RED], jitter=False, size=4)
+        sns.pointplot(
+            values,
+            ax=ax,
+            estimator="median",
+            errorbar=("pi", 50),
+            color=BLACK,
+            linestyle="none",
+            marker="_",
+            markersize=24,
+            err_kws={"linewidth": 2},
+            zorder=5,
+        )
+    ax.set_xlim(-0.5, 1.5)
     ax.set_xticks([0, 1], names)
     ax.set_ylabel(ylabel)
     return ax

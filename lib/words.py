@@ -1,4 +1,4 @@
-"""TODO."""
+"""Sentences and tables that several pages share: a test, a value, a list."""
 
 import numpy as np
 import pandas as pd
@@ -56,7 +56,7 @@ def sentence(row, first, second, *, alpha=0.05, unit="", ratio=False):
     unit : str
         Of the values.
     ratio : bool
-        Say the median ratio too, where it is defined.
+        Report the median ratio too, where it is defined.
     """
     first = first[0].upper() + first[1:]
     if row.n == 0:
@@ -68,7 +68,7 @@ def sentence(row, first, second, *, alpha=0.05, unit="", ratio=False):
     if ratio and np.isfinite(row.median_ratio):
         size = f"median ratio {row.median_ratio:.2f}, {size}"
     if not np.isfinite(row.p_holm):
-        return f"{first} and {second}: {size}; too few units for a test."
+        return f"{first} could not be tested against {second}: too few units have both ({size})."
     test = f"Wilcoxon p = {row.p_holm:.2g} after Holm's correction, effect size {row.effect_size:+.2f}"
     if row.p_holm >= alpha:
         return (
@@ -81,6 +81,17 @@ def sentence(row, first, second, *, alpha=0.05, unit="", ratio=False):
 def bullets(sentences):
     """Sentences as a Markdown list."""
     return "\n".join(f"- {text}" for text in sentences)
+
+
+def counted(n, noun, plural=None):
+    """A number with its noun, such as "1 unit" or "1,200 units"."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def listed(items):
+    """Items as a sentence lists them: "a", "a and b", "a, b and c"."""
+    items = [str(item) for item in items]
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 
 def conclusions(sections):

@@ -286,6 +286,11 @@ FAULTS = [
             "if value < good:",
             "a figure below its first threshold alone makes a MEI unsupported",
         ),
+        (
+            "enough if value < enough else good",
+            "good",
+            "a figure below its second threshold reported as below the first",
+        ),
     ),
     *_of(
         "lib/original/mei",
@@ -487,6 +492,11 @@ FAULTS = [
             'kind = "_response"',
             "predicted responses said to be true ones",
         ),
+        (
+            "known = table[(table.map_p < alpha) & table.mei_x.notna()]",
+            "known = table[table.mei_x.notna()]",
+            "5: maps that are noise have a place",
+        ),
     ),
     *_of(
         "lib/population/table",
@@ -503,11 +513,6 @@ FAULTS = [
     ),
     *_of(
         "lib/population/words",
-        (
-            "known = table[(table.map_p < alpha) & table.mei_x.notna()]",
-            "known = table[table.mei_x.notna()]",
-            "5: maps that are noise have a place",
-        ),
         (
             "p = holm(table.gabor_prediction_p.to_numpy(float))",
             "p = table.gabor_prediction_p.to_numpy(float)",
@@ -686,6 +691,20 @@ FAULTS = [
         ),
     ),
     *_of(
+        "book/_ext/report_site",
+        (
+            'app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True',
+            "pass",
+            "pages are read in one process",
+        ),
+        ("app.add_domain(FormulasOfPages, override=True)", "pass", "MathJax on pages without a formula"),
+    ),
+    *_of(
+        "workflow/render",
+        ('autoescape=select_autoescape(["html.jinja"], default=False)', "autoescape=False", "names are HTML"),
+        ("    undefined=StrictUndefined,\n", "", "gaps on a page in the place of values"),
+    ),
+    *_of(
         "lib/params",
         ("if key not in defaults:", "if key not in defaults and False:", "unknown keys pass"),
         ("if type(value) is not kind:", "if False:", "a parameter of another type passes"),
@@ -758,12 +777,15 @@ FAULTS = [
         ),
     ),
     *_of(
-        "lib/original/audit",
+        "lib/original/audit_stimuli",
         (
             "sigma += (last - sigma) * step / steps",
             "sigma += (last - first) / steps",
             "4: the recursion of the blur shown as a line",
         ),
+    ),
+    *_of(
+        "lib/original/audit_data",
         (
             "return (fit - left_out * mean_counts) / (1 - left_out)",
             "return fit",

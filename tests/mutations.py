@@ -71,6 +71,7 @@ TESTS = {
     ],
     "lib/data/session": ["data/test_session", "data/sources/test_sources"],
     "lib/data/nwb_files": ["data/test_nwb_files", "data/sources/test_sources"],
+    "lib/data/nwb_write": ["data/test_nwb_files", "data/test_simulated_session"],
     "lib/data/shown_images": ["data/test_shown_images", "data/sources/test_sources"],
     "lib/data/sources/arrays": [
         "data/test_session",
@@ -84,9 +85,13 @@ TESTS = {
     "lib/responses/reliability": [PROPERTIES, "responses/test_reliability"],
     "lib/responses/selection": ["responses/test_selection", PROPERTIES],
     "lib/responses/receptive_fields": ["responses/test_receptive_fields", "gabors/test_search"],
-    "lib/responses/words": ["responses/test_receptive_fields", "responses/test_selection_pages"],
+    "lib/responses/words": [
+        "responses/test_words",
+        "responses/test_receptive_fields",
+        "responses/test_selection_pages",
+    ],
     "lib/statistics": ["test_statistics", "population/test_table", PROPERTIES],
-    "lib/words": ["population/test_table", "book/test_site"],
+    "lib/words": ["test_words", "population/test_table", "book/test_site"],
     "lib/columns": ["population/test_table"],
     "lib/stimuli/contrast": [
         "stimuli/test_properties_images",
@@ -108,11 +113,12 @@ TESTS = {
     "lib/mei/words": ["mei/test_words", "mei/test_truth", "mei/test_recovery"],
     **{
         f"lib/gabors/{name}": ["stimuli/test_properties_images", "gabors/test_search"]
-        for name in ("parameters", "grid", "search", "fit", "compare", "words")
+        for name in ("parameters", "grid", "search", "fit", "compare")
     },
-    **{f"lib/population/{name}": ["population/test_table"] for name in ("table", "tests", "words")},
-    "lib/original/mei": ["mei/test_search", "original/test_audit"],
-    "lib/original/metrics": ["stimuli/test_metrics", "original/test_audit"],
+    **{f"lib/population/{name}": ["population/test_table"] for name in ("table", "tests")},
+    "lib/population/words": ["population/test_words", "population/test_table"],
+    "lib/original/mei": ["mei/test_search", "original/test_audit_stimuli"],
+    "lib/original/metrics": ["stimuli/test_metrics", "original/test_audit_stimuli"],
     "lib/params": ["test_params", "data/test_properties_input"],
     "lib/stages": ["test_stages", "workflow/test_execute"],
     "lib/files": ["test_stages", "data/test_session"],

@@ -5,7 +5,6 @@ python -m workflow.compare_runs build/A build/B          (make compare A=build/A
 
 import argparse
 import base64
-import html
 import io
 import json
 import sys
@@ -20,21 +19,12 @@ from lib.files import write_atomically
 from lib.population.table import read_units
 from lib.statistics import bootstrap_interval
 from lib.words import show
+from workflow.render import render
 
 PERIOD = columns.PERIODS  # after which a value is the same
 DRAWN = columns.shown("runs")
 RECORDING = ("data.source", "data.session", "data.simulation")
 MOST = 3  # units named as those that changed most
-STYLE = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .2rem .7rem; border-bottom: 1px solid #8886; text-align: right; }
-th:first-child, td:first-child { text-align: left; }
-.scroll { overflow-x: auto; }
-figure { margin: 1rem 0; }
-img { max-width: 100%; background: white; }
-"""
 
 
 def changes(a, b, *, seed=0):
@@ -205,43 +195,20 @@ def page(folders):
     names = [folder.name for folder in folders]
     parameters = different(*map(declared, folders))
     table = changes(a, b)
-    parts = [
-        f"<h1>{html.escape(names[0])} and {html.escape(names[1])}</h1>",
-        "<ul>",
-        *(f"<li>{html.escape(s)}</li>" for s in sentences(a, b, table, names, parameters)),
-        "</ul>",
-    ]
-    if (figure := draw(a, b, names)) is not None:
-        parts.append(_picture(figure, names))
-    parts += _section(
-        "What was declared differently",
-        ["", *names],
-        [(name, *values) for name, values in parameters.items()],
-    )
-    parts += _section(
-        "Words that differ",
-        ["", names[0], names[1], "units", ""],
-        [
+    figure = draw(a, b, names)
+    return render(
+        "compare_runs.html.jinja",
+        a=names[0],
+        b=names[1],
+        sentences=sentences(a, b, table, names, parameters),
+        picture=_picture(figure) if figure is not None else None,
+        declared=[(name, *values) for name, values in parameters.items()],
+        words=[
             (name, *pair, len(units), ", ".join(map(str, units)))
             for name in _words(a, b)
             for pair, units in moves(a, b, name).items()
         ],
-    )
-    parts += _section(
-        "Measures that differ",
-        [
-            "",
-            "units",
-            f"only {names[0]}",
-            f"only {names[1]}",
-            "changed",
-            f"median {names[0]}",
-            f"median {names[1]}",
-            "median difference",
-            "95 % interval",
-            "units that changed most",
-        ],
-        [
+        measures=[
             (
                 name,
                 row.units,
@@ -257,16 +224,8 @@ def page(folders):
             for name, row in table.iterrows()
             if row.changed + row.lost + row.new
         ],
-    )
-    for mine, other, name in ((a, b, names[0]), (b, a, names[1])):
-        if len(alone := mine.index.difference(other.index)):
-            parts += [f"<h2>Units only in {html.escape(name)}</h2>", f"<p>{', '.join(map(str, alone))}</p>"]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width">\n'
-        f"<title>{html.escape(' and '.join(names))}</title>\n<style>{STYLE}</style>\n<main>\n"
-        + "\n".join(parts)
-        + "\n</main>\n</html>\n"
+        alone=[(names[0], [*a.index.difference(b.index)]), (names[1], [*b.index.difference(a.index)])],
+        show=show,
     )
 
 
@@ -282,32 +241,11 @@ def _words(a, b):
     ]
 
 
-def _picture(figure, names):
+def _picture(figure):
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=200)
     figures.plt.close(figure)
-    alt = f"Scatter plots of the units' values in {names[1]} against those in {names[0]}"
-    return (
-        f'<figure><img alt="{html.escape(alt)}" '
-        f'src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}">'
-        "<figcaption>A point a unit that has a value in both runs; on the dotted line nothing "
-        "changed.</figcaption></figure>"
-    )
-
-
-def _section(title, heads, rows):
-    lines = [f"<h2>{title}</h2>"]
-    if not rows:
-        return [*lines, "<p>None.</p>"]
-    cells = ["".join(f"<td>{html.escape(show(value))}</td>" for value in row) for row in rows]
-    return [
-        *lines,
-        '<div class="scroll"><table><thead><tr>',
-        "".join(f'<th scope="col">{html.escape(head)}</th>' for head in heads),
-        "</tr></thead><tbody>",
-        *(f"<tr>{row}</tr>" for row in cells),
-        "</tbody></table></div>",
-    ]
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def main():
@@ -320,7 +258,7 @@ def main():
     except InputError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    write_atomically(out, lambda path: path.write_text(text, encoding="utf-8"))
+    write_atomically(out, lambda path: path.write_text(f"{text}\n", encoding="utf-8"))
     print(f"the comparison: {out}")
 
 

@@ -4,12 +4,11 @@ Each is a strip of pictures and a few numbers; book/_static/explore.js makes a s
 where there are points. Without scripts the figures above them are all there is.
 """
 
-import json
-
 import numpy as np
 from PIL import Image
 
 from lib.data.session import load_session
+from workflow.render import render
 
 MOST_IMAGES = 300  # in the sheet of natural images
 COLUMNS = 12
@@ -98,5 +97,4 @@ def slider(sheet, shape, *, frames, name, labels, start, points=None, axes=None)
     }
     if points is not None:
         content |= {"points": points, "axes": axes}
-    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
-    return f'<div class="explore"><script type="application/json">{text}</script></div>'
+    return render("explorer.html.jinja", content=content)

@@ -7,6 +7,7 @@ import numpy as np
 
 from lib import figure_data
 from lib.stages import FIGURE_DATA
+from workflow.render import render
 
 MOST_DATA, LARGEST_DATA = 60e6, 10e3  # bytes of all data of units' figures; of a file, if there are more
 
@@ -54,8 +55,13 @@ def data_link(file, label, pages, *, up="", largest=np.inf):
 
 def data_anchor(file, *, up=""):
     """Return the link to a file below `data` of the site, `up` from the page."""
-    kind, size = file.suffix[1:].upper(), max(1, round(file.stat().st_size / 1000))
-    return f'<a class="figure-data" href="{up}data/{file.name}" download>Data ({kind}, {size} kB)</a>'
+    return render(
+        "figure_data.html.jinja",
+        up=up,
+        file=file.name,
+        kind=file.suffix[1:].upper(),
+        size=max(1, round(file.stat().st_size / 1000)),
+    )
 
 
 def largest_offered(run_folder, units):

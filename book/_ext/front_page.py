@@ -8,6 +8,7 @@ from book._ext.unit_pages import LABELS, MANY
 from lib.stages import load_result
 from lib.words import show
 from workflow.pictures import with_palette
+from workflow.render import render
 
 OVERVIEW_CAPTION = (
     "Most exciting input, best Gabor and best natural image of selected neurons whose "
@@ -24,30 +25,17 @@ OVERVIEW_ALT = (
 def units_index(table, units, pages):
     """Return the page of all units that have one: thumbnails and a table that can be sorted."""
     names = [name for name in LABELS if name in table and table.loc[units, name].notna().any()]
-    gallery = [
-        f"[![Most exciting input of unit {unit}](units/{unit}.png)\n{unit}](units/{unit}.ipynb)\n"
-        for unit in units
-        if (pages / "units" / f"{unit}.png").exists()
-    ]
-    lines = ["| unit | " + " | ".join(LABELS[name] for name in names) + " |", "|---" * (len(names) + 1) + "|"]
-    for unit in units:
-        values = [show(table.at[unit, name]) for name in names]
-        lines.append(f"| [{unit}](units/{unit}.ipynb) | " + " | ".join(values) + " |")
-    parts = [
-        f"# Neurons\n\n{len(units)} of {len(table)} units have a page of their own. "
-        "{download}`units.csv <units.csv>` has a row for every unit."
-        + (" Their pages share [their code](units/code.md)." if len(units) > MANY else "")
-    ]
-    if gallery:
-        parts.append("::::{div} gallery\n" + "\n".join(gallery) + "\n::::")
-    parts.append(
-        "A click on a heading sorts the table. *Correlation to average* is that of "
-        "predicted and average response to images the model had not seen; *masked "
-        "MEI*, *best Gabor*, *best image* and *linear RF* are predicted responses at equal "
-        "mean, contrast and mask."
+    return render(
+        "units.md.jinja",
+        total=len(table),
+        code_apart=len(units) > MANY,
+        pictured=[unit for unit in units if (pages / "units" / f"{unit}.png").exists()],
+        heads=["unit", *(LABELS[name] for name in names)],
+        rows=[
+            [f"[{unit}](units/{unit}.ipynb)", *(show(table.at[unit, name]) for name in names)]
+            for unit in units
+        ],
     )
-    parts.append("::::{div} sortable\n" + "\n".join(lines) + "\n::::")
-    return "\n\n".join(parts) + "\n"
 
 
 def run_box(run_folder, pages):
@@ -57,70 +45,57 @@ def run_box(run_folder, pages):
     plain values and counts tabled. Two pictures are those of 08_population, if they were drawn there.
     """
     summary, _ = load_result(run_folder, "population")
-    found, sure = summary.pop("found", []), summary.pop("sure", [])
-    if failed := [int(unit) for unit in summary.pop("failed", [])]:
-        links = ", ".join(f"[{unit}](units/{unit}.ipynb)" for unit in failed)
-        sure = [*sure, f"A stage failed, so that these neurons have no result: {links}."]
-    asked = (
-        f"{summary['selected']} of {summary['units']} recorded neurons were "
-        "[selected](03_oracle.ipynb). Which image would each of them answer most, and is it more "
-        "than a Gabor patch?"
-    )
+    found, sure, failed = (summary.pop(name, []) for name in ("found", "sure", "failed"))
     values = {
         name.replace("_", " "): counts_or_value(value)
         for name, value in summary.items()
         if value not in (None, {}, [])
     }
-    lines = [":::::{admonition} This run", ":class: tip run-box"]
-    for heading, sentences in (("Asked", [asked]), ("Found", found), ("How sure", sure)):
-        lines += ["", f"**{heading}**", "", *(f"- {sentence}" for sentence in sentences)]
-    lines += [
-        "",
-        "| " + " | ".join(values) + " |",
-        "|" + "---|" * len(values),
-        "| " + " | ".join(values.values()) + " |",
-        ":::::",
-        "",
-    ]
+    figures = []
     overview = run_folder / "figures" / "overview.png"
     if overview.exists():
-        lines += front_figure(
-            pages,
-            "fig-overview",
-            overview.read_bytes(),
-            alt=OVERVIEW_ALT,
-            caption=OVERVIEW_CAPTION,
-            data_of="fig-gallery",
+        figures.append(
+            front_figure(
+                pages,
+                "fig-overview",
+                overview.read_bytes(),
+                alt=OVERVIEW_ALT,
+                caption=OVERVIEW_CAPTION,
+                data_of="fig-gallery",
+            )
         )
     population = read_notebook(run_folder / "notebooks" / "08_population.ipynb")
     for cell in population["cells"]:
         figure = cell["metadata"].get("mystnb", {}).get("figure", {})
         pictures = [o["data"]["image/png"] for o in cell.get("outputs", []) if is_image(o)]
         if figure.get("name") == COMPARISON and pictures:
-            lines += front_figure(
-                pages,
-                "fig-comparison",
-                b64decode("".join(pictures[0])),
-                caption=figure["caption"],
-                alt=cell["metadata"]["mystnb"]["image"]["alt"],
-                data_of=COMPARISON,
+            figures.append(
+                front_figure(
+                    pages,
+                    "fig-comparison",
+                    b64decode("".join(pictures[0])),
+                    caption=figure["caption"],
+                    alt=cell["metadata"]["mystnb"]["image"]["alt"],
+                    data_of=COMPARISON,
+                )
             )
-    return "\n".join(lines) + "\n"
+    return render(
+        "run_box.md.jinja",
+        selected=summary["selected"],
+        units=summary["units"],
+        found=found,
+        sure=sure,
+        failed=[int(unit) for unit in failed],
+        values=values,
+        figures=figures,
+    )
 
 
 def front_figure(pages, label, png, *, alt, caption, data_of):
-    """Return the Markdown of a figure on the first page, and write its picture."""
+    """Write the picture of a figure on the first page, and return what the page says of it."""
     (pages / f"_{label}.png").write_bytes(with_palette(png))
     data = [data_anchor(file) for file in (pages / "_extra" / "data").glob(f"{data_of}.*")]
-    return [
-        f"```{{figure}} _{label}.png",
-        f":name: {label}",
-        f":alt: {alt}",
-        "",
-        " ".join([caption, *data]),
-        "```",
-        "",
-    ]
+    return {"label": label, "alt": alt, "caption": caption, "data": data}
 
 
 def counts_or_value(value):

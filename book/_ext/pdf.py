@@ -20,6 +20,7 @@ from bs4 import BeautifulSoup
 from pypdf import PdfReader
 
 from lib.errors import InputError
+from workflow.render import render
 
 BROWSERS = (  # names on the PATH, and where macOS keeps them
     "chromium",
@@ -222,21 +223,11 @@ def book_html(book, page_of=None):
     page_of : dict, optional
         {place: number of its page}, as `print_page` returns it, for the contents.
     """
-    lines = [
-        f'<header class="cover"><p>{book["title"]}</p></header>',
-        '<nav class="contents"><h1>Contents</h1>',
+    contents = [
+        (caption, [line for level, name in entries for line in headings(book["pages"][name], level)])
+        for caption, entries in book["parts"]
     ]
-    for caption, entries in book["parts"]:
-        if caption:
-            lines.append(f"<h2>{caption}</h2>")
-        for level, name in entries:
-            for depth, title, label in headings(book["pages"][name], level):
-                lines.append(
-                    f'<p class="level-{depth}"><a href="#{label}"><span>{title}</span><i></i>'
-                    f"<b>{(page_of or {}).get(label, 0)}</b></a></p>"
-                )
-    lines.append("</nav>")
-    return html_page(book, book["title"], "\n".join([*lines, *map(str, book["pages"].values())]))
+    return print_html("print_book.html.jinja", book, contents=contents, page_of=page_of or {})
 
 
 def headings(article, level):
@@ -259,21 +250,12 @@ def unit_html(book, name):
     for link in article.find_all("a", href=True):
         if link["href"].startswith("#") and link["href"][1:] not in inside.union(cited):
             link.unwrap()
-    references = "<h2>References</h2>" + "".join(map(str, entries)) if entries else ""
-    return html_page(
-        book,
-        f"{article.find('h1').get_text()}, {book['title']}",
-        f'<p class="running">{book["title"]}</p>{article}{references}',
-    )
+    return print_html("print_unit.html.jinja", book, article=article, cited=entries)
 
 
-def html_page(book, title, body):
+def print_html(template, book, **values):
     """Return a whole HTML page in the style of the print."""
-    style = STYLE.read_text(encoding="utf-8")
-    return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{style}</style>{book['formulas']}</head><body>{body}</body></html>"
-    )
+    return render(template, book=book, style=STYLE.read_text(encoding="utf-8"), **values)
 
 
 def print_page(browser, text, folder):

@@ -5,7 +5,7 @@ python -m book._ext.site build/<name>
 
 import argparse
 import functools
-import html
+import itertools
 import os
 import re
 import shutil
@@ -51,29 +51,18 @@ def build_book(run_folder, *, jobs=None):
     Raises
     ------
     InputError
-        One line: what is missing and the command that makes it, or that Jupyter Book complained.
+        One line: what is missing and the command that makes it, or that Sphinx complained.
     """
     run_folder = Path(run_folder).resolve()
-    pages = gather_pages(run_folder)
-    shutil.rmtree(run_folder / "_build", ignore_errors=True)
-    command = [
-        sys.executable,
-        "-m",
-        "book._ext.sphinx_jobs",
-        str(jobs or cores()),
-        "build",
-        str(pages),
-        "-n",
-        "-W",
-        "--keep-going",
-        "--path-output",
-        str(run_folder),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    pages, build = gather_pages(run_folder), run_folder / "_build"
+    shutil.rmtree(build, ignore_errors=True)
+    folders = ["-d", build / "doctrees", pages, build / "html"]
+    command = [sys.executable, "-m", "sphinx", "-j", jobs or cores(), "-n", "-W", "--keep-going", *folders]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=ROOT)
     output = re.sub("\x1b\\[[0-9;]*m", "", done.stdout + done.stderr)  # colours
     (run_folder / "book.log").write_text(output, encoding="utf-8")
     if done.returncode:
-        complaints = [line for line in output.splitlines() if re.search(r"WARNING|ERROR", line)]
+        complaints = [line for line in output.splitlines() if re.search(r"WARNING|ERROR|[Ee]rror\b", line)]
         raise InputError(
             "\n".join(
                 [
@@ -82,8 +71,8 @@ def build_book(run_folder, *, jobs=None):
                 ]
             )
         )
-    site = put_in_place(run_folder / "_build" / "html", run_folder / "site")
-    shutil.rmtree(run_folder / "_build")
+    site = put_in_place(build / "html", run_folder / "site")
+    shutil.rmtree(build)
     return site / "index.html"
 
 
@@ -169,44 +158,28 @@ def write_config(path, units):
     """
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     if len(units) > MANY:
-        config["sphinx"]["config"]["html_sidebars"] = {
-            "**": ["navbar-logo.html", "search-button-field.html", "chapters.html"]
-        }
-        template = path.parent / "_templates" / "chapters.html"
-        template.write_text(chapters_sidebar(path.parent), encoding="utf-8")
+        settings = config["sphinx"]["config"]
+        settings["html_sidebars"] = {"**": ["navbar-logo.html", "search-button-field.html", "chapters.html"]}
+        settings["html_context"]["side_bar"] = side_bar(path.parent)
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
 
 
-def chapters_sidebar(pages):
-    """Return the template of a side bar with the chapters only, in the theme's own form."""
+def side_bar(pages):
+    """Return the chapters for `_templates/chapters.html`: a caption, files and titles of each part."""
     toc = yaml.safe_load((pages / "_toc.yml").read_text(encoding="utf-8"))
-    lines, number = (
-        [_side_links([f"<a href=\"{{{{ pathto('{toc['root']}') }}}}\">{title_of(pages, toc['root'])}</a>"])],
-        0,
-    )
-    for part in toc["parts"]:
-        links = []
-        for chapter in part["chapters"]:
-            number += 1
-            links.append(
-                f"<a href=\"{{{{ pathto('{chapter['file']}') }}}}\">{number}. "
-                f"{title_of(pages, chapter['file'])}</a>"
-            )
-        lines += [
-            f'<p class="caption" role="heading" aria-level="2"><span class="caption-text">'
-            f"{part['caption']}</span></p>",
-            _side_links(links),
-        ]
-    return (
-        '<nav class="bd-links bd-docs-nav" aria-label="Main"><div class="bd-toc-item navbar-nav">'
-        + "\n".join(lines)
-        + "</div></nav>\n"
-    )
-
-
-def _side_links(links):
-    items = "".join(f'<li class="toctree-l1">{link}</li>' for link in links)
-    return f'<ul class="nav bd-sidenav">{items}</ul>'
+    number = itertools.count(1)
+    parts = [
+        {
+            "caption": part["caption"],
+            "chapters": [
+                {"file": file, "title": f"{next(number)}. {title_of(pages, file)}"}
+                for file in (chapter["file"] for chapter in part["chapters"])
+            ],
+        }
+        for part in toc["parts"]
+    ]
+    root = {"file": toc["root"], "title": title_of(pages, toc["root"])}
+    return [{"caption": None, "chapters": [root]}, *parts]
 
 
 def title_of(pages, name):
@@ -215,7 +188,7 @@ def title_of(pages, name):
         text = path.read_text(encoding="utf-8")
     else:
         text = "\n".join(cell["source"] for cell in read_notebook(pages / f"{name}.ipynb")["cells"])
-    return html.escape(re.search(r"^# (.+)$", text, re.MULTILINE)[1])
+    return re.search(r"^# (.+)$", text, re.MULTILINE)[1]
 
 
 def main():

@@ -15,6 +15,7 @@ from book._ext.notebook_files import (
 from lib import columns
 from lib.stages import NOTEBOOK, UNIT_STAGES
 from lib.words import show
+from workflow.render import render
 
 NOTEBOOKS = tuple(NOTEBOOK[stage] for stage in UNIT_STAGES)
 MANY = 40  # units; with more, their pages are not in the side bar and do not show their code
@@ -51,21 +52,17 @@ def unit_page(run_folder, unit, heading):
 
 def code_page(run_folder, unit):
     """Return the page with the code of all units' pages, which is the same: taken from one unit's."""
-    parts = [
-        "# The code of these pages\n\nWhat stands on the page of every neuron was made by this code, "
-        "stage by stage; the parameters are at the end of each stage."
-    ]
+    stages = {}
     for stage in NOTEBOOKS:
         path = run_folder / "units" / str(unit) / f"{stage}.ipynb"
         cells = visible(read_notebook(path)["cells"]) if path.is_file() else []
-        code = "\n\n".join(cell["source"] for cell in cells if cell["cell_type"] == "code")
-        parts.append(f"## {stage}\n\n````python\n{code}\n````")
-    return "\n\n".join(parts) + "\n"
+        stages[stage] = "\n\n".join(cell["source"] for cell in cells if cell["cell_type"] == "code")
+    return render("units_code.md.jinja", stages=stages)
 
 
 def notice(stage, reason):
     """Return the box that says why a stage is not shown, or only in part."""
-    return f":::{{error}}\nStage `{stage}` of this unit has no result: {reason}.\n:::"
+    return render("no_result.md.jinja", stage=stage, reason=reason)
 
 
 def add_explorers(cells, folder, pages, images):
@@ -92,15 +89,9 @@ def add_explorers(cells, folder, pages, images):
 def unit_heading(unit, table):
     """Return the top of a unit's page: title, where it stands in units.csv, the way back."""
     row = table.loc[unit]
-    shown = [name for name in LABELS if name in row.index and not pd.isna(row[name])]
-    lines = [
-        "| " + " | ".join(LABELS[name] for name in shown) + " |",
-        "|" + "---|" * len(shown),
-        "| " + " | ".join(show(row[name]) for name in shown) + " |",
-    ]
-    words = "\n".join(lines) if shown else ""
-    return (
-        f"# Unit {unit}\n\n:::{{div}} unit-values\n{words}\n:::\n\n"
-        "[All neurons](../units.md) · responses in spikes per window, as predicted by models "
-        "that were not used to make the stimulus."
-    )
+    values = {
+        label: show(row[name])
+        for name, label in LABELS.items()
+        if name in row.index and not pd.isna(row[name])
+    }
+    return render("unit.md.jinja", unit=unit, values=values)

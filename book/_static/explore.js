@@ -1,4 +1,4 @@
-// `.explore` of lib/explore.py: a slider over pictures; with points also a plot of them to point at.
+// `.explore` of book/_ext/explorers.py: a slider over pictures; with points also a plot of them to point at.
 document.addEventListener("DOMContentLoaded", () => {
   const svg = (name, attributes, parent) => {
     const made = document.createElementNS("http://www.w3.org/2000/svg", name);

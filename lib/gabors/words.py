@@ -1,4 +1,4 @@
-"""What the page on Gabors says of the search and the comparison."""
+"""What the page on Gabors reports about the search and the comparison."""
 
 import numpy as np
 import pandas as pd
@@ -14,14 +14,15 @@ def describe(search, fit, *, refine_from):
     search : GaborSearch
     fit : GaborFit
     refine_from : int
-        Gabors of the grid from which the search went on.
+        Gabors of the grid that the search refined.
     """
     best = search.parameters.iloc[0]
     return (
-        f"Of {search.n_grid:,} Gabors and the search from the best {refine_from} the winner has "
-        f"orientation {best.orientation:.0f} degrees, {best.spatial_frequency:.3f} cycles per "
-        f"degree, sigma {best.sigma:.1f} degrees at azimuth {best.x:.1f}, elevation "
-        f"{best.y:.1f}. The Gabor fitted to the MEI correlates {fit.r:.3f} with it."
+        f"The search evaluated {search.n_grid:,} Gabors on a grid and refined the best {refine_from}. The "
+        f"winner has an orientation of {best.orientation:.0f} degrees, a spatial frequency of "
+        f"{best.spatial_frequency:.3f} cycles per degree and a sigma of {best.sigma:.1f} degrees; it is "
+        f"centred at azimuth {best.x:.1f} and elevation {best.y:.1f} degrees. The Gabor fitted to the MEI "
+        f"correlates {fit.r:.3f} with the MEI."
     )
 
 
@@ -65,7 +66,7 @@ def shown_tests(tests):
 
 
 def describe_comparison(table, tests, *, alpha=0.05):
-    """Say what MEI, best Gabor and best natural image draw, and whether the first two differ.
+    """Say what MEI, best Gabor and best natural image evoke, and whether the first two differ.
 
     Parameters
     ----------
@@ -79,16 +80,15 @@ def describe_comparison(table, tests, *, alpha=0.05):
     mean, gabor = table.mean(axis=1), tests.loc["gabor"]
     above = int((table.loc["mei"] > table.loc["gabor"]).sum())
     text = (
-        f"The masked MEI draws {mean['mei']:.2f} predicted spikes, the best Gabor "
-        f"{mean['gabor']:.2f} (ratio {gabor.mean_ratio:.2f}; in {above} of {table.shape[1]} models the "
-        f"MEI is better), the best natural image {mean['image']:.2f}. "
+        f"The masked MEI evokes {mean['mei']:.2f} predicted spikes, the best Gabor {mean['gabor']:.2f} "
+        f"(ratio {gabor.mean_ratio:.2f}; the MEI is better in {above} of {table.shape[1]} models) and the "
+        f"best natural image {mean['image']:.2f}. "
     )
     if not np.isfinite(gabor.p_holm):
-        return text + "So few models allow no test."
+        return text + "With so few models, no test is possible."
     better = "masked MEI" if gabor.mean_difference > 0 else "best Gabor"
-    certain = (
-        "other natural images could have changed that"
-        if gabor.p_holm >= alpha
-        else "other natural images would hardly have changed that"
+    relation = "lies within" if gabor.p_holm >= alpha else "exceeds"
+    return text + (
+        f"The predicted advantage of the {better} {relation} the uncertainty due to the training images "
+        f"(p = {gabor.p_holm:.2g})."
     )
-    return text + f"More is predicted of the {better}; {certain} (p = {gabor.p_holm:.2g})."

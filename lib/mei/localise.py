@@ -1,4 +1,4 @@
-"""Most exciting inputs without what lies far from the bulk of them, in frequency and in place."""
+"""What lies far from the bulk of an image is weakened, in frequency and in place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mask of an image: the smallest region that keeps the predicted response."""
+"""The region of a most exciting input that carries the response."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 
 from lib.models.ensemble import predicted_responses
-
-# ------------------------------------------------------------------------------------------ masks
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -9,36 +11,24 @@ from lib.models.ensemble import predicted_responses
 from lib.stimuli.contrast import Target, set_mean_contrast
 from lib.stimuli.metrics import local_energy
 
-# What a unit's figures must reach: (to be reliable, to be supported at all, what the figure says).
+# What a unit's figures must reach: (to be reliable, to be supported at all). Their meanings: `lib.mei.words`.
 VERDICT_RULES = {
-    "prediction_low": (
-        0.1,
-        0.0,
-        "lower end of the interval of the correlation with responses to unseen images",
-    ),
-    "cc_norm": (  # 0.7: half of the variance that noise leaves to explain
-        0.7,
-        0.2,
-        "correlation with responses to unseen images, over what their noise allows",
-    ),
-    "start_response_ratio": (0.9, 0.5, "response to the other starts' images (median), over the MEI's"),
-    "start_energy_correlation": (
-        0.7,
-        0.3,
-        "phase-invariant correlation of the MEI with the other starts' images (median)",
-    ),
-    "member_energy_correlation": (
-        0.6,
-        0.2,
-        "phase-invariant correlation of the images made on single models",
-    ),
-    "transfer": (0.7, 0.3, "response of models not used to make it, over that of those used"),
-    "natural_fraction_below": (
-        1.0,
-        0.95,
-        "part of the natural images, at equal contrast and mask, that it beats",
-    ),
+    "prediction_low": (0.1, 0.0),
+    "cc_norm": (0.7, 0.2),  # 0.7: half of the variance that noise leaves to explain
+    "start_response_ratio": (0.9, 0.5),
+    "start_energy_correlation": (0.7, 0.3),
+    "member_energy_correlation": (0.6, 0.2),
+    "transfer": (0.7, 0.3),
+    "natural_fraction_below": (1.0, 0.95),
 }
+
+
+class Missed(NamedTuple):
+    """A figure below a threshold: the second if it misses that too, else the first; NaN: not measured."""
+
+    name: str
+    value: float
+    threshold: float
 
 
 def agreement(images, responses, *, degrees_per_pixel, best=None) -> dict:
@@ -196,25 +186,25 @@ def _natural_responses(models, images, unit, target, batch_size):
 
 
 def verdict(figures, *, rules=VERDICT_RULES):
-    """Say in plain words whether a unit's MEI can be believed.
+    """Judge whether a unit's MEI can be believed.
 
     Parameters
     ----------
     figures : dict of float
         Any of the keys of `rules`; a figure that is missing or NaN was not measured.
     rules : dict
-        Name: (value to be reliable, value to be supported at all, what the figure says).
+        Name: (value to be reliable, value to be supported at all).
 
     Returns
     -------
     word : str
         "not supported" if any figure misses its second threshold, "reliable" if all reach the
         first, otherwise "uncertain".
-    reasons : list of str
-        One sentence for every figure that misses a threshold.
+    missed : list of Missed
+        Every figure that misses a threshold; `lib.mei.words.reasons` makes sentences of them.
     """
-    word, reasons = "reliable", []
-    for name, (good, enough, meaning) in rules.items():
+    word, missed = "reliable", []
+    for name, (good, enough) in rules.items():
         value = figures.get(name, np.nan)
         if value >= good:
             continue
@@ -222,9 +212,5 @@ def verdict(figures, *, rules=VERDICT_RULES):
             word = "not supported"
         elif word == "reliable":
             word = "uncertain"
-        reasons.append(
-            f"{meaning}: not measured"
-            if np.isnan(value)
-            else f"{meaning}: {value:.2f}, below {good if value >= enough else enough:g}"
-        )
-    return word, reasons
+        missed.append(Missed(name, value, enough if value < enough else good))
+    return word, missed

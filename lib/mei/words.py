@@ -4,21 +4,31 @@ import numpy as np
 import pandas as pd
 
 from lib.mei.recovery import shortest_design
+from lib.words import listed
 
 AGREEMENT = {
     "image_correlation": "correlation of the pixels",
-    "energy_correlation": "correlation of the local energy, whatever the phase",
+    "energy_correlation": "correlation of the local energy (phase-invariant)",
     "response_ratio": "ratio of the responses",
+}
+FIGURES = {  # of `lib.mei.verdict.VERDICT_RULES`
+    "prediction_low": "lower end of the interval of the correlation with responses to unseen images",
+    "cc_norm": "correlation with responses to unseen images, normalised by its noise ceiling (CCnorm),",
+    "start_response_ratio": "median response to the images from other starts, relative to that to the MEI,",
+    "start_energy_correlation": "median phase-invariant correlation of the MEI with images from other starts",
+    "member_energy_correlation": "phase-invariant correlation between the images made on single models",
+    "transfer": "rise above grey that the judges predict, relative to that predicted by the makers,",
+    "natural_fraction_below": "fraction of natural images, at equal contrast and mask, that the MEI beats",
 }
 
 
 def made(makers, judges, *, kind, target, fraction, natural_contrast, finest_detail):
-    """Say on what models and under which limits the images were made.
+    """Say on which models and under which constraints the images were made.
 
     Parameters
     ----------
     makers, judges : list
-        Of models, of `kind`.
+        Of models, of `kind`; one list where there is one model.
     target : Target
         Mean and contrast of every image.
     fraction, natural_contrast : float
@@ -26,13 +36,18 @@ def made(makers, judges, *, kind, target, fraction, natural_contrast, finest_det
     finest_detail : float
         Cycles per degree.
     """
+    models = (
+        f"optimised and evaluated on one model of kind *{kind}*"
+        if makers is judges
+        else f"optimised on {len(makers)} models of kind *{kind}* (the makers) and evaluated on "
+        f"{len(judges)} others (the judges)"
+    )
     return (
-        f"Made on {len(makers)} models of kind *{kind}*, judged by {len(judges)}. Every image has "
-        f"mean {target.mean:.3f} and RMS contrast {target.contrast:.4f}, {fraction:g} of C* = "
-        f"{natural_contrast:.4f}: "
-        "a pattern of the size of a receptive field on grey could not have the full C* without "
-        "leaving the displayable range. No image is given detail above "
-        f"{finest_detail:g} cycles per degree."
+        f"The images were {models}. Every image has a mean of {target.mean:.3f} and an RMS "
+        f"contrast of {target.contrast:.4f}, which is {fraction:g} of C* = {natural_contrast:.4f}, the "
+        "average contrast of the natural images: a pattern the size of a receptive field on a grey "
+        "background cannot reach the full C* without leaving the displayable range. No image contains "
+        f"detail above {finest_detail:g} cycles per degree."
     )
 
 
@@ -45,15 +60,15 @@ def masked(mask, *, kept, degrees_per_pixel):
     """Say how much of the response the MEI (`kept`, of the ascent's) and its `MEIMask` keep."""
     inside = mask.mask > 0.5
     return (
-        f"The MEI draws {100 * kept:.0f} % of the predicted response to the end of the ascent. Its "
-        f"mask covers {inside.sum() * degrees_per_pixel**2:.0f} square degrees "
-        f"({100 * inside.mean():.0f} % of the image) and keeps "
+        f"The MEI evokes {100 * kept:.0f} % of the predicted response to the final image of the ascent. "
+        f"Its mask covers {inside.sum() * degrees_per_pixel**2:.0f} square degrees "
+        f"({100 * inside.mean():.0f} % of the image) and preserves "
         f"{100 * mask.masked_response / mask.response:.0f} % of the response."
     )
 
 
 def others(drives, correlations, heard, *, alike=0.5):
-    """Say whether images unlike the MEI drive the model, and what the judges answer.
+    """Say whether images unlike the MEI drive the model, and what the judges predict.
 
     Parameters
     ----------
@@ -65,35 +80,46 @@ def others(drives, correlations, heard, *, alike=0.5):
         Correlation with the MEI below which the first other image counts as unlike it.
     """
     finding = (
-        "the model answers patterns that are unlike each other"
+        "the model responds to patterns that are unlike each other"
         if correlations[1] < alike
-        else "nothing unlike the MEI was found to draw nearly as much"
+        else "no image unlike the MEI was found that evokes nearly as large a response"
     )
-    answers = ", ".join(f"{r:.2f}" for r in heard[:-2])
+    mine, *answers = (f"{r:.2f}" for r in heard[:-2])
     return (
-        f"The others draw {100 * min(drives[1:]) / drives[0]:.0f} % or more of the MEI's response on "
-        f"the models that made them; the first correlates {correlations[1]:.2f} with the MEI: "
-        f"{finding}. The judges answer {answers} spikes to MEI and others, {heard[-2]:.2f} to the most "
-        f"inhibiting image and {heard[-1]:.2f} to grey."
+        f"In the makers, each of the other images evokes at least "
+        f"{100 * min(drives[1:]) / drives[0]:.0f} % of the response to the MEI. The first correlates "
+        f"{correlations[1]:.2f} with the MEI: {finding}. The judges predict {mine} spikes in response to "
+        f"the MEI, {listed(answers)} to the other images, {heard[-2]:.2f} to the most inhibiting image "
+        f"and {heard[-1]:.2f} to grey."
     )
+
+
+def reasons(missed):
+    """Say which figures fall short: a sentence for each of `missed`, of `lib.mei.verdict.verdict`."""
+    return [
+        f"The {FIGURES[name]} was not measured."
+        if np.isnan(value)
+        else f"The {FIGURES[name]} is {value:.2f}, below {threshold:g}."
+        for name, value, threshold in missed
+    ]
 
 
 def judged(word, reasons, row):
-    """Say the verdict, what the judges answer (`row` of `verdict.transfer`) and what speaks against it."""
+    """Give the verdict, what the judges predict (`row` of `verdict.transfer`) and what speaks against it."""
     text = (
-        f"**Verdict: {word}.** The models that did not make it answer {row.response:.2f} spikes "
-        f"({row.grey_response:.2f} to grey), {100 * row.transfer:.0f} % of the rise that the makers "
-        f"predict; it beats {100 * row.natural_fraction_below:.0f} % of the natural images at equal "
-        "mean, contrast and mask.\n"
+        f"**Verdict: {word}.** The judges predict {row.response:.2f} spikes in response to the MEI and "
+        f"{row.grey_response:.2f} to grey; this rise above grey is {100 * row.transfer:.0f} % of the rise "
+        "that the makers predict. In the judges, the MEI beats "
+        f"{100 * row.natural_fraction_below:.0f} % of the natural images at equal mean, contrast and mask.\n"
     )
     return text + "".join(f"\n- {reason}" for reason in reasons)
 
 
 def published(mine, theirs, *, contrast):
-    """Say what the judges answer to the MEI and to the published image at equal contrast."""
+    """Say what the judges predict for the MEI and the published algorithm's image at equal contrast."""
     return (
-        f"At equal mean and contrast the judges answer {mine:.2f} to the MEI and {theirs:.2f} to "
-        f"the published image, whose own contrast ended at {contrast:.3f}."
+        f"At equal mean and contrast, the judges predict {mine:.2f} spikes in response to the MEI and "
+        f"{theirs:.2f} to the image of the published algorithm, whose own contrast ended at {contrast:.3f}."
     )
 
 
@@ -114,21 +140,24 @@ def shown_responses(scalars):
     return [*SHOWN.values()], [scalars[f"{name}_true_response"] for name in SHOWN]
 
 
+RECORDED = "*This is a recorded neuron: only an experiment can tell how it responds to these stimuli.*"
+
+
 def sentence(scalars):
     """Say in plain words what `judge_mei` found, and that a recorded neuron ({}) has no known truth.
 
     Errors the unit does not define are left out.
     """
     if not scalars:
-        return "*This is a recorded neuron: only an experiment can tell.*"
+        return RECORDED
     mine, reached = scalars["whole_mei_true_response"], scalars["optimum_true_response"]
     text = (
-        f"This simulated neuron is of kind *{scalars['truth_kind']}*. It really answers {mine:.2f} "
-        f"spikes to the whole MEI, {scalars['natural_true_response']:.2f} to the best natural image in the "
-        f"mask and {scalars['grey_true_response']:.2f} to grey"
+        f"This simulated neuron is of kind *{scalars['truth_kind'].replace('_', ' ')}*. Its true response "
+        f"is {mine:.2f} spikes to the whole MEI, {scalars['natural_true_response']:.2f} to the best natural "
+        f"image in the mask and {scalars['grey_true_response']:.2f} to grey."
     )
     if not np.isfinite(scalars["mei_truth_correlation"]):
-        return text + ": no image matters to it."
+        return text + " Its responses do not depend on the image, so it has no optimum to show."
     errors = [
         f"{scalars[f'whole_mei_{name}_error_{unit}']:.2f} {word} in {said}"
         for name, unit, word, said in (
@@ -139,51 +168,88 @@ def sentence(scalars):
         if np.isfinite(scalars[f"whole_mei_{name}_error_{unit}"])
     ]
     return (
-        f"{text}. The MEI draws {100 * mine / reached:.0f} % of the {reached:.2f} spikes to the true "
-        f"optimum of that mean and contrast; the two correlate "
-        f"{scalars['mei_truth_correlation']:.3f}, and the MEI is off by {', '.join(errors)}."
+        f"{text} The MEI evokes {100 * mine / reached:.0f} % of the response to the true optimum at the "
+        f"same mean and contrast ({reached:.2f} spikes). The two images correlate "
+        f"{scalars['mei_truth_correlation']:.3f}, and the MEI is off by {listed(errors)}."
     )
 
 
+ERRORS = {
+    "position_error_deg": "degrees in position",
+    "orientation_error_deg": "degrees in orientation",
+    "frequency_error_octaves": "octaves in spatial frequency",
+}
+
+
+def describe_errors(errors):
+    """Say how far an MEI misses the true optimum; errors that the unit does not define are left out.
+
+    Parameters
+    ----------
+    errors : dict of str to float
+        Of `lib.mei.truth.tuning_errors`; empty for a recorded neuron.
+
+    Returns
+    -------
+    str
+    """
+    if not errors:
+        return "This is a recorded neuron, whose true tuning is unknown."
+    defined = [f"{errors[name]:.2f} {words}" for name, words in ERRORS.items() if np.isfinite(errors[name])]
+    if not defined:
+        return "This simulated neuron is untuned, so tuning errors are undefined."
+    return f"The MEI misses the true optimum by {listed(defined)}."
+
+
 def gabor_sentence(scalars, *, predicted, optimum):
-    """Say what `judge_gabor` found beside the optimum and the predicted responses.
+    """Say what `judge_gabor` found, relative to the optimum and to the predicted responses.
 
     Parameters
     ----------
     scalars : dict
-        Of `judge_gabor`.
+        Of `judge_gabor`; empty for a recorded neuron.
     predicted : dict
         Predicted responses to mei (masked) and gabor, spikes.
-    optimum : float
+    optimum : float or None
         True response to the optimum, spikes.
     """
+    if not scalars:
+        return RECORDED
     mine, gabor, image = (scalars[f"{name}_true_response"] for name in ("mei", "gabor", "image"))
 
     def answer(response):
         return f"{response:.2f} ({100 * response / optimum:.0f} %)"
 
     return (
-        f"In truth this simulated neuron answers {answer(mine)} spikes to the MEI under its mask, "
-        f"{answer(gabor)} to the best Gabor and {answer(image)} to the natural image, in brackets "
-        f"as parts of the {optimum:.2f} to its optimum: the gain of the masked MEI over the Gabor "
-        f"is predicted as {predicted['mei'] / predicted['gabor']:.2f} and is "
-        f"{mine / max(gabor, 1e-6):.2f}."
+        f"The true responses of this simulated neuron, in spikes, are {answer(mine)} to the masked MEI, "
+        f"{answer(gabor)} to the best Gabor and {answer(image)} to the best natural image in the mask; "
+        f"percentages are relative to the response to its optimum ({optimum:.2f} spikes). The gain of the "
+        f"masked MEI over the best Gabor is predicted to be {predicted['mei'] / predicted['gabor']:.2f}; "
+        f"the true gain is {mine / max(gabor, 1e-6):.2f}."
     )
 
 
 def recovery_sentence(by_design, *, goal):
-    """Say which design at the units' own rate is the shortest that reaches a goal, or that none does."""
+    """Say which design at the neurons' own rate is the shortest that reaches a goal, or that none does."""
     best = shortest_design(by_design, goal=goal)
     if best is None:
         top = by_design.loc[by_design["median"].idxmax()]
         return (
-            f"No design at the units' own rate reaches {goal:g} of the optimum's response in the "
-            f"median; the most that any reaches is {top['median']:.2f}."
+            f"No design at the neurons' own firing rate reaches {goal:g} of the response to the optimum "
+            f"(median over neurons); the best design reaches {top['median']:.2f}."
         )
     return (
-        f"At the units' own rate ({best.spikes_per_second:.1f} spikes per second) the shortest of "
-        f"these recordings whose MEIs reach {goal:g} of the optimum's response in the median shows "
-        f"{best.images:.0f} images {best.repeats:.0f} times, {best.minutes:.1f} minutes of "
-        f"stimulation; it reaches {best['median']:.2f} (95 % interval {best.low:.2f} to "
-        f"{best.high:.2f})."
+        f"At the neurons' own firing rate ({best.spikes_per_second:.1f} spikes per second), the shortest "
+        f"of these recordings whose MEIs reach {goal:g} of the response to the optimum (median over "
+        f"neurons) shows {best.images:.0f} images {best.repeats:.0f} times, which takes "
+        f"{best.minutes:.1f} minutes of stimulation; it reaches {best['median']:.2f} (95 % interval "
+        f"{best.low:.2f} to {best.high:.2f})."
+    )
+
+
+def power(by_design, neurons, *, goal):
+    """Say what the recordings of simulated neurons show: `recovery_sentence`, with grey to compare."""
+    return (
+        f"The analysis simulated {neurons} neurons. {recovery_sentence(by_design, goal=goal)} A grey "
+        f"screen would evoke {by_design.grey_ratio.median():.2f} of the response to the optimum."
     )

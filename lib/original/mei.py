@@ -1,4 +1,4 @@
-"""TODO."""
+"""The original report's gradient ascent, and a unit on which it shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The original report's Gabor, and how it measured a stimulus."""
 
 import numpy as np
 from scipy import ndimage, signal

@@ -1,7 +1,7 @@
 """The values that the original report printed, beside the same quantities of a run on the same session.
 
 Only a run on session 798911424, area VISam, holds the same recording; for any other there is nothing to
-compare, and nothing is said.
+compare. The sentences on them: `lib.original.words`.
 """
 
 import numpy as np
@@ -106,7 +106,7 @@ def compare(measured):
     Returns
     -------
     DataFrame
-        A row a quantity: `quantity`, `published`, `this run`, `difference`, `verdict` (agrees,
+        A row per quantity: `quantity`, `published`, `this run`, `difference`, `verdict` (agrees,
         differs, or missing where the run has no value).
     """
     rows = []
@@ -122,16 +122,3 @@ def compare(measured):
         )
         rows.append((name, value, mine, difference, verdict))
     return pd.DataFrame(rows, columns=["quantity", "published", "this run", "difference", "verdict"])
-
-
-def sentence(table):
-    """Say how many of the published values a run agrees with, and name the first that it does not."""
-    others = table[table.verdict != "agrees"]
-    if others.empty:
-        return f"All {len(table)} published values agree with this run."
-    named = [f"{row.quantity} ({row.verdict})" for row in others.head(3).itertuples()]
-    more = [f"and {len(others) - 3} more"] if len(others) > 3 else []
-    return (
-        f"{len(table) - len(others)} of {len(table)} published values agree with this run; not: "
-        f"{', '.join(named + more)}."
-    )

@@ -74,20 +74,6 @@ def compare(session, measures, *, oracle_percentile=60, variance_percentile=50, 
     return pd.DataFrame(rows)
 
 
-def summary(changes):
-    """Return the table of `compare` for a page: numbers of units in place of their ids."""
-    numbers = {side: changes[side].str.len().astype("Int64") for side in ("gained", "lost")}
-    return changes.assign(**numbers).rename(
-        columns={
-            "choice": "published choice",
-            "rank_correlation": "rank correlation",
-            "undefined": "units undefined",
-            "gained": "selected only without it",
-            "lost": "selected only with it",
-        }
-    )
-
-
 def published_counts(session):
     """Counts as in the original: from onset to the end of the presentation, the blank an image.
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lib import columns
-from lib.statistics import compare
+from lib.responses.receptive_fields import distance_test
+from lib.statistics import FEWEST_PAIRS, compare
 
 AREA_MEASURES = {
     "the oracle correlation": "oracle_correlation",
@@ -170,3 +171,29 @@ def by_area(table: pd.DataFrame, measures: dict[str, str] = AREA_MEASURES) -> pd
     return areas.agg(units=("unit_id", "size"), selected=("selected", "sum")).join(
         areas[list(measures.values())].median()
     )
+
+
+def field_distances(
+    table: pd.DataFrame, *, alpha: float = 0.05, seed: int = 0
+) -> tuple[pd.DataFrame, dict | None]:
+    """How near MEIs lie to the receptive fields that the recorded Gabors found.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `units_table`, the selected units.
+    alpha : float
+        Of the test of a map.
+    seed : int
+
+    Returns
+    -------
+    known : DataFrame
+        The units with a significant map and an MEI.
+    test : dict or None
+        Of `lib.responses.receptive_fields.distance_test`; None for fewer than `FEWEST_PAIRS` units.
+    """
+    known = table[(table.map_p < alpha) & table.mei_x.notna()]
+    if len(known) < FEWEST_PAIRS:
+        return known, None
+    return known, distance_test(known[["map_x", "map_y"]], known[["mei_x", "mei_y"]], seed=seed)

@@ -1,4 +1,4 @@
-"""All units of a run in one table, the tests across them, and the sentences these allow."""
+"""The sentences of the page on all neurons, and of the conclusions, written from the tests."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,6 @@ from scipy.stats import kruskal
 
 from lib import columns
 from lib.population.tests import AREA_MEASURES, OF_KIND, SHAPES, STIMULI, by_kind
-from lib.responses.receptive_fields import distance_test
 from lib.statistics import FEWEST_PAIRS, compare, holm
 from lib.words import sentence
 
@@ -15,7 +14,7 @@ GAINS = {
     "n": "neurons",
     "predicted": "predicted gain",
     "true": "true gain",
-    "same_direction": "same one is better",
+    "same_direction": "agree on the better one",
     "rank_correlation": "rank correlation of the gains",
     "factor": "factor between the gains",
 }
@@ -25,9 +24,9 @@ def describe(table, failed):
     """Say how many units there are, how many are selected, and which of them have no result."""
     names = ", ".join(f"{unit} ({message})" for unit, message in failed.items())
     return (
-        f"{len(table)} units, {int(table.selected.sum())} selected"
-        + (f"; stages of {len(failed)} failed: {names}" if failed else "")
-        + ". Every row is in `units.csv`."
+        f"The run analysed {len(table)} units and selected {int(table.selected.sum())} of them. "
+        + (f"Stages failed for {len(failed)} of these: {names}. " if failed else "")
+        + "The file `units.csv` has a row for every unit."
     )
 
 
@@ -42,13 +41,26 @@ def verdicts(table):
     """Say how many of the selected units have each verdict, in one line."""
     counts = table.verdict.value_counts()
     named = ", ".join(f"{n} {word}" for word, n in counts.items())
-    return f"Verdicts: {named}." if named else "*No selected neuron has a verdict.*"
+    return f"Verdicts over all selected neurons: {named}." if named else "*No selected neuron has a verdict.*"
+
+
+def doubted(believed, doubts):
+    """Say for how many of the neurons the evidence does not support the MEI; both: collections of units."""
+    if not believed and not doubts:
+        return "*No selected neuron has an MEI to show.*"
+    if not doubts:
+        return '*No MEI has the verdict "not supported".*'
+    if not believed:
+        return '*Every MEI has the verdict "not supported"; all of them are shown above.*'
+    both = len(believed) + len(doubts)
+    return f"The evidence does not support the MEI of {len(doubts)} of {both} selected neurons."
 
 
 def verdict_sentences(table):
     """Say how many of the selected units have each verdict, the most frequent first."""
     return [
-        f"{n} of {len(table)} selected neurons: {word}." for word, n in table.verdict.value_counts().items()
+        f"The MEI is {word} in {n} of {len(table)} selected neurons."
+        for word, n in table.verdict.value_counts().items()
     ]
 
 
@@ -58,14 +70,14 @@ def model_comparison(scores, *, model, alpha=0.05, seed=0):
     Parameters
     ----------
     scores : DataFrame
-        A row a unit and model, of `lib.models.fit_run.fit_models`.
+        A row per unit and model, of `lib.models.fit_run.fit_models`.
     model : str
         The chosen one.
 
     Returns
     -------
     summary : DataFrame
-        A row a model: units, median, 90th percentile.
+        A row per model: units, median, 90th percentile.
     sentences : list of str
     """
     summary = scores.groupby("model", sort=False).correlation_to_average.agg(
@@ -86,8 +98,8 @@ def chance_sentence(table, *, alpha=0.05):
     """Say how many units are predicted better than chance."""
     significant = int((table.permutation_p * len(table) < alpha).sum())
     return (
-        f"{significant} of {len(table)} units are predicted better than chance (images permuted, "
-        f"p below {alpha:g} after correction for {len(table)} units)."
+        f"The model predicts {significant} of {len(table)} units better than chance (images permuted, "
+        f"p < {alpha:g} after Bonferroni's correction for {len(table)} units)."
     )
 
 
@@ -97,7 +109,7 @@ def shape_sentences(measured, *, alpha=0.05, seed=0):
     Parameters
     ----------
     measured : DataFrame
-        A row a unit: mei_<name>, gabor_measured_<name> of `lib.stimuli.metrics.stimulus_metrics`.
+        A row per unit: mei_<name>, gabor_measured_<name> of `lib.stimuli.metrics.stimulus_metrics`.
     """
     tests = compare(measured, {name: (f"mei_{name}", f"gabor_measured_{name}") for name in SHAPES}, seed=seed)
     return [
@@ -120,16 +132,16 @@ def agreement_sentence(row, words, *, weak=0.5):
     if row.n == 0:
         return f"Predicted and true gains over {words} could not be compared: no unit has both."
     text = (
-        f"Over {words} the masked MEI gains a factor of {row.predicted:.2f} as predicted and "
-        f"{row.true:.2f} in truth (medians, n = {row.n:.0f}); prediction and truth name the same "
-        f"stimulus as the better one in {row.same_direction:.0f} of {row.n:.0f}"
+        f"Over {words}, the masked MEI has a predicted gain of {row.predicted:.2f} and a true gain of "
+        f"{row.true:.2f} (medians, n = {row.n:.0f}). Prediction and truth agree on the better stimulus in "
+        f"{row.same_direction:.0f} of {row.n:.0f} neurons"
     )
     if not np.isfinite(row.rank_correlation):
-        return text + "; too few neurons to correlate the gains."
+        return text + "; there are too few neurons to correlate the gains."
     relation = (
         "are unrelated"
         if abs(row.rank_correlation) < 0.2
-        else "run against each other"
+        else "are inversely related"
         if row.rank_correlation < 0
         else "are weakly related"
         if row.rank_correlation < weak
@@ -157,7 +169,7 @@ def shown_gains(gains):
 
 
 def shown_kinds(kinds):
-    """`by_kind` as a page shows it: a column a kind."""
+    """`by_kind` as a page shows it: a column per kind."""
     shown = kinds.rename(index=lambda kind: kind.replace("_", " "), columns=OF_KIND).T
     return (
         shown.rename_axis(index=None, columns=None)
@@ -182,7 +194,7 @@ def kind_sentence(table, *, goal):
         return ", ".join(
             f"*{kind.replace('_', ' ')}* ({100 * row.of_optimum:.0f} %, n = {row.units:.0f}"
             + (
-                f", responses to unseen images predicted at r = {row.correlation_to_average:.2f})"
+                f", responses to unseen images predicted with r = {row.correlation_to_average:.2f})"
                 if why
                 else ")"
             )
@@ -193,14 +205,21 @@ def kind_sentence(table, *, goal):
     reached = kinds[kinds.of_optimum >= goal]
     if short.empty:
         return (
-            f"On every kind of neuron the masked MEI draws at least {100 * goal:.0f} % of the "
-            f"optimum in the median: {named(reached)}."
+            f"For every kind of neuron, the masked MEI evokes at least {100 * goal:.0f} % of the response "
+            f"to the optimum (medians): {named(reached)}."
         )
     return (
-        f"The model fails on some kinds of neuron: the masked MEI falls short of {100 * goal:.0f} % "
-        f"of the optimum (medians) on {named(short, why=True)}; it reaches that on "
-        + (f"{named(reached)}." if len(reached) else "none.")
+        f"The model fails for some kinds of neuron: the masked MEI evokes less than {100 * goal:.0f} % of "
+        f"the response to the optimum (medians) in {named(short, why=True)}; it reaches that share in "
+        + (f"{named(reached)}." if len(reached) else "no kind.")
     )
+
+
+def known_truth(table, kinds):
+    """Say how many neurons have known true responses (`table`); `kinds` is None for a recorded session."""
+    if kinds is None:
+        return "*This is a recorded session: only an experiment can tell how its neurons really respond.*"
+    return f"The true responses to all stimuli are known for {len(table)} of the selected neurons."
 
 
 def truth_sentences(table, *, goal, alpha=0.05):
@@ -218,28 +237,28 @@ def truth_sentences(table, *, goal, alpha=0.05):
     share = 100 * table.of_optimum
     lowest = share.idxmin()
     said = {
-        "share": f"The masked MEI really draws {share.median():.0f} % of what the best possible image draws "
-        f"(medians, n = {len(share)} simulated; the best Gabor "
-        f"{100 * table.gabor_of_optimum.median():.0f} %, the best natural image in the mask "
-        f"{100 * table.image_of_optimum.median():.0f} %; lowest {share[lowest]:.0f} %, of a "
+        "share": f"In truth, the masked MEI evokes {share.median():.0f} % of the response to the optimal "
+        f"image, the best Gabor {100 * table.gabor_of_optimum.median():.0f} % and the best natural image in "
+        f"the mask {100 * table.image_of_optimum.median():.0f} % (medians, n = {len(share)} simulated "
+        f"neurons). The lowest share of an MEI is {share[lowest]:.0f} %, in a "
         f"*{table.truth_kind[lowest].replace('_', ' ')}* neuron whose verdict is "
-        f"*{table.verdict[lowest]}*).",
+        f"*{table.verdict[lowest]}*.",
         "kinds": kind_sentence(table, goal=goal),
     }
     simple = table[(table.truth_kind == "simple") & table.gabor_position_error_deg.notna()]
     if len(simple):
         said["gabors"] = (
-            "For simple cells, whose optimum is a Gabor, the best Gabor misses it by "
-            f"{simple.gabor_orientation_error_deg.median():.1f} degrees of orientation, "
-            f"{simple.gabor_frequency_error_octaves.median():.2f} octaves and "
-            f"{simple.gabor_position_error_deg.median():.1f} degrees of position "
+            "For simple cells, whose optimum is a Gabor, the best Gabor differs from the optimum by "
+            f"{simple.gabor_orientation_error_deg.median():.1f} degrees in orientation, "
+            f"{simple.gabor_frequency_error_octaves.median():.2f} octaves in spatial frequency and "
+            f"{simple.gabor_position_error_deg.median():.1f} degrees in position "
             f"(medians, n = {len(simple)})."
         )
     mapped = table[(table.map_p < alpha) & table.map_error_deg.notna()]
     if len(mapped):
         said["maps"] = (
-            f"The centre of the recorded map misses the true place by "
-            f"{mapped.map_error_deg.median():.1f} degrees (median, n = {len(mapped)} with "
+            f"The centre of the recorded map misses the true position by "
+            f"{mapped.map_error_deg.median():.1f} degrees (median, n = {len(mapped)} neurons with "
             "a significant map)."
         )
     return said
@@ -256,51 +275,36 @@ def tuning_sentence(table):
     octaves = np.abs(np.log2(known.mei_spatial_frequency / known.gabor_measured_spatial_frequency))
     low, middle, high = known.mei_spatial_frequency.quantile([0.1, 0.5, 0.9])
     return (
-        f"The supported MEIs (n = {len(known)}) prefer {middle:.3f} cycles per degree in the "
-        f"median (10th to 90th percentile {low:.3f} to {high:.3f}) and fill a disk of "
-        f"{known.mei_radius.median():.1f} degrees radius. Best Gabor and MEI lie "
-        f"{turn.median():.1f} degrees of orientation and {octaves.median():.2f} octaves apart "
+        f"The supported MEIs (n = {len(known)}) have a median spatial frequency of {middle:.3f} cycles per "
+        f"degree (10th to 90th percentile {low:.3f} to {high:.3f}) and a median radius of "
+        f"{known.mei_radius.median():.1f} degrees. The best Gabor and the MEI differ by "
+        f"{turn.median():.1f} degrees in orientation and {octaves.median():.2f} octaves in spatial frequency "
         "(medians)."
     )
 
 
-def receptive_field_sentence(table, *, alpha=0.05, seed=0):
+def receptive_field_sentence(test, n, *, alpha=0.05):
     """Say whether MEIs lie where the recorded Gabors found the receptive fields.
 
     Parameters
     ----------
-    table : DataFrame
-        Of `units_table`, the selected units.
-
-    Returns
-    -------
-    text : str
-    test : dict of `lib.responses.receptive_fields.distance_test`, or None
-        distances in the order of the units with a significant map.
-    units : Index
+    test : dict or None
+        Of `lib.population.tests.field_distances`.
+    n : int
+        Units with a significant map and an MEI.
     """
-    known = table[(table.map_p < alpha) & table.mei_x.notna()]
-    if len(known) < FEWEST_PAIRS:
+    if test is None:
         return (
-            (
-                f"Selected neurons with a significant map of recorded Gabors and an MEI: {len(known)}, "
-                f"too few to test where MEIs lie ({FEWEST_PAIRS} needed)."
-            ),
-            None,
-            known.index,
+            f"The number of selected neurons with both an MEI and a significant map of recorded Gabors is "
+            f"{n}, too few to test where MEIs lie ({FEWEST_PAIRS} needed)."
         )
-    test = distance_test(known[["map_x", "map_y"]], known[["mei_x", "mei_y"]], seed=seed)
     size = (
-        f"median distance {test['median']:.1f} degrees, {test['shuffled']:.1f} between shuffled "
-        f"neurons, permutation p = {test['p']:.2g}, n = {test['n']}"
+        f"median distance {test['median']:.1f} degrees, {test['shuffled']:.1f} with neurons shuffled, "
+        f"permutation p = {test['p']:.2g}, n = {test['n']}"
     )
     if test["p"] < alpha:
-        return f"MEIs lie where the recorded Gabors found the receptive field ({size}).", test, known.index
-    return (
-        f"MEIs are no closer to their own neuron's recorded receptive field than to others' ({size}).",
-        test,
-        known.index,
-    )
+        return f"MEIs lie where the recorded Gabors place the receptive field ({size})."
+    return f"MEIs are no closer to their own neuron's recorded receptive field than to others' ({size})."
 
 
 def prediction_sentence(table, *, alpha=0.05):
@@ -311,10 +315,10 @@ def prediction_sentence(table, *, alpha=0.05):
         return "No selected neuron has recorded Gabors to predict."
     known = table[np.isfinite(p)]
     return (
-        f"The responses to recorded Gabors are predicted better than chance in "
-        f"{int((p < alpha).sum())} of {tested} selected neurons (conditions permuted, Holm's "
-        f"correction): median correlation {known.gabor_prediction.median():.2f}, where a perfect "
-        f"model is estimated to reach {known.gabor_prediction_ceiling.median():.2f}."
+        f"The model predicts the responses to recorded Gabors better than chance in "
+        f"{int((p < alpha).sum())} of {tested} selected neurons (conditions permuted, Holm's correction). "
+        f"The median correlation is {known.gabor_prediction.median():.2f}; the median that perfect models "
+        f"are estimated to reach is {known.gabor_prediction_ceiling.median():.2f}."
     )
 
 
@@ -330,8 +334,8 @@ def area_sentences(table, measures=AREA_MEASURES, *, alpha=0.05):
     Returns
     -------
     list of str
-        Empty for a run on one area. A measure that fewer than two areas have for five units is said
-        to be untested.
+        Empty for a run on one area. A measure that fewer than two areas have for five units is
+        reported as untested.
     """
     if table.structure.nunique() < 2:
         return []
@@ -353,12 +357,12 @@ def area_sentences(table, measures=AREA_MEASURES, *, alpha=0.05):
     for words, given in groups.items():
         medians = ", ".join(f"{area} {rows.median():.3f} (n = {len(rows)})" for area, rows in given.items())
         if words not in corrected:
-            said.append(f"The areas are not compared in {words}: too few units have it.")
+            said.append(f"The areas were not compared in {words}, which too few units have.")
             continue
         p = f"medians {medians}; Kruskal-Wallis p = {corrected[words]:.2g} after Holm's correction"
         highest = max(given, key=lambda area: given[area].median())
         said.append(
-            f"The areas differ in {words}, highest in {highest} ({p})."
+            f"The areas differ in {words}; the median is highest in {highest} ({p})."
             if corrected[words] < alpha
             else f"No difference between the areas in {words} was found ({p})."
         )

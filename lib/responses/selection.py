@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import scipy.stats
-from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.cluster.hierarchy import linkage
 from sklearn.ensemble import IsolationForest
 
 from lib.errors import InputError
@@ -88,22 +88,24 @@ def signal_correlation(Y: np.ndarray) -> np.ndarray:
     return np.clip(standardised.T @ standardised / len(standardised), -1, 1)
 
 
-def clustered_order(correlation: np.ndarray) -> np.ndarray:
-    """Order that puts units with like rows next to each other (average linkage).
+def correlation_tree(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tree that puts units with like rows of a correlation matrix next to each other (average linkage).
 
     Parameters
     ----------
     correlation : array (U, U)
+        NaN for units without a defined correlation, which have no place in the tree.
 
     Returns
     -------
-    array (U,) of int
-        Units without a defined correlation come last.
+    tree : array (V - 1, 4)
+        Of `scipy.cluster.hierarchy.linkage`, over the V units that have one; empty for fewer than two.
+    defined : array (U,) of bool
+        Those units.
     """
     defined = np.isfinite(np.diag(correlation))
     rows = np.nan_to_num(correlation[np.ix_(defined, defined)])
-    order = leaves_list(linkage(rows, "average")) if len(rows) > 1 else np.arange(len(rows))
-    return np.r_[np.flatnonzero(defined)[order], np.flatnonzero(~defined)]
+    return linkage(rows, "average") if len(rows) > 1 else np.empty((0, 4)), defined
 
 
 def correlation_partners(

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from lib.data import nwb_files
+from lib.data import nwb_write
 
 SESSIONS = {715093703: "brain_observatory_1.1", 766640955: "functional_connectivity"}
 FAULTS = (
@@ -221,7 +221,7 @@ def make_served(folder, *, units=4, images=3, movie_frames=2):
         rows = shown if kind == "brain_observatory_1.1" else shown[shown.stimulus_name != "natural_scenes"]
         times = [np.sort(rng.uniform(0, shown.stop_time.max(), 300)) for _ in range(units)]
         (folder / f"session_{session}").mkdir(parents=True)
-        nwb_files.write_session(
+        nwb_write.write_session(
             folder / f"session_{session}" / f"session_{session}.nwb",
             units=table,
             spike_times=times,

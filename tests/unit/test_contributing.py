@@ -57,8 +57,8 @@ def test_every_target_and_variable_of_make_that_a_page_names_exists(page):
     assert len(commands) > 3
     for target, rest in commands:
         assert target in targets, f"make {target}"
-        for variable in re.findall(r"([A-Z]+)=", rest):
-            assert f"$({variable})" in MAKEFILE or f"$(if $({variable})" in MAKEFILE, f"{target} {variable}="
+        for variable in re.findall(r"([A-Z_]+)=", rest):
+            assert re.search(rf"\b{variable}\b", MAKEFILE), f"make {target} {variable}="
 
 
 def test_every_name_is_in_the_file_that_is_said_to_hold_it():

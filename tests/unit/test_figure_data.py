@@ -27,6 +27,10 @@ def image(ax, y):
     ax.imshow(np.outer(y, y))
 
 
+def mesh(ax, y):
+    ax.pcolormesh(np.outer(y, y))
+
+
 def mask(ax, y):
     ax.contour(np.outer(y, y) > 0.2)
 
@@ -42,7 +46,7 @@ def draw():
     plt.close("all")
 
 
-@pytest.mark.parametrize("kind", ["line", bars, points, ranges, image, mask])
+@pytest.mark.parametrize("kind", ["line", bars, points, ranges, image, mesh, mask])
 def test_a_digest_follows_the_values(kind, draw):
     """Fails if a kind of drawing is left out, or if an order or one value does not matter."""
     y = np.linspace(0.1, 1, 20)
@@ -134,6 +138,16 @@ def test_images_are_saved_as_arrays_with_their_extent_and_what_is_drawn_on_them(
     np.testing.assert_array_equal(arrays["MEI: image (2)"], 1 - arrays["MEI: image"])
     assert arrays["MEI: image, extent"].tolist() == [-8, 8, -6, 6]
     assert arrays["MEI: line"].tolist() == [[1, 2]]
+
+
+def test_a_heat_map_is_saved_as_it_is_ordered(saved):
+    """Fault: a matrix ordered by a tree saved in its first order, or as thousands of corners."""
+    values = pd.DataFrame([[1.0, 0.1, 0.9], [0.1, 1.0, 0.2], [0.9, 0.2, 1.0]])
+    tree = np.array([[0, 2, 0.1, 2], [1, 3, 0.9, 3]])
+    kept = saved(figures.clustered(values, tree).figure)
+    (name,) = [name for name in kept if name.endswith(": image")]
+    np.testing.assert_allclose(kept[name], [[1.0, 0.1, 0.2], [0.1, 1, 0.9], [0.2, 0.9, 1]])
+    assert kept[f"{name}, extent"].tolist() == [0, 3, 3, 0]
 
 
 def test_a_large_image_is_kept_to_three_digits(saved):

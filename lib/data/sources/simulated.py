@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib.data import nwb_files, simulated_neurons, simulated_session
+from lib.data import nwb_files, nwb_write, simulated_neurons, simulated_session
 from lib.data.session import Recording, select_units
 from lib.errors import InputError
 from lib.files import ROOT, write_atomically
@@ -65,7 +65,7 @@ def load(
     file = folder / "simulated.nwb"
     if not (
         file.exists()
-        and nwb_files.read_notes(file) == fingerprint
+        and nwb_write.read_notes(file) == fingerprint
         and all((folder / name).exists() for name in ("simulated_images.npz", "truth.h5"))
     ):
         _make(session, parameters, folder=folder, fingerprint=fingerprint)
@@ -153,7 +153,7 @@ def _make(seed, parameters, *, folder, fingerprint):
     metrics["firing_rate"] = [len(times) / length for times in spike_times]
     units.save(folder / "truth.h5")
     write_atomically(folder / "simulated_images.npz", lambda path: np.savez(path, **frames))
-    nwb_files.write_session(
+    nwb_write.write_session(
         folder / "simulated.nwb",
         units=metrics,
         spike_times=spike_times,
@@ -168,7 +168,7 @@ def _fingerprint(seed, parameters):
     digest = hashlib.sha256()
     for module in (
         "data/sources/simulated",
-        "data/nwb_files",
+        "data/nwb_write",
         "data/simulated_session",
         "data/simulated_neurons",
         "stimuli/patterns",

@@ -69,5 +69,7 @@ def test_a_result_of_an_earlier_version_has_no_ascent_to_show(tmp_path, grey):
 
 
 def test_no_word_ends_the_script_early():
-    html = explorers.slider("a.jpg", (2, 3), frames=[0], name="</script>", labels=["<b>"], start=0)
+    labels = ["<b> & 'so' \"on\" – {{ x }}"]
+    html = explorers.slider("a.jpg", (2, 3), frames=[0], name="</script>", labels=labels, start=0)
     assert html.count("</script>") == 1 and content(html)["name"] == "</script>"
+    assert content(html)["labels"] == labels and "\n" not in html and "&#" not in html

@@ -109,6 +109,19 @@ def test_the_report_of_a_unit_has_the_references_that_it_cites_and_no_dead_link(
     assert [link["href"] for link in page.find_all("a")] == ["#units-7--fig-7", "#references--id2"]
 
 
+def test_titles_are_escaped_once_and_what_was_html_stays_so(run):
+    (run / "pages/_config.yml").write_text("title: Signal & <noise>\n")
+    heading = run / "site/units/7.html"
+    heading.write_text(heading.read_text().replace("<h1>Unit 7", "<h1>Unit <em>7</em> &lt; 8"))
+    whole, unit = pdf.book_html(pdf.read_book(run)), pdf.unit_html(pdf.read_book(run, unit=7), "units/7")
+    assert "<title>Signal &amp; &lt;noise&gt;</title>" in whole and "<p>Signal &amp; &lt;" in whole
+    assert "<span>Unit <em>7</em> &lt; 8</span>" in whole, "in the contents as on its page"
+    assert "<title>Unit 7 &lt; 8, Signal &amp; &lt;noise&gt;</title>" in unit
+    for text in (whole, unit):
+        assert "@page" in text and "<article" in text and "&lt;script" not in text
+        assert 'content: "' in text or "content: '" in text, "the style is not escaped"
+
+
 @pytest.mark.parametrize("columns, small, across", [(9, False, False), (10, True, False), (15, True, True)])
 def test_a_table_of_many_columns_is_set_smaller_or_on_its_side(columns, small, across):
     cells = "<th>mei_response</th>" * columns

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import yaml
+from jinja2 import Template
 from PIL import Image
 
 from book._ext import figure_links, labels, notebook_files, site, unit_pages
@@ -232,6 +233,28 @@ def caption(pages, name):
     return cell["metadata"]["mystnb"]["figure"]["caption"]
 
 
+def test_titles_in_the_side_bar_are_escaped_as_sphinx_does_not(run, monkeypatch):
+    write(run / "notebooks/01_data.ipynb", markdown('# Counts < 1 & "none"'), code())
+    monkeypatch.setattr(site, "MANY", 1)
+    pages = site.gather_pages(run)
+    context = yaml.safe_load((pages / "_config.yml").read_text())["sphinx"]["config"]["html_context"]
+    assert context["default_mode"] == "auto", "what is set for all books stays"
+    text = Template((pages / "_templates" / "chapters.html").read_text()).render(context, pathto=str)
+    assert ">2. Counts &lt; 1 &amp; &#34;none&#34;</a>" in text
+
+
+def test_the_message_of_a_stage_that_failed_is_shown_as_it_was_written(run):
+    """Fails if Markdown is escaped as HTML: the reader would see &#39; between the backticks."""
+    error = {**ERROR, "evalue": "no 'x' in {\"a\": 1} & 2 < 3, {{ y }} {% z %}"}
+    write(run / "units/12/05_mei.ipynb", markdown("# MEI"), code(error))
+    texts = [cell["source"] for cell in page(site.gather_pages(run), 12)["cells"]]
+    (box,) = [text for text in texts if text.startswith(":::{error}")]
+    assert box == (
+        ":::{error}\nStage `05_mei` of this unit has no result: it stopped with "
+        "`ValueError: no 'x' in {\"a\": 1} & 2 < 3, {{ y }} {% z %}`.\n:::"
+    )
+
+
 def all_cells(pages, name):
     return json.loads((pages / name).read_text())["cells"]
 
@@ -320,9 +343,10 @@ def test_with_many_units_their_pages_list_neither_each_other_nor_their_code(run,
     pages = site.gather_pages(run)
     config = yaml.safe_load((pages / "_config.yml").read_text())["sphinx"]["config"]
     assert config["html_sidebars"]["**"][-1] == "chapters.html"
-    text = (pages / "_templates" / "chapters.html").read_text()
-    assert "<a href=\"{{ pathto('01_data') }}\">2. 01_data</a>" in text
-    assert "pathto('units')" in text and "units/11" not in text
+    template = Template((pages / "_templates" / "chapters.html").read_text())
+    text = template.render(config["html_context"], pathto=lambda page: f"to-{page}.html")
+    assert '<a href="to-methods.html">1. ' in text and '<a href="to-01_data.html">2. 01_data</a>' in text
+    assert '"to-units.html"' in text and "units/11" not in text and "None" not in text
     assert not [
         cell
         for cell in all_cells(pages, "units/11.ipynb")
@@ -333,8 +357,7 @@ def test_with_many_units_their_pages_list_neither_each_other_nor_their_code(run,
 
 def fake_build(returncode, text):
     def build(command, **options):
-        folder = command[command.index("--path-output") + 1]
-        html = Path(folder) / "_build" / "html"
+        html = Path(command[-1])
         (html / "_static" / "scripts").mkdir(parents=True)
         (html / "index.html").write_text("new")
         return SimpleNamespace(returncode=returncode, stdout="", stderr=text)

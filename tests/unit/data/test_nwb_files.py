@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.data import nwb_files, simulated_neurons, simulated_session
+from lib.data import nwb_files, nwb_write, simulated_neurons, simulated_session
 from lib.data.sources import simulated
 
 SMALL = dict(
@@ -40,7 +40,7 @@ def written(tmp_path_factory):
     )
     times = [np.sort(rng.uniform(0, 300, n)) for n in (200, 150, 100, 50, 0)]
     path = tmp_path_factory.mktemp("nwb") / "small.nwb"
-    nwb_files.write_session(
+    nwb_write.write_session(
         path,
         units=units,
         spike_times=times,
@@ -95,7 +95,7 @@ def test_columns_of_zeros_and_ones_stay_numbers(tmp_path):
         },
         index=[1],
     )
-    nwb_files.write_session(
+    nwb_write.write_session(
         tmp_path / "s.nwb", units=units, spike_times=[np.array([1.0, 2.0])], presentations=p, session_id=1
     )
     read = nwb_files.read_session(tmp_path / "s.nwb", structure="VISp")["presentations"]
@@ -127,7 +127,7 @@ def test_file_is_an_allen_session(written):
         gabors = session.get_stimulus_table("gabors")
         assert session.ecephys_session_id == 7
     assert len(gabors) == 243 and gabors["size"].iloc[0] == "[20.0, 20.0]"
-    assert gabors.phase.iloc[0] == nwb_files.DRIFTING_PHASE
+    assert gabors.phase.iloc[0] == nwb_write.DRIFTING_PHASE
 
 
 def test_failed_write_leaves_the_old_file(written, tmp_path):
@@ -136,7 +136,7 @@ def test_failed_write_leaves_the_old_file(written, tmp_path):
     path.write_bytes(b"old")
     _, units, times, presentations = written
     with pytest.raises(Exception):
-        nwb_files.write_session(
+        nwb_write.write_session(
             path, units=units.assign(snr="text"), spike_times=times, presentations=presentations, session_id=1
         )
     assert path.read_bytes() == b"old"
@@ -144,7 +144,7 @@ def test_failed_write_leaves_the_old_file(written, tmp_path):
 
 def test_notes(written, tmp_path):
     """Fails if notes are lost."""
-    assert nwb_files.read_notes(written[0]) == "made for a test"
+    assert nwb_write.read_notes(written[0]) == "made for a test"
 
 
 @pytest.fixture(scope="module")

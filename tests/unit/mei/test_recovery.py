@@ -77,8 +77,13 @@ def test_lines_and_sentence_follow_the_table():
     assert recovery.lines(table, "images")["5 repeats"].value.tolist() == [0.3, 0.6]
     assert recovery.lines(table, "spikes_per_second")["5 repeats"].x.tolist() == [4, 16]
     said = mei_words.recovery_sentence(table, goal=0.5)
-    assert said.startswith("At the units' own rate (4.0 spikes per second)") and "60 images 5 times" in said
-    assert mei_words.recovery_sentence(table, goal=0.8).startswith("No design at the units' own rate")
+    assert (
+        said.startswith("At the neurons' own firing rate (4.0 spikes per second)")
+        and "60 images 5 times" in said
+    )
+    assert mei_words.recovery_sentence(table, goal=0.8).startswith(
+        "No design at the neurons' own firing rate"
+    )
 
 
 def test_missing_table_names_the_command(tmp_path):

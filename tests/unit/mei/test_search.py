@@ -9,6 +9,7 @@ import torch
 
 from lib.mei import diverse, localise, search, verdict
 from lib.mei import mask as mei
+from lib.mei import words as mei_words
 from lib.mei.ascent import AscentSettings
 from lib.models import ensemble
 from lib.original import mei as original_mei
@@ -530,7 +531,8 @@ def test_transfer_to_a_model_that_agrees_and_to_one_that_does_not():
 def test_verdict_names_what_fails(change, word, reason):
     """Fault: NaN taken for a pass; a bad figure outvoted by good ones."""
     figures = dict.fromkeys(verdict.VERDICT_RULES, 1.0) | change
-    found, reasons = verdict.verdict(figures)
+    found, missed = verdict.verdict(figures)
+    reasons = mei_words.reasons(missed)
     assert found == word
     assert len(reasons) == (reason is not None)
     assert reason is None or reason in reasons[0]

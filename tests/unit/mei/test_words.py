@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 
 from lib.mei import mask as mei
+from lib.mei import verdict
 from lib.mei import words as mei_words
+from lib.stimuli.contrast import Target
 
 
 def test_others_are_said_to_differ_only_where_they_do():
@@ -12,9 +14,12 @@ def test_others_are_said_to_differ_only_where_they_do():
     heard = [5.0, 4.5, 4.4, 0.2, 0.7]
     unlike = mei_words.others([5.0, 4.4, 4.3], [1, -0.9, 0.1], heard)
     same = mei_words.others([5.0, 4.4, 4.3], [1, 0.85, 0.8], heard)
-    assert "unlike each other" in unlike and "86 % or more" in unlike
-    assert "nothing unlike" in same
-    assert "5.00, 4.50, 4.40 spikes" in same and "0.20 to the most inhibiting" in same
+    assert "unlike each other" in unlike and "at least 86 %" in unlike
+    assert "no image unlike" in same
+    assert (
+        "5.00 spikes in response to the MEI, 4.50 and 4.40 to the other" in same
+        and "0.20 to the most inhibiting" in same
+    )
     assert same.endswith("0.70 to grey.")
 
 
@@ -22,8 +27,21 @@ def test_verdict_and_reasons_are_said():
     """Fault: a reason lost, or shares of one written as they are."""
     row = pd.Series({"response": 4.0, "grey_response": 1.0, "transfer": 0.756, "natural_fraction_below": 0.5})
     text = mei_words.judged("uncertain", ["too few images", "starts differ"], row)
-    assert "Verdict: uncertain" in text and "76 % of the rise" in text and "50 % of the natural" in text
+    assert (
+        "Verdict: uncertain" in text and "rise above grey is 76 %" in text and "50 % of the natural" in text
+    )
     assert text.count("\n- ") == 2
+
+
+def test_errors_stand_under_their_own_words_and_undefined_ones_are_left_out():
+    """Fault: an error under the name of another; a recorded or untuned neuron given an error."""
+    errors = {"position_error_deg": 1.234, "orientation_error_deg": 2.0, "frequency_error_octaves": 0.3}
+    text = mei_words.describe_errors(errors)
+    assert "1.23 degrees in position, 2.00 degrees in orientation and 0.30 octaves in" in text
+    spot = mei_words.describe_errors(errors | {"orientation_error_deg": np.nan})
+    assert "orientation" not in spot and "0.30 octaves" in spot
+    assert "untuned" in mei_words.describe_errors(dict.fromkeys(errors, np.nan))
+    assert "recorded neuron" in mei_words.describe_errors({})
 
 
 def test_agreement_stands_under_words():
@@ -44,4 +62,41 @@ def test_mask_is_in_square_degrees():
     found = mei.MEIMask(mask, 0.1, mask, 4.0, 3.8)
     text = mei_words.masked(found, kept=0.99, degrees_per_pixel=2.0)
     assert "99 % of the predicted" in text and "80 square degrees (20 % of" in text
-    assert "keeps 95 %" in text
+    assert "preserves 95 %" in text
+
+
+def test_every_figure_of_the_verdict_has_a_sentence():
+    """Fault: a rule without words, the value of another rule, or a threshold that was not missed."""
+    assert set(mei_words.FIGURES) == set(verdict.VERDICT_RULES)
+    _, missed = verdict.verdict(dict.fromkeys(verdict.VERDICT_RULES, 1.0) | {"transfer": 0.5})
+    (said,) = mei_words.reasons(missed)
+    assert said.startswith("The rise above grey") and said.endswith("is 0.50, below 0.7.")
+    (unknown,) = mei_words.reasons([verdict.Missed("cc_norm", float("nan"), 0.7)])
+    assert unknown.startswith("The correlation with") and unknown.endswith("was not measured.")
+
+
+def test_makers_and_judges_are_told_apart():
+    """Fault: makers and judges exchanged; one model said to be judged by another."""
+    how = dict(kind="v1", target=Target(0.5, 0.05), fraction=0.2, natural_contrast=0.25, finest_detail=0.15)
+    text = mei_words.made([1, 2, 3], [4, 5], **how)
+    assert "optimised on 3 models of kind *v1* (the makers) and evaluated on 2 others (the judges)" in text
+    assert "contrast of 0.0500, which is 0.2 of C* = 0.2500" in text
+    one = [1]
+    assert "evaluated on one model of kind *v1*" in mei_words.made(one, one, **how)
+
+
+def test_published_image_is_not_taken_for_ours():
+    """Fault: the two responses exchanged, or a contrast taken for a response."""
+    text = mei_words.published(4.0, 3.0, contrast=0.2)
+    assert "predict 4.00 spikes in response to the MEI and 3.00 to the image" in text
+    assert text.endswith("ended at 0.200.")
+
+
+def test_power_reports_neurons_and_grey():
+    """Fault: grey's share lost, or the neurons counted as designs."""
+    table = pd.DataFrame(
+        {"rate": 1.0, "median": [0.3], "minutes": 1.0, "grey_ratio": 0.25, "images": 30, "repeats": 5}
+    )
+    text = mei_words.power(table, 14, goal=0.9)
+    assert "simulated 14 neurons. No design" in text
+    assert text.endswith("A grey screen would evoke 0.25 of the response to the optimum.")

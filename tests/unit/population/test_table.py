@@ -142,7 +142,7 @@ def test_gains_agree_or_do_not():
     assert "rise together" in population_words.agreement_sentence(row, "the best Gabor")
     against = population_tests.gain_agreement(table).loc["image"]  # truth: 1 / gain ** 2
     assert against.same_direction == 0 and against.rank_correlation == -1
-    assert "run against each other" in population_words.agreement_sentence(against, "the image")
+    assert "are inversely related" in population_words.agreement_sentence(against, "the image")
     none = population_tests.gain_agreement(units(gabor_true_response=np.nan)).loc["gabor"]
     assert "no unit has both" in population_words.agreement_sentence(none, "the best Gabor")
 
@@ -159,12 +159,14 @@ def test_where_meis_lie_is_told_by_their_own_fields():
         mei_x=place[:, 0] + 2,
         mei_y=place[:, 1],
     )
-    text, test, known = population_words.receptive_field_sentence(table)
-    assert text.startswith("MEIs lie where") and test["median"] == pytest.approx(2) and len(known) == 15
+    known, test = population_tests.field_distances(table)
+    assert test["median"] == pytest.approx(2) and len(known) == 15
+    assert population_words.receptive_field_sentence(test, 15).startswith("MEIs lie where")
     shuffled = table.assign(mei_x=rng.permutation(place[:, 0]), mei_y=rng.permutation(place[:, 1]))
-    assert "no closer" in population_words.receptive_field_sentence(shuffled)[0]
-    text, test, _ = population_words.receptive_field_sentence(table.iloc[:4])
-    assert "too few" in text and test is None
+    _, test = population_tests.field_distances(shuffled)
+    assert "no closer" in population_words.receptive_field_sentence(test, 15)
+    few, test = population_tests.field_distances(table.iloc[:4])
+    assert test is None and "is 4, too few" in population_words.receptive_field_sentence(test, len(few))
 
 
 def test_errors_of_maps_count_where_there_is_a_map():
@@ -207,7 +209,7 @@ def test_tuning_is_compared_round_the_circle():
         verdict="reliable",
     )
     table.loc[table.index[0], ["gabor_measured_orientation", "verdict"]] = 90.0, "not supported"
-    assert "4.0 degrees of orientation and 1.00 octaves apart" in population_words.tuning_sentence(table)
+    assert "4.0 degrees in orientation and 1.00 octaves in" in population_words.tuning_sentence(table)
 
 
 def test_predictions_of_gabors_are_corrected_for_the_number_of_units():
@@ -249,10 +251,10 @@ def test_the_truth_is_told_of_the_units_that_have_one():
     known = population_tests.known_truth(table)
     said = population_words.truth_sentences(known, goal=0.7)
     best, kinds, simple, mapped = (said[name] for name in ("share", "kinds", "gabors", "maps"))
-    assert "75 %" in best and "the best Gabor 50 %, the best natural image in the mask 25 %" in best
-    assert "lowest 50 %, of a *complex* neuron whose verdict is *reliable*" in best
-    assert "falls short of 70 % of the optimum (medians) on *complex* (50 %, n = 1" in kinds
-    assert "1.5 degrees of position (medians, n = 2)" in simple
+    assert "evokes 75 %" in best and "Gabor 50 % and the best natural image in the mask 25 %" in best
+    assert "lowest share of an MEI is 50 %, in a *complex* neuron whose verdict is *reliable*" in best
+    assert "less than 70 % of the response to the optimum (medians) in *complex* (50 %, n = 1" in kinds
+    assert "1.5 degrees in position (medians, n = 2)" in simple
     assert "1.5 degrees (median, n = 2" in mapped
     spots = known.assign(truth_kind="spot", map_p=0.5)
     assert set(population_words.truth_sentences(spots, goal=0.7)) == {"share", "kinds"}
@@ -274,12 +276,12 @@ def kinds_of(**shares):
 def test_kinds_on_which_the_model_fails_are_named():
     """Fault: the goal turned round, a mean for the median, or a failure fixed in the text."""
     said = population_words.kind_sentence(kinds_of(corner=[0.2, 0.4, 0.9], simple=[0.9, 0.96, 1]), goal=0.85)
-    assert "fails on some kinds" in said and "on *corner* (40 %, n = 3, responses to unseen" in said
-    assert "predicted at r = 0.30); it reaches that on *simple* (96 %, n = 3)." in said
+    assert "fails for some kinds" in said and "in *corner* (40 %, n = 3, responses to unseen" in said
+    assert "predicted with r = 0.30); it reaches that share in *simple* (96 %, n = 3)." in said
     said = population_words.kind_sentence(kinds_of(two_subunit=[0.9]), goal=0.85)
-    assert said.startswith("On every kind") and "*two subunit* (90 %, n = 1)" in said
+    assert said.startswith("For every kind") and "*two subunit* (90 %, n = 1)" in said
     assert population_words.kind_sentence(kinds_of(corner=[0.4]), goal=0.85).endswith(
-        "it reaches that on none."
+        "it reaches that share in no kind."
     )
 
 
@@ -324,7 +326,7 @@ def test_areas_are_compared_by_what_the_run_found():
     """Fails if a difference is said where there is none, missed, or put in the wrong area."""
     measures = {"the oracle": "a", "CCmax": "b"}
     first, second = population_words.area_sentences(areas(3), measures)
-    assert first.startswith("The areas differ in the oracle, highest in VISp")
+    assert first.startswith("The areas differ in the oracle; the median is highest in VISp")
     assert second.startswith("No difference between the areas in CCmax") and "n = 12" in second
     assert all("No difference" in said for said in population_words.area_sentences(areas(0), measures))
     assert population_words.area_sentences(areas(3).query("structure == 'VISp'"), measures) == []
@@ -356,9 +358,10 @@ def test_models_are_compared_with_the_chosen_one():
 def test_units_and_failures_are_counted():
     """Fault: failed units not named; p values not corrected for the number of units."""
     table = pd.DataFrame({"selected": [True, True, False], "permutation_p": [0.001, 0.02, np.nan]})
-    assert population_words.describe(table, {}) == "3 units, 2 selected. Every row is in `units.csv`."
-    assert "stages of 1 failed: 7 (it broke)" in population_words.describe(table, {7: "it broke"})
-    assert population_words.chance_sentence(table).startswith("1 of 3 units")
+    assert population_words.describe(table, {}).startswith("The run analysed 3 units and selected 2 of them.")
+    assert "Stages failed" not in population_words.describe(table, {})
+    assert "Stages failed for 1 of these: 7 (it broke)." in population_words.describe(table, {7: "it broke"})
+    assert population_words.chance_sentence(table).startswith("The model predicts 1 of 3 units")
 
 
 def test_shapes_compare_mei_with_gabor():
@@ -427,7 +430,7 @@ def test_a_run_without_a_result_draws_that_it_has_none(tmp_path):
 def test_every_image_that_competes_has_a_sentence_on_its_gains():
     """Fault: a sentence about another stimulus than its row, or one on the linear field."""
     said = population_words.agreement_sentences(population_tests.gain_agreement(units(image_response=np.nan)))
-    assert len(said) == 3 and "Over the best Gabor the masked MEI" in said[0]
+    assert len(said) == 3 and "Over the best Gabor, the masked MEI" in said[0]
     assert said[2].startswith("Predicted and true gains over the best natural image could not be compared")
 
 
@@ -445,11 +448,11 @@ def test_a_run_is_summed_up_by_its_selected_units():
     assert found["verdicts"] == {"reliable": 2, "uncertain": 1}
     assert found["median_correlation_of_all_scored_units"] == pytest.approx(0.75)
     assert found["median_correlation_of_the_selected"] == pytest.approx(0.8)
-    assert population_words.verdicts(table[table.selected]) == "Verdicts: 2 reliable, 1 uncertain."
+    assert population_words.verdicts(table[table.selected]).endswith(": 2 reliable, 1 uncertain.")
     assert "No selected neuron" in population_words.verdicts(table[:0])
     assert population_words.verdict_sentences(table[table.selected]) == [
-        "2 of 3 selected neurons: reliable.",
-        "1 of 3 selected neurons: uncertain.",
+        "The MEI is reliable in 2 of 3 selected neurons.",
+        "The MEI is uncertain in 1 of 3 selected neurons.",
     ]
 
 

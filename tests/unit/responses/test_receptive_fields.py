@@ -155,18 +155,6 @@ def test_position_test_of_a_silent_unit_is_nan():
     assert np.isnan(receptive_fields.position_test(np.zeros(len(rows)), rows, permutations=10)).all()
 
 
-def test_gaussian_fit_is_exact_without_noise():
-    """Fault: parameters permuted, degrees taken for grid steps."""
-    gx, gy = np.meshgrid(GRID, GRID)
-    truth = np.array([[3.0, -12.5, 9.0, 14.0, 2.0, 0.5], [-25.0, 18.0, 12.0, 7.0, -0.4, 1.0]])
-    maps = [
-        p[5] + p[4] * np.exp(-(((gx - p[0]) / p[2]) ** 2) / 2 - ((gy - p[1]) / p[3]) ** 2 / 2) for p in truth
-    ]
-    fit = receptive_fields.fit_gaussians(np.array(maps), GRID, GRID)
-    np.testing.assert_allclose(fit[receptive_fields.FIT], truth, atol=1e-3)
-    np.testing.assert_allclose(fit.r2, 1, atol=1e-6)
-
-
 def test_receptive_field_centres_and_their_intervals():
     """Fault: centre off by more than 2 degrees, or intervals that miss the truth."""
     x, y, orientation = units(24)
@@ -241,7 +229,7 @@ def test_grating_tuning_finds_the_preference():
     wide = response_words.shown_tuning(
         fit + pd.Series({"orientation_low": -50, "orientation_high": 50}).reindex(fit.index, fill_value=0)
     )
-    assert wide.data["static gratings"].iloc[0].startswith("not told")
+    assert wide.data["static gratings"].iloc[0].startswith("undetermined")
 
 
 def test_grating_tuning_of_an_untuned_unit():
@@ -307,13 +295,15 @@ def test_one_unit_summed_up_says_what_it_found_and_what_not():
     assert len(found.counts) == 243 * 6 and found.repeats.shape == (243, 6)
     text = response_words.describe_field(found, mei=(found.field.x + 3, found.field.y - 4))
     assert "lies 5.0 degrees from the centre" in text
+    both = response_words.describe_recorded(found, mei=(found.field.x + 3, found.field.y - 4))
+    assert both.startswith("Single presentations") and both.endswith(text)
     assert f"to {counts[rows.stimulus_name == 'gabors'].max()} spikes" in response_words.describe_responses(
         found
     )
-    assert "the centre is at azimuth" in text and np.hypot(found.field.x - 10, found.field.y + 10) < 4
+    assert "The centre is at azimuth" in text and np.hypot(found.field.x - 10, found.field.y + 10) < 4
     flat = np.random.default_rng(0).poisson(1.0, len(rows))
     text = response_words.describe_field(receptive_fields.recorded_unit(flat, rows, resamples=20), mei=(0, 0))
-    assert "does not depend measurably" in text and "Preferred" not in text
+    assert "does not depend measurably" in text and "preferred orientation is" not in text
 
 
 def test_prediction_score_of_the_true_rates_reaches_the_ceiling():
@@ -325,10 +315,10 @@ def test_prediction_score_of_the_true_rates_reaches_the_ceiling():
     assert right["r"] == pytest.approx(right["ceiling"], abs=0.03) and right["ceiling"] < 0.98
     assert right["p"] < 0.002 and receptive_fields.prediction_score(-rates, repeats)["p"] > 0.99
     flat = receptive_fields.prediction_score(np.ones(243), repeats)
-    assert "cannot be correlated" in response_words.describe_prediction(flat, 243)
+    assert "correlation is undefined" in response_words.describe_prediction(flat, 243)
     above = response_words.describe_prediction({"r": 0.4, "ceiling": 0.3, "p": 0.01}, 243)
-    assert "seems to be above" in above
-    assert "seems" not in response_words.describe_prediction({"r": 0.3, "ceiling": 0.4, "p": 0.01}, 243)
+    assert "appears to exceed" in above
+    assert "appears" not in response_words.describe_prediction({"r": 0.3, "ceiling": 0.4, "p": 0.01}, 243)
 
 
 def test_screen_shows_every_orientation_where_gabors_were():
@@ -340,3 +330,10 @@ def test_screen_shows_every_orientation_where_gabors_were():
     words = dict(response_words.stimulus_set(table).to_numpy())
     assert words["azimuth (deg)"] == "9 from -40 to 40" and words["duration (s)"] == "0.250"
     assert words["orientation (deg, 0: vertical bars)"] == "0, 45, 90"
+    assert response_words.shown_gabors(table).data["shown"].tolist() == list(words.values())
+
+
+def test_a_source_without_gabors_or_gratings_says_so():
+    """Fault: an empty table, or the sentence on the other stimulus."""
+    assert "no recorded Gabors" in response_words.shown_gabors(None).data
+    assert "no static gratings" in response_words.shown_gratings(None).data

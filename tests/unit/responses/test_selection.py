@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.cluster.hierarchy import leaves_list
 
 from lib.errors import InputError
 from lib.responses import selection
@@ -58,16 +59,17 @@ def test_a_single_unit_has_no_partner():
 
 
 def test_clustering_puts_groups_together_and_takes_odd_units():
-    """Fails if the order is not one of whole groups, or a silent or lone unit stops the page."""
+    """Fails if the tree does not join whole groups, or a silent or lone unit stops the page."""
     rng = np.random.default_rng(3)
     tuning = rng.normal(size=(200, 2))
     group = np.array([0, 1, 0, 1, 0, 1])
     Y = np.column_stack([tuning[:, group] + rng.normal(0, 0.3, (200, 6)), np.zeros(200)])
-    order = selection.clustered_order(selection.signal_correlation(Y))
-    assert sorted(order) == list(range(7)) and order[-1] == 6
-    assert (np.diff(group[order[:6]]) != 0).sum() == 1
-    assert selection.clustered_order(np.array([[np.nan]])).tolist() == [0]
-    assert sorted(selection.clustered_order(np.full((3, 3), np.nan))) == [0, 1, 2]
+    tree, defined = selection.correlation_tree(selection.signal_correlation(Y))
+    assert defined.tolist() == [True] * 6 + [False]
+    assert (np.diff(group[leaves_list(tree)]) != 0).sum() == 1
+    for nothing in (np.array([[np.nan]]), np.full((3, 3), np.nan), np.ones((1, 1))):
+        tree, defined = selection.correlation_tree(nothing)
+        assert tree.shape == (0, 4) and defined.sum() == np.isfinite(nothing[0, 0])
 
 
 def test_extreme_pairs():

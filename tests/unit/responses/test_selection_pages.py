@@ -111,7 +111,7 @@ def test_data_of_odd_units_are_shown_and_written_whole(tmp_path, monkeypatch):
 def test_data_with_no_signal_have_a_page(tmp_path, monkeypatch, change):
     """Fails if a latency is invented, or its absence is a traceback or nan on the page."""
     text = execute_data(tmp_path, monkeypatch, **change)
-    assert "At no time after onset" in text and not re.search(r"\bnan\b", text, re.IGNORECASE)
+    assert "At no time after image onset" in text and not re.search(r"\bnan\b", text, re.IGNORECASE)
 
 
 @pytest.fixture(autouse=True)
@@ -188,7 +188,7 @@ def test_units_named_by_the_reader_need_no_oracle(tmp_path):
 def test_counts_without_spike_times_are_enough(tmp_path):
     """Fails if a source of counts alone loses more than the raster and what needs spike times."""
     folder = write(tmp_path, spikes=False)
-    assert "without spike times there is no raster" in execute("02_rasterplot", folder)
+    assert "no spike times, so this page shows neither a raster" in execute("02_rasterplot", folder)
     text = execute("03_oracle", folder, bootstrap=50)
     assert "trials without a spike dropped" in text and "counted from onset" not in text
 

@@ -1,6 +1,7 @@
 """Two runs side by side: what changed, by how much, and what was declared differently."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -119,3 +120,32 @@ def test_a_run_that_is_not_finished_is_one_line(runs):
     (runs[1] / "units.csv").unlink()
     with pytest.raises(InputError, match="new/units.csv is not there: the run is not finished"):
         compare_runs.page(runs)
+
+
+def test_names_of_runs_and_values_are_escaped(runs):
+    """Fails if a template is taken for plain text: a run may be called what its folder may be."""
+    units = pd.read_csv(runs[1] / "units.csv")
+    units.loc[3, "verdict"] = "<b>'so & so'</b>"
+    units.to_csv(runs[1] / "units.csv", index=False)
+    runs = [folder.rename(folder.with_name(name)) for folder, name in zip(runs, ("a<b & c", 'd"e'))]
+    page = compare_runs.page(runs)
+    assert "<title>a&lt;b &amp; c and d&#34;e</title>" in page
+    assert "1 only in a&lt;b &amp; c, 1 only in d&#34;e." in page
+    assert "<h2>Units only in a&lt;b &amp; c</h2>\n<p>10</p>" in page
+    assert "values in d&#34;e against those in a&lt;b &amp; c" in page
+    assert "<td>&lt;b&gt;&#39;so &amp; so&#39;&lt;/b&gt;</td>" in page
+    assert not re.search("a<b|<b>|&amp;(amp|lt|#)|e&#34;<", page)
+
+
+def test_units_that_are_in_one_run_only_are_named(runs):
+    page = compare_runs.page(runs)
+    assert "<h2>Units only in old</h2>\n<p>10</p>" in page and "Units only in new</h2>\n<p>30</p>" in page
+    assert "Units only in" not in compare_runs.page([runs[0], runs[0]])
+
+
+def test_the_file_is_beside_the_second_run_and_a_whole_page(runs, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["compare_runs", *map(str, runs)])
+    compare_runs.main()
+    text = (runs[1].parent / "old_and_new.html").read_text()
+    assert text.startswith("<!DOCTYPE html>\n<html lang") and text.endswith("</html>\n")
+    assert "old_and_new.html" in capsys.readouterr().out

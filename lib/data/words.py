@@ -1,0 +1,184 @@
+"""What the page of the data says of a session."""
+
+import numpy as np
+import pandas as pd
+
+from lib.data import counting
+from lib.words import counted, listed
+
+
+def describe_session(session, *, structure):
+    """Say what a session holds, and below it every note of its source.
+
+    Parameters
+    ----------
+    session : lib.data.session.Session
+    structure : str or list of str
+        The areas whose units are analysed.
+
+    Returns
+    -------
+    str
+    """
+    repeats, images, units = session.counts.shape
+    text = (
+        f"Session **{session.name}** (source *{session.source}*) has **{counted(units, 'unit')}** in "
+        f"{listed(np.atleast_1d(structure))}"
+    )
+    shown = f"{counted(images, 'image')}, each shown up to {counted(repeats, 'time')}"
+    if session.spike_times is None:
+        text += f" and {shown}. It provides counts, but no spike times."
+    else:
+        spikes = sum(map(len, session.spike_times))
+        text += (
+            f", which fired {counted(spikes, 'spike')}. Its {len(session.presentations):,} presentations of "
+            f"all stimuli include {shown}."
+        )
+    return text + "".join(f"\n\n*{note}*" for note in session.notes)
+
+
+def shown_structures(structures, analysed):
+    """Units per brain structure of a recording, and whether they are analysed, as a page shows them.
+
+    Parameters
+    ----------
+    structures : dict of str to int
+        Number of units.
+    analysed : str or list of str
+
+    Returns
+    -------
+    Styler
+    """
+    rows = [
+        (name, units, "yes" if name in np.atleast_1d(analysed) else "no")
+        for name, units in structures.items()
+    ]
+    return pd.DataFrame(rows, columns=["structure", "units", "analysed"]).style.hide(axis="index")
+
+
+def describe_quality(quality):
+    """Say how many quality metrics a source provides.
+
+    Parameters
+    ----------
+    quality : DataFrame
+        A row per unit, a column per metric.
+
+    Returns
+    -------
+    str
+    """
+    if not len(quality.columns):
+        return "This source provides no quality metrics."
+    return f"The source provides {counted(len(quality.columns), 'quality metric')} per unit."
+
+
+def describe_timeline(presentations):
+    """Say in how many blocks the stimuli were shown, and for how long.
+
+    Parameters
+    ----------
+    presentations : DataFrame or None
+        Of a `lib.data.session.Session`.
+
+    Returns
+    -------
+    str
+    """
+    if presentations is None:
+        return "This source provides no presentation times."
+    blocks = counting.session_blocks(presentations)
+    minutes = (blocks.stop_time.max() - blocks.start_time.min()) / 60
+    return (
+        f"The session comprises {counted(len(blocks), 'block')} of "
+        f"{counted(blocks.stimulus_name.nunique(), 'stimulus', 'stimuli')} in {minutes:.1f} minutes."
+    )
+
+
+def describe_images(session):
+    """Say how large the images of a session are, how bright, and of which contrast."""
+    height, width = session.images.shape[1:]
+    degrees = session.degrees_per_pixel
+    return (
+        f"The images measure {height} x {width} pixels of {degrees:.3f} degrees and cover "
+        f"{height * degrees:.0f} x {width * degrees:.0f} degrees of the visual field, at their original "
+        f"aspect ratio. Their mean luminance is {session.mean_luminance:.3f} on a scale from 0 (black) to "
+        f"1 (white), and C*, the mean of their standard deviations, is {session.target_contrast:.4f}."
+    )
+
+
+def describe_count_window(response, *, window):
+    """Say when the responses depend on the image, and how much of that the count window contains.
+
+    Parameters
+    ----------
+    response : tuple or None
+        Of `lib.data.counting.latency_histogram`; None without spike times.
+    window : (float, float)
+        Of the counts, s after onset.
+
+    Returns
+    -------
+    str
+    """
+    start, stop = (1000 * edge for edge in window)
+    if response is None:
+        return (
+            "This source provides no spike times; its counts were made from "
+            f"{start:g} to {stop:g} ms after image onset."
+        )
+    histogram, onset, end = response
+    if not np.isfinite(onset):
+        return "At no time after image onset does the signal exceed the noise."
+    share, from_onset = (
+        100 * counting.signal_share(histogram, *edges) for edges in (window, (0, window[1] - window[0]))
+    )
+    return (
+        f"The responses depend on the image from {1000 * onset:.0f} to {1000 * end:.0f} ms after its "
+        f"onset. The count window, {start:.0f} to {stop:.0f} ms, contains {share:.0f} % of the signal; a "
+        "window of the same length that opens at image onset, as in the original report, contains "
+        f"{from_onset:.0f} %."
+    )
+
+
+def describe_check(theirs, ours):
+    """Say in how many values AllenSDK's counts differ from ours.
+
+    Parameters
+    ----------
+    theirs, ours : array (presentations, units)
+
+    Returns
+    -------
+    str
+    """
+    return (
+        "The counts that AllenSDK makes (`presentationwise_spike_counts`) differ from this table in "
+        f"{int((theirs != ours).sum()):,} of {theirs.size:,} values."
+    )
+
+
+def describe_zeros(share):
+    """Say which share of all counts is zero, and what a table without them distorts."""
+    return (
+        f"Of all counts, one per presentation and unit, {100 * share:.1f} % are zero. The original report "
+        "computed the oracle correlation from a table of the presentations with spikes only. Such a table "
+        "loses the zeros, which inflates the mean of every unit that is ever silent."
+    )
+
+
+def describe_tables(tables):
+    """Say which tables were written next to the session.
+
+    Parameters
+    ----------
+    tables : dict of str to DataFrame
+        By the names of the files, without their ending.
+
+    Returns
+    -------
+    str
+    """
+    files = listed(f"`{name}.csv` ({counted(len(table), 'row')})" for name, table in tables.items())
+    return f"The run's folder now also contains {files}."

@@ -1,0 +1,298 @@
+"""What the original's choices in data, selection and models do to numbers, on the data of a run.
+
+A section is a table with a row per quantity (columns "original" and "here"), or the name of what a
+source lacks for it, a key of `lib.original.words.LACKING`. The `published` formulas themselves live
+beside the corrected ones. Stimuli and their metrics: `lib.original.audit_stimuli`.
+"""
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn import functional as F
+
+from lib.data import counting
+from lib.models import network
+from lib.responses import reliability, selection
+
+ORIGINAL_SHAPE = (60, 96)  # its images, pixels
+VALIDATION, COMPARED = 24, 49  # its validation images and selected units
+LAPLACE = torch.tensor([[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]])[None, None]
+
+
+def table(rows):
+    """Rows (quantity, original, here) as a table; None: not defined."""
+    return pd.DataFrame(rows, columns=["", "original", "here"], dtype=object).set_index("")
+
+
+# ---- the data -----------------------------------------------------------------------------------
+
+
+def dropped_zeros(counts):
+    """Effect of leaving out every pair of trial and unit without a spike.
+
+    Parameters
+    ----------
+    counts : (T, I, U) array, NaN where not shown
+
+    Returns
+    -------
+    table : DataFrame
+    means : (2, U) array
+        Mean count of each unit without and with the zeros.
+    """
+    shown = np.isfinite(counts)
+    spikes = counts > 0
+    total = np.nansum(counts, axis=(0, 1))
+    with np.errstate(invalid="ignore"):
+        means = np.stack([total / spikes.sum((0, 1)), total / shown.sum((0, 1))])
+    defined = np.isfinite(means).all(axis=0)
+    left_out = 1 - spikes.sum() / shown.sum()
+    return table(
+        [
+            ("rows (one per trial and unit)", f"{spikes.sum():,}", f"{shown.sum():,}"),
+            ("rows missing", f"{100 * left_out:.1f} %", "0.0 %"),
+            ("median over units of the mean count", *np.median(means[:, defined], axis=1)),
+        ]
+    ), means
+
+
+def window(data, latency=0.0):
+    """Effect of counting from the onset of the image on, without the latency of the response."""
+    if data.spike_times is None:
+        return "spike times"
+    start, stop = data.window
+    rows = data.presentations
+    starts, stops, _ = counting.windows(rows, latency=latency, duration=stop - start)
+    scenes, _, _ = counting.scene_counts(
+        counting.count_spikes(data.spike_times, starts=starts, stops=stops), rows
+    )
+    both = (scenes, data.counts)
+    return table(
+        [
+            (
+                "window after onset (s)",
+                f"{latency:g} to {latency + stop - start:g}",
+                f"{start:g} to {stop:g}",
+            ),
+            (
+                "median explainable variance",
+                *(np.nanmedian(reliability.explainable_variance(c)) for c in both),
+            ),
+            ("median oracle correlation", *(np.nanmedian(reliability.oracle_correlation(c)) for c in both)),
+        ]
+    )
+
+
+def file_order(image_ids, mean_counts):
+    """Effect of joining images and responses by the order of file names, not by frame.
+
+    Parameters
+    ----------
+    image_ids : (I,) array of int
+    mean_counts : (I, U) array
+    """
+    order = sorted(range(len(image_ids)), key=lambda k: f"natural_scene_{image_ids[k]}.tiff")
+    wrong = int(np.sum(np.asarray(order) != np.arange(len(order))))
+    a, b = mean_counts[order], mean_counts
+    varied = b.std(axis=0) > 0
+    r = [np.corrcoef(x, y)[0, 1] for x, y in zip(a.T[varied], b.T[varied])]
+    return table(
+        [
+            ("images with another image's responses", wrong, 0),
+            ("median correlation with the responses joined correctly", np.median(r), 1.0),
+        ]
+    )
+
+
+def stretched(shape):
+    """Effect of resizing images to 60 x 96 pixels whatever their shape (h, w)."""
+    factor = (ORIGINAL_SHAPE[1] / ORIGINAL_SHAPE[0]) / (shape[1] / shape[0])
+    return table(
+        [
+            ("width over height", ORIGINAL_SHAPE[1] / ORIGINAL_SHAPE[0], shape[1] / shape[0]),
+            ("horizontal stretch", f"{100 * (factor - 1):.1f} %", "0.0 %"),
+            ("a line at 45 degrees is shown at (degrees)", np.rad2deg(np.arctan(1 / factor)), 45.0),
+        ]
+    )
+
+
+# ---- the selection ------------------------------------------------------------------------------
+
+
+def raster_gaps(presentations, bin_width=0.1):
+    """Share of the bins of a raster from the first to the last scene that hold no scene."""
+    if presentations is None:
+        return "presentations"
+    blocks = counting.stimulus_blocks(presentations)
+    whole = int((blocks.stop_time.max() - blocks.start_time.min()) / bin_width)
+    inside = int(((blocks.stop_time - blocks.start_time) / bin_width).sum())
+    return table(
+        [
+            ("blocks of natural scenes", len(blocks), len(blocks)),
+            ("bins", f"{whole:,}", f"{inside:,}"),
+            ("bins outside the blocks", f"{100 * (1 - inside / whole):.1f} %", "0.0 %"),
+        ]
+    )
+
+
+def outliers(mean_counts, *, seed=42):
+    """Effect of the unscaled isolation forest, and of its columns in the variance."""
+    forests = [selection.isolation_forest(mean_counts, seed=seed, published=p) for p in (True, False)]
+    variance = selection.response_variance(mean_counts)
+    slipped = selection.response_variance_published(mean_counts, forests[0].score, forests[0].anomaly)
+    rank = [forest.score.corr(pd.Series(variance), method="spearman") for forest in forests]
+    halves = [np.asarray(v) > np.nanmedian(v) for v in (slipped, variance)]
+    return table(
+        [
+            ("units called outliers", *(int(f.anomaly.sum()) for f in forests)),
+            ("rank correlation of the score (low: an outlier) with the variance", *rank),
+            ("median variance", np.median(slipped), np.median(variance)),
+            ("units on the other side of the median variance", int(np.sum(halves[0] != halves[1])), 0),
+        ]
+    )
+
+
+def entropy(counts):
+    """Effect of taking the number of distinct mean responses for an entropy.
+
+    Returns
+    -------
+    table : DataFrame
+    values : (2, U) array
+        The original's (nats) and the entropy of the counts (bits).
+    """
+    mean_counts = np.nanmean(counts, axis=0)
+    values = np.stack([selection.response_entropy_published(mean_counts), selection.response_entropy(counts)])
+    distinct = pd.Series([len(np.unique(unit)) for unit in mean_counts.T])
+    rank = [pd.Series(v).corr(distinct, method="spearman") for v in values]
+    return table(
+        [
+            ("unit", "nats, of means", "bits, of counts"),
+            ("median over units", *np.nanmedian(values, axis=1)),
+            (
+                "largest value / logarithm of the number of images",
+                np.nanmax(values[0]) / np.log(len(mean_counts)),
+                None,
+            ),
+            ("rank correlation with the number of distinct means", *rank),
+        ]
+    ), values
+
+
+def oracle(counts, *, draws=50, seed=0):
+    """Effect of one random repeat per image instead of all of them.
+
+    The spread is that of the value of one draw, which the original averages over 50.
+    """
+    single = np.stack(
+        [
+            reliability.oracle_correlation_published(counts, draws=1, seed=seed + k).oracle
+            for k in range(draws)
+        ]
+    )
+    whole = [
+        reliability.oracle_correlation_published(
+            counts, draws=draws, seed=seed, drop_zeros=True
+        ).oracle.to_numpy(),
+        reliability.oracle_correlation(counts),
+    ]
+    with np.errstate(invalid="ignore"):
+        spread = np.nanmedian(single.std(axis=0))
+    return table(
+        [
+            ("median over units", *(np.nanmedian(w) for w in whole)),
+            ("units without a value", *(int(np.isnan(w).sum()) for w in whole)),
+            ("median spread of one random draw", spread, 0.0),
+        ]
+    )
+
+
+# ---- the model ----------------------------------------------------------------------------------
+
+
+def model(images, mean_counts):
+    """Size of the original's network, its smoothness penalty, and its missing nonlinearity.
+
+    A linear output stands for the network's, whose ELU + 1 is stated and never applied.
+
+    Parameters
+    ----------
+    images : (I, h, w) array
+    mean_counts : (I, U) array
+    """
+    size = sum(p.numel() for p in network.Network(images.shape[1:], 1, "published").parameters())
+    linear = linear_fit(images, mean_counts)
+    return table(
+        [
+            ("parameters per unit, network with odd kernels", f"{size:,}", None),
+            ("parameters per training image", f"{size / len(images):.0f}", None),
+            ("smoothness penalty of a 4 x 4 kernel", smoothness_penalty(4), smoothness_penalty(4, padding=1)),
+            ("smoothness penalty of a 5 x 5 kernel", smoothness_penalty(5), smoothness_penalty(5, padding=1)),
+            ("negative counts predicted by a linear output", f"{100 * np.mean(linear < 0):.2f} %", "0.00 %"),
+            (
+                "lowest count predicted by a linear output; here, lowest recorded mean",
+                float(linear.min()),
+                float(mean_counts.min()),
+            ),
+        ]
+    )
+
+
+def smoothness_penalty(size, *, padding=0):
+    """The original's penalty of a kernel of one central pixel, or "fails".
+
+    It filters the kernel with a Laplacian, without padding, and gives the result the kernel's shape.
+    """
+    kernel = torch.zeros(1, 1, size, size)
+    kernel[0, 0, size // 2, size // 2] = 1
+    try:
+        return float(F.conv2d(kernel, LAPLACE, padding=padding).view(kernel.shape).square().mean() / 2)
+    except RuntimeError:
+        return "fails"
+
+
+def linear_fit(images, mean_counts, *, size=(6, 8), penalty=1.0):
+    """Ridge regression of the counts on coarse pixels, each image left out: (I, U) predictions."""
+    small = F.interpolate(torch.as_tensor(images)[:, None], size=size, mode="area").flatten(1).numpy()
+    x = (small - small.mean(axis=0)).astype(float)
+    hat = x @ np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T) + 1 / len(x)
+    fit = hat @ mean_counts
+    left_out = np.diag(hat)[:, None]
+    return (fit - left_out * mean_counts) / (1 - left_out)
+
+
+def luck(predictions, mean_counts, *, permutations=500, seed=0):
+    """The best correlation that units reach on few validation images when there is nothing to find.
+
+    Images are permuted, a set of `VALIDATION` is drawn, and the best of `COMPARED` units is taken,
+    which are drawn with replacement from those of the run.
+
+    Parameters
+    ----------
+    predictions, mean_counts : (I, U) arrays
+
+    Returns
+    -------
+    table : DataFrame
+    best : (permutations,) array
+    """
+    varied = (predictions.std(axis=0) > 0) & (mean_counts.std(axis=0) > 0)
+    a, b = predictions[:, varied], mean_counts[:, varied]
+    rng = np.random.default_rng(seed)
+
+    def best_of(images):
+        units = rng.integers(a.shape[1], size=COMPARED)
+        rows = np.stack([rng.permutation(len(a))[:images] for _ in units], axis=1)
+        x = np.take_along_axis(a[:, units], rows, axis=0)
+        y = b[rng.permutation(len(b))[:images]][:, units]
+        x, y = ((v - v.mean(0)) / np.maximum(v.std(0), 1e-12) for v in (x, y))
+        return (x * y).mean(0).max()
+
+    best = np.array([best_of(min(VALIDATION, len(a))) for _ in range(permutations)])
+    whole = np.median([best_of(len(a)) for _ in range(permutations)])
+    return table(
+        [
+            ("validation images", min(VALIDATION, len(a)), len(a)),
+            (f"best of {COMPARED} units by chance, median", np.median(best), whole),
+        ]
+    ), best
