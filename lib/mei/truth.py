@@ -9,6 +9,7 @@ from lib.mei import search
 from lib.mei.ascent import AscentSettings
 from lib.models.ensemble import predicted_responses
 from lib.stimuli import metrics
+from lib.stimuli.patterns import orientation_difference
 
 
 def load_truth(run_folder, unit_id):
@@ -75,11 +76,6 @@ def reference_responses(truth, shape, target):
     )
     grey = np.full((1, *shape), target.mean, np.float32)
     return predicted_responses(truth, grey)[0], climbed.best_responses
-
-
-def orientation_difference(first, second):
-    """Return the angle between two orientations in degrees, 0 to 90."""
-    return abs((first - second + 90) % 180 - 90)
 
 
 def tuning_errors(truth, *, x, y, orientation, spatial_frequency):
