@@ -22,7 +22,7 @@ from lib.gabors import fit as gabor_fit
 from lib.gabors import grid as gabor_grids
 from lib.gabors import parameters
 from lib.gabors import search as gabor_search
-from lib.models import ensemble, v1
+from lib.models import cores, ensemble, v1
 from lib.responses import receptive_fields
 from lib.stimuli import contrast
 from lib.stimuli import patterns as stimuli
@@ -63,7 +63,7 @@ def render_grid(grid):
 
 def fitted(units, members=5):
     """A stand-in for the fitted ensemble, for its cost: the v1 core, read through features of optima."""
-    core = v1.V1Core(SHAPE, degrees_per_pixel=DPP)
+    core = cores.V1Core(SHAPE, degrees_per_pixel=DPP)
     optima = np.stack([TrueUnits(units).optimal_image(u, SHAPE, Target(**LEVEL)) for u in units.index])
     grey = torch.full((1, 1, *SHAPE), LEVEL["mean"])
     with torch.no_grad():
