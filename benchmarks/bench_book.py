@@ -23,6 +23,8 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for book and tests
+
 from book._ext import site as book
 from lib.files import ROOT
 from lib.population import table as population_table

@@ -22,14 +22,14 @@ from lib.gabors import fit as gabor_fit
 from lib.gabors import grid as gabor_grids
 from lib.gabors import parameters
 from lib.gabors import search as gabor_search
-from lib.models import ensemble, v1
+from lib.models import cores, ensemble, v1
 from lib.responses import receptive_fields
 from lib.stimuli import contrast
 from lib.stimuli import patterns as stimuli
 from lib.stimuli.contrast import Target
 
 SHAPE, DPP = (60, 77), 94.8 / 60
-LEVEL = dict(mean=0.45, contrast=0.05)
+LEVEL = Target(mean=0.45, contrast=0.05)
 ROWS = []
 
 
@@ -53,19 +53,18 @@ def measure(name, function, limit=""):
 def render_grid(grid):
     """Draw the grid and bring it to mean and contrast, without a model."""
     table = gabor_grids.gabor_grid(SHAPE, degrees_per_pixel=DPP, grid=grid)
-    weight = torch.ones(1, 1)
     with torch.no_grad():
         for rows in torch.tensor(table.to_numpy(), dtype=torch.float32).split(32):
             patterns = parameters.render_gabors(rows, SHAPE, degrees_per_pixel=DPP)
-            contrast.at_mean_contrast(patterns, Target(mask=weight, value_range=(0.0, 1.0), **LEVEL))
+            contrast.at_mean_contrast(patterns, LEVEL)
     return len(table)
 
 
 def fitted(units, members=5):
     """A stand-in for the fitted ensemble, for its cost: the v1 core, read through features of optima."""
-    core = v1.V1Core(SHAPE, degrees_per_pixel=DPP)
-    optima = np.stack([TrueUnits(units).optimal_image(u, SHAPE, Target(**LEVEL)) for u in units.index])
-    grey = torch.full((1, 1, *SHAPE), LEVEL["mean"])
+    core = cores.V1Core(SHAPE, degrees_per_pixel=DPP)
+    optima = np.stack([TrueUnits(units).optimal_image(u, SHAPE, LEVEL) for u in units.index])
+    grey = torch.full((1, 1, *SHAPE), LEVEL.mean)
     with torch.no_grad():
         weights = core(torch.tensor(optima)[:, None]) - core(grey)
         weights = weights / weights.square().sum(1, keepdim=True)
@@ -80,10 +79,10 @@ def own_masks(model, units, grid, threads):
 
     As there, units are refined side by side, one thread each.
     """
-    how = dict(degrees_per_pixel=DPP, **LEVEL)
+    how = dict(degrees_per_pixel=DPP)
     starts = measure(
         f"  {grid} grid, {len(units)} units at once, 5 models",
-        lambda: gabor_grids.search_grid(model, SHAPE, Target(**how), grid=grid, workers=threads),
+        lambda: gabor_grids.search_grid(model, SHAPE, LEVEL, **how, grid=grid, workers=threads),
     )
 
     def refine(k):
@@ -93,7 +92,7 @@ def own_masks(model, units, grid, threads):
         )
         own = ensemble.MeanModel([member.subset([k]) for member in model.members])
         start = gabor_grids.GridSearch(starts.parameters[[k]], starts.responses[[k]], starts.n_grid)
-        gabor_search.best_gabor(own, SHAPE, Target(mask=mask, **how), starts=start)
+        gabor_search.best_gabor(own, SHAPE, LEVEL.within(mask), **how, starts=start)
 
     with ThreadPoolExecutor(threads) as pool:
         measure(
@@ -138,7 +137,7 @@ def main():
     found = measure(
         f"best of {n} Gabors, 40 true units",
         lambda: gabor_search.best_gabor(
-            TrueUnits(units), SHAPE, Target(**LEVEL), degrees_per_pixel=DPP, grid=arguments.grid
+            TrueUnits(units), SHAPE, LEVEL, degrees_per_pixel=DPP, grid=arguments.grid
         ),
     )
     model = fitted(units)
@@ -164,7 +163,7 @@ def main():
         ],
     ]
 
-    images = contrast.set_mean_contrast(found.images, Target(**LEVEL))
+    images = contrast.set_mean_contrast(found.images, LEVEL)
     fits = measure(
         "Gabor fitted to 40 images",
         lambda: [gabor_fit.gabor_fitted_to(image, degrees_per_pixel=DPP) for image in images],

@@ -40,7 +40,7 @@ from lib.original import mei as original_mei
 from lib.stimuli import contrast
 from lib.stimuli.contrast import Target, set_mean_contrast
 
-SHAPE, LEVEL = (60, 77), dict(mean=0.45, contrast=0.053)
+SHAPE, LEVEL = (60, 77), Target(mean=0.45, contrast=0.053)
 PUBLISHED_SHAPE, PUBLISHED_STEPS, CHANNELS, LEVELS = (60, 96), 1000, 64, 3
 PYRAMID = [
     [0.003765, 0.015019, 0.023792, 0.015019, 0.003765],
@@ -186,10 +186,11 @@ def speed():
 
     def ours(module, n=16, steps=100):
         def run():
-            found = search.most_exciting_input(module, PUBLISHED_SHAPE, Target(**LEVEL, **options))
+            found = search.most_exciting_input(module, PUBLISHED_SHAPE, LEVEL, **options)
             reached[module] = np.median(ensemble.predicted_responses(model, found.images[0]))
 
-        options = dict(starts=("noise",) * n, steps=steps, tolerance=-1.0, batch_size=8)
+        settings = AscentSettings(steps=steps, tolerance=-1.0)
+        options = dict(starts=("noise",) * n, settings=settings, batch_size=8)
         return seconds(run, repeats=1, warm=False) / n / steps
 
     rows = [
@@ -217,8 +218,8 @@ def plain_ascent(model, start, steps):
     for _ in range(steps):
         x.requires_grad_(True)
         gradient = torch.autograd.grad(model(x)[0, 0], x)[0]
-        x = x.detach() + 0.1 * LEVEL["contrast"] * ascent._unit_rms(gradient)
-        x, _ = contrast.project(x, Target(**LEVEL))
+        x = x.detach() + 0.1 * LEVEL.contrast * ascent.unit_rms(gradient)
+        x, _ = contrast.project(x, LEVEL)
     return x[0, 0].numpy()
 
 
@@ -231,7 +232,7 @@ def plenoptic_mad(model, start, steps):
 
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    x = torch.full((1, 1, *start.shape), LEVEL["mean"])
+    x = torch.full((1, 1, *start.shape), LEVEL.mean)
     run = plenoptic.MADCompetition(
         x,
         lambda a, b: (model(b) - model(a)).abs()[0, 0],
@@ -241,15 +242,15 @@ def plenoptic_mad(model, start, steps):
     )
     for seed in range(100):  # noise at which a rectified unit is not silent
         plenoptic.set_seed(seed)
-        noise = x + LEVEL["contrast"] * torch.randn_like(x)
+        noise = x + LEVEL.contrast * torch.randn_like(x)
         if model(noise) > model(x):
             break
     plenoptic.set_seed(seed)
-    run.setup(initial_noise=LEVEL["contrast"], optimizer_kwargs={"lr": 0.01, "amsgrad": True})
+    run.setup(initial_noise=LEVEL.contrast, optimizer_kwargs={"lr": 0.01, "amsgrad": True})
     with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it has converged
         run.synthesize(steps)
-    return contrast.project(run.mad_image.detach(), Target(**LEVEL))[0][0, 0].numpy()
+    return contrast.project(run.mad_image.detach(), LEVEL)[0][0, 0].numpy()
 
 
 def peers(count, steps=200):
@@ -260,17 +261,14 @@ def peers(count, steps=200):
     )
     truth = TrueUnits(table).eval()
     best = np.array(
-        [
-            truth_response(truth, u, truth.optimal_image(i, SHAPE, Target(**LEVEL)))
-            for u, i in enumerate(table.index)
-        ]
+        [truth_response(truth, u, truth.optimal_image(i, SHAPE, LEVEL)) for u, i in enumerate(table.index)]
     )
-    noise = ascent._noise(1, SHAPE, seed=0)
+    noise = ascent.white_noise(1, SHAPE, seed=0)
     starts = [start_of(truth, u, noise) for u in range(len(table))]
 
     def ours():
         return search.most_exciting_input(
-            truth, SHAPE, Target(**LEVEL), starts=("noise",), settings=AscentSettings(steps=steps)
+            truth, SHAPE, LEVEL, starts=("noise",), settings=AscentSettings(steps=steps)
         )
 
     def one_by_one(method):
@@ -279,7 +277,7 @@ def peers(count, steps=200):
         )
 
     def published(model, start):
-        return set_mean_contrast(original_mei.published_mei(model, start).image, Target(**LEVEL))
+        return set_mean_contrast(original_mei.published_mei(model, start).image, LEVEL)
 
     methods = {
         "published, 1000 steps, 1 start": lambda: one_by_one(published),
@@ -291,9 +289,7 @@ def peers(count, steps=200):
         ),
         f"most_exciting_input, <= {steps} steps, 1 start": lambda: ours().best_images,
         f"most_exciting_input, <= {steps} steps, 4 starts": lambda: (
-            search.most_exciting_input(
-                truth, SHAPE, Target(**LEVEL), settings=AscentSettings(steps=steps)
-            ).best_images
+            search.most_exciting_input(truth, SHAPE, LEVEL, settings=AscentSettings(steps=steps)).best_images
         ),
     }
     print(
@@ -326,10 +322,10 @@ def truth_response(truth, unit, image):
 
 def start_of(truth, unit, noise):
     """White noise, its contrast reversed where a rectified unit is silent; as ours begins."""
-    x, _ = contrast.project(noise, Target(**LEVEL))
+    x, _ = contrast.project(noise, LEVEL)
     gradient = torch.autograd.grad(truth(x.requires_grad_(True))[0, unit], x)[0]
     if gradient.abs().max() == 0:
-        x, _ = contrast.project(-noise, Target(**LEVEL))
+        x, _ = contrast.project(-noise, LEVEL)
     return x.detach()[0, 0].numpy()
 
 
@@ -344,7 +340,7 @@ def simulated_run(folder):
     members = crossvalidation.load_ensemble(
         required(Path(folder) / "models" / "v1", "04_cnn"), units=tuned.tolist()
     ).models
-    level = dict(mean=session.mean_luminance, contrast=0.2 * session.target_contrast)
+    level = Target(session.mean_luminance, 0.2 * session.target_contrast)
     return session, truth.subset(session.unit_ids[tuned]).eval(), members, level
 
 
@@ -356,7 +352,7 @@ def ensemble_speed(folder, units=40, starts=4, size=5):
     found = search.most_exciting_input(
         ensemble.MeanModel(members).eval(),
         session.images.shape[1:],
-        Target(**level),
+        level,
         starts=("noise",) * (starts - 1) + ("grey",),
         settings=AscentSettings(highest_frequency=FINEST_DETAIL * session.degrees_per_pixel),
     )
@@ -376,7 +372,7 @@ def truth_table(folder):
     shape, degrees = session.images.shape[1:], session.degrees_per_pixel
     makers = ensemble.MeanModel(ensemble.split_members(members)[0]).eval()
     gabors = gabor_search.best_gabor(
-        makers, shape, Target(**level), degrees_per_pixel=degrees, grid="coarse", refine_from=5
+        makers, shape, level, degrees_per_pixel=degrees, grid="coarse", refine_from=5
     ).images
     limit, everything = FINEST_DETAIL * degrees, ensemble.MeanModel(members).eval()
     made = {
@@ -389,7 +385,7 @@ def truth_table(folder):
         name: search.most_exciting_input(
             model,
             shape,
-            Target(**level),
+            level,
             starts=("noise", "noise", "grey", "natural"),
             images=session.images,
             settings=AscentSettings(highest_frequency=limit),
@@ -399,16 +395,13 @@ def truth_table(folder):
     meis = {name: localise.localise(made[name][0], end).best_images for name, end in ends.items()}
     meis |= {"ascent": ends["MEI"].best_images, "ascent, no limit": ends["no limit"].best_images}
     masks = [mei.mei_mask(makers, image, unit=u).mask for u, image in enumerate(meis["MEI"])]
-    grey, optimum = ground_truth.reference_responses(truth, shape, Target(**level))
-    natural = set_mean_contrast(session.images, Target(**level))
+    grey, optimum = ground_truth.reference_responses(truth, shape, level)
+    natural = set_mean_contrast(session.images, level)
     chosen = ensemble.predicted_responses(makers, natural).argmax(0)
     stimuli = meis | {"Gabor": gabors, "natural image": natural[chosen]}
     stimuli |= {
         f"{name} in mask": np.stack(
-            [
-                set_mean_contrast(image, Target(mask=mask, **level))
-                for image, mask in zip(stimuli[name], masks)
-            ]
+            [set_mean_contrast(image, level.within(mask)) for image, mask in zip(stimuli[name], masks)]
         )
         for name in ("MEI", "Gabor")
     }

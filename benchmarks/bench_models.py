@@ -68,13 +68,9 @@ def row(name, scores, taken):
 def truth_correlation(result, truth, images, degrees):
     """Correlation of every unit's MEI with its true optimum (best phase for complex units)."""
     makers = ensemble.MeanModel(result.models[::2]).eval()
-    target = {"mean": float(images.mean()), "contrast": 0.2 * float(images.std(axis=(1, 2)).mean())}
+    target = Target(float(images.mean()), 0.2 * float(images.std(axis=(1, 2)).mean()))
     found = search.most_exciting_input(
-        makers,
-        images.shape[1:],
-        Target(**target),
-        starts=("grey", "noise"),
-        settings=AscentSettings(steps=100),
+        makers, images.shape[1:], target, starts=("grey", "noise"), settings=AscentSettings(steps=100)
     ).best_images
     return [
         truth.truth_correlation(image, unit, degrees_per_pixel=degrees)

@@ -19,9 +19,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from tests.unit.test_pipeline import Project
-
 from lib.files import ROOT
+from tests.support.project import Project
 from workflow.cost import START
 
 

@@ -170,7 +170,7 @@ FAULTS = [
         ),
     ),
     *_of(
-        "lib/models/v1",
+        "lib/models/cores",
         (
             "steep = slice(1, half)",
             "steep = slice(0, half - 1)",
@@ -181,6 +181,9 @@ FAULTS = [
             "energy = (even + odd).abs()",
             "3: energy that knows the phase",
         ),
+    ),
+    *_of(
+        "lib/models/v1",
         (
             "return F.softplus(z, beta=8).square() if self.squared",
             "return z.square() if self.squared",

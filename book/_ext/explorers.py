@@ -8,6 +8,8 @@ import numpy as np
 from PIL import Image
 
 from lib.data.session import load_session
+from lib.errors import InputError
+from lib.stages import load_result
 from workflow.render import render
 
 MOST_IMAGES = 300  # in the sheet of natural images
@@ -40,10 +42,19 @@ def natural_images(run_folder, path):
     return images.shape[1:], chosen
 
 
+def result(folder, stage):
+    """Return the arrays of a stage of one unit, or None if it failed or has not run."""
+    try:
+        return load_result(folder, stage)[1]
+    except InputError:
+        return None
+
+
 def responses(folder, sheet, shape, chosen):
-    """Return the HTML for the images behind predicted and recorded responses (cnn.npz)."""
-    with np.load(folder / "cnn.npz") as saved:
-        predicted, recorded = saved["predicted"][chosen], saved["recorded"][chosen]
+    """Return the HTML for the images behind predicted and recorded responses, or None if 04_cnn failed."""
+    if (saved := result(folder, "cnn")) is None:
+        return None
+    predicted, recorded = saved["predicted"][chosen], saved["recorded"][chosen]
     frames = np.flatnonzero(np.isfinite(predicted + recorded))
     frames = frames[np.argsort(recorded[frames], kind="stable")]
     return slider(
@@ -62,15 +73,14 @@ def responses(folder, sheet, shape, chosen):
 
 
 def ascent(folder, path, sheet):
-    """Write the iterates of an ascent (mei.npz) to `path`; returns their HTML, or None.
+    """Write the iterates of an ascent to `path`; returns their HTML, or None if 05_mei has left none.
 
     The last picture is the MEI, what the ascent's end becomes.
     """
-    with np.load(folder / "mei.npz") as saved:
-        if "path" not in saved:
-            return None
-        steps, drives = saved["path_steps"], saved["path_responses"]
-        images = np.concatenate([saved["path"], saved["mei"][None]])
+    if "path" not in (saved := result(folder, "mei") or {}):
+        return None
+    steps, drives = saved["path_steps"], saved["path_responses"]
+    images = np.concatenate([saved["path"], saved["mei"][None]])
     write_sheet(images, path)
     labels = [f"After {step} steps: predicted count {drive:.2f}" for step, drive in zip(steps, drives)]
     return slider(

@@ -20,7 +20,7 @@ from lib.errors import InputError
 from lib.mei import localise, search
 from lib.mei import truth as ground_truth
 from lib.mei.ascent import AscentSettings
-from lib.models import ensemble, v1
+from lib.models import cores, ensemble, v1
 from lib.statistics import bootstrap_interval
 from lib.stimuli.contrast import Target
 
@@ -95,7 +95,7 @@ def simulate_recovery(
     shape, degrees = images.shape[1:], SCENE_HEIGHT / image_height
     target = Target(float(images.mean()), contrast * float(images.std(axis=(1, 2)).mean()))
     settings = AscentSettings(steps, highest_frequency=finest_detail * degrees)
-    core = v1.V1Core(shape, degrees_per_pixel=degrees).eval()
+    core = cores.V1Core(shape, degrees_per_pixel=degrees).eval()
     with torch.no_grad():
         features = core(torch.from_numpy(images)[:, None])
     expected = ensemble.predicted_responses(truth, images)

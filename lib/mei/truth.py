@@ -13,6 +13,7 @@ from lib.mei.ascent import AscentSettings
 from lib.models.ensemble import predicted_responses
 from lib.stimuli import metrics
 from lib.stimuli.contrast import Target
+from lib.stimuli.patterns import orientation_difference
 
 
 def load_truth(run_folder: Path | str, unit_id: int) -> TrueUnits | None:
@@ -83,11 +84,6 @@ def reference_responses(
     )
     grey = np.full((1, *shape), target.mean, np.float32)
     return predicted_responses(truth, grey)[0], climbed.best_responses
-
-
-def orientation_difference(first: float, second: float) -> float:
-    """Return the angle between two orientations in degrees, 0 to 90."""
-    return abs((first - second + 90) % 180 - 90)
 
 
 def tuning_errors(

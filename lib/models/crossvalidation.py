@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from lib.errors import InputError
-from lib.models import network, training_sets, v1
+from lib.models import cores, network, training_sets, v1
 from lib.responses import reliability
 from lib.statistics import permutation_p
 
@@ -79,8 +79,8 @@ def cross_validate(
     predictions, fitted, histories = np.empty(responses.shape, np.float32), [], []
     pixels = torch.as_tensor(images, dtype=torch.float32)[:, None]
     core = features = None
-    if model in v1.CORES:  # fixed features of an image do not depend on the folds
-        core = v1.CORES[model](images.shape[1:], degrees_per_pixel=degrees_per_pixel).eval()
+    if model in cores.CORES:  # fixed features of an image do not depend on the folds
+        core = cores.CORES[model](images.shape[1:], degrees_per_pixel=degrees_per_pixel).eval()
         with torch.no_grad():
             features = core(pixels)
     more = [(training_sets.mean_features(core, f), r) for f, r in more] if model == "v1" else []
@@ -214,8 +214,8 @@ def load_ensemble(folder, *, units=None):
     fitted = []
     for k in range(about["folds"]):
         with safe_open(folder / f"fold_{k}.safetensors", framework="pt") as file:
-            if about["kind"] in v1.CORES:
-                core = core or v1.CORES[about["kind"]](**about["architecture"]).eval()
+            if about["kind"] in cores.CORES:
+                core = core or cores.CORES[about["kind"]](**about["architecture"]).eval()
                 rows = [file.get_slice(name) for name in ("weights", "bias")]
                 weights, bias = (
                     row[:] if units is None else torch.stack([row[u] for u in units]) for row in rows

@@ -19,6 +19,7 @@ CODE = (
     "models/network",
     "models/training_sets",
     "models/v1",
+    "models/cores",
     "data/conditions",
     "stimuli/patterns",
 )  # of lib: what a fit that was saved hangs on

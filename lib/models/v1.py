@@ -21,162 +21,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-WAVELENGTHS = (8.0, 12.0, 18.0, 27.0, 40.0, 60.0)  # degrees
-ORIENTATIONS = 8
-SAMPLES_PER_WAVE = 2.5
-BLURS = (3.0, 6.0, 12.0)  # degrees: of luminance and local contrast
-CONTRAST = 0.2  # of the images whose luminance and contrast are relative ones
+POOLED = ("complex", "luminance", "contrast", "relative luminance", "relative contrast")
 PENALTIES = 10.0 ** np.arange(-2, 1.6, 0.5)
 WINDOW_SIZES = (7.0, 12.0, 20.0, 36.0)  # degrees
 COMPONENTS = 12  # of the population's responses, predicted beside the units
 STEPS, RATE, PRIOR_SPREAD = 40, 0.3, 1.5  # of the ascent on the marginal likelihood
-
-
-class V1Core(nn.Module):
-    """Fixed V1-like features of an image, grouped by family and scale.
-
-    Families: ``simple`` (Gabors of eight orientations and four phases, half-rectified), ``complex``
-    (the energy of the quadrature pairs), ``luminance`` and ``contrast`` (local mean and standard
-    deviation), and ``relative luminance`` and ``relative contrast``: the same after the image was
-    brought to one mean and contrast, as gain control over a wide field does. Gabors with a round
-    window are products of a function of x and one of y, so all filters are two matrix products.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Height and width of the images.
-    degrees_per_pixel : float
-
-    Attributes
-    ----------
-    groups : list of (family, shape)
-        In the order of the features; shape is (channels, rows, columns).
-    positions : list of (n, 2) arrays
-        Degrees, x and y of the places of each group.
-    """
-
-    def __init__(self, shape, *, degrees_per_pixel):
-        super().__init__()
-        self.shape, self.degrees_per_pixel = tuple(shape), float(degrees_per_pixel)
-        self.groups, self.positions = [], []
-        for k, wavelength in enumerate(WAVELENGTHS):
-            size = wavelength / degrees_per_pixel
-            at = [_samples(n, size / SAMPLES_PER_WAVE) for n in shape]
-            down, across, dc = separable_gabors(size, shape, at)
-            self._keep(f"gabor_{k}", down, across, dc)
-            self._group(at, ("simple", 4 * ORIENTATIONS), ("complex", ORIENTATIONS))
-        for k, blur in enumerate(BLURS):
-            sigma = blur / degrees_per_pixel
-            at = [_samples(n, sigma) for n in shape]
-            self._keep(f"blur_{k}", *(_blur(n, sigma) for n in shape), *(np.array(where) for where in at))
-            self._group(
-                at, ("luminance", 1), ("contrast", 1), ("relative luminance", 1), ("relative contrast", 1)
-            )
-
-    def _keep(self, name, *arrays):
-        for k, values in enumerate(arrays):
-            kind = torch.int64 if values.dtype.kind == "i" else torch.float32
-            self.register_buffer(f"{name}_{k}", torch.tensor(values, dtype=kind))
-
-    def _group(self, at, *families):
-        rows, columns = at
-        y, x = np.meshgrid((self.shape[0] - 1) / 2 - rows, columns - (self.shape[1] - 1) / 2, indexing="ij")
-        places = np.stack([x.ravel(), y.ravel()], 1) * self.degrees_per_pixel
-        for family, channels in families:
-            self.groups.append((family, (channels, len(rows), len(columns))))
-            self.positions.append(places)
-
-    def forward(self, images):
-        """(n, 1, h, w) -> (n, features)."""
-        x, parts = images[:, 0] - 0.5, []
-        for k in range(len(WAVELENGTHS)):
-            even, odd = _quadrature(x, *(getattr(self, f"gabor_{k}_{j}") for j in range(3)))
-            energy = (even.square() + odd.square() + 1e-6).sqrt()
-            parts += [y.flatten(1) for y in (even.relu(), odd.relu(), (-even).relu(), (-odd).relu(), energy)]
-        mean = x.mean((1, 2))[:, None, None]
-        gain = CONTRAST / ((x - mean).square().mean((1, 2)) + 1e-6).sqrt()[:, None, None]
-        for k in range(len(BLURS)):
-            down, across, rows, columns = (getattr(self, f"blur_{k}_{j}") for j in range(4))
-            low = down @ x @ across.T
-            contrast = (down[rows] @ (x - low).square() @ across[columns].T + 1e-6).sqrt()
-            low = low[:, rows][:, :, columns]
-            parts += [y.flatten(1) for y in (low, contrast, gain * (low - mean), gain * contrast)]
-        return torch.cat(parts, 1)
-
-
-def separable_gabors(wavelength, shape, at):
-    """Quadrature pairs of Gabors at some places, as factors along the two axes.
-
-    Parameters
-    ----------
-    wavelength : float, pixels
-        The window's standard deviation is half of it.
-    shape : (int, int)
-    at : (rows, columns)
-        Places of the filters, pixels.
-
-    Returns
-    -------
-    down : (6, 2 rows, h) array
-        Cosine and sine of the carriers along y under the window; the last is the window alone.
-    across : (6, w, 2 columns) array
-        The same along x, for orientations from 0 to 90 degrees.
-    scale : (ORIENTATIONS, 2) array
-        Of the filters' unit norm, and the part of the window that takes the DC from the even ones.
-    """
-    sigma, half = wavelength / 2, ORIENTATIONS // 2
-    angles = np.arange(ORIENTATIONS) * np.pi / ORIENTATIONS
-    frequencies = [np.append(f(angles[: half + 1]) / wavelength, 0.0) for f in (np.sin, np.cos)]
-    down, across = (
-        [_axis(n, where, sigma, f) for f in axis] for n, where, axis in zip(shape, at, frequencies)
-    )
-    reach = np.arange(-np.ceil(2.5 * sigma), np.ceil(2.5 * sigma) + 1)
-    window = np.exp(-(reach**2) / (2 * sigma**2))
-    scale = []
-    for angle in angles:
-        filters = np.outer(
-            window * np.exp(2j * np.pi * np.sin(angle) * reach / wavelength),
-            window * np.exp(2j * np.pi * np.cos(angle) * reach / wavelength),
-        )
-        dc = filters.real.sum() / window.sum() ** 2
-        scale.append([1 / np.linalg.norm(filters.real - dc * np.outer(window, window)), dc])
-    return (
-        np.stack([np.concatenate([a.real, a.imag]) for a in down]),
-        np.stack([np.concatenate([a.real, a.imag]).T for a in across]),
-        np.array(scale),
-    )
-
-
-def _quadrature(x, down, across, scale):
-    """Even and odd responses (n, ORIENTATIONS, rows, columns) to images (n, h, w)."""
-    half = ORIENTATIONS // 2
-    along = (x @ across.permute(1, 0, 2).flatten(1)).unflatten(2, (half + 2, -1)).transpose(1, 2)
-    both = down @ along  # (n, axes, 2 rows, 2 columns)
-    rows, columns = both.shape[2] // 2, both.shape[3] // 2
-    cc, cs = both[:, :, :rows, :columns], both[:, :, :rows, columns:]
-    sc, ss = both[:, :, rows:, :columns], both[:, :, rows:, columns:]
-    steep = slice(1, half)  # their mirror images: x runs backwards
-    even = torch.cat([(cc - ss)[:, : half + 1], (cc + ss)[:, steep].flip(1)], 1)
-    odd = torch.cat([(cs + sc)[:, : half + 1], (sc - cs)[:, steep].flip(1)], 1)
-    size, dc = scale[:, 0, None, None], scale[:, 1, None, None]
-    return (even - dc * cc[:, -1:]) * size, odd * size
-
-
-class PixelCore(nn.Module):
-    """Coarse, smooth pixels: features of the linear model. Arguments as `V1Core`."""
-
-    def __init__(self, shape, *, degrees_per_pixel):
-        super().__init__()
-        self.shape, self.degrees_per_pixel = tuple(shape), float(degrees_per_pixel)
-        self.size = tuple(max(4, round(n * degrees_per_pixel / 3.5)) for n in shape)
-        self.groups = [("pixels", (1, *self.size))]
-
-    def forward(self, images):
-        """(n, 1, h, w) -> (n, features)."""
-        return F.interpolate(images - 0.5, size=self.size, mode="area").flatten(1)
-
-
-CORES = {"v1": V1Core, "gabor_ridge": V1Core, "ridge": PixelCore}
 
 
 class ResponseModel(nn.Module):
@@ -222,19 +71,23 @@ class ResponseModel(nn.Module):
 def fit_windowed(features, responses, core, *, more=(), kind="v1"):
     """Fit the v1 model to some images; nothing is chosen outside them.
 
-    The square root of a unit's response is a Gaussian process whose kernel is a weighted sum of one
-    kernel for each group of features (and one for the complex groups pooled over the window), seen
-    through a window.
+    The square root of a unit's response is a Gaussian process. Its mean is what all units have in
+    common, relative to their windows; its kernel is a weighted sum of one kernel for each group of
+    features (and one for each group but the simple ones pooled over the window), seen through a
+    window.
 
     1. Window: with all families alike, the marginal likelihood of every candidate (place, size,
        penalty) gives each unit a posterior; its prior is the mean of the units' posteriors
        (empirical Bayes), which is how units share what they know of places.
-    2. Weights of the groups and of the noise: ascent on the marginal likelihood, under a Gaussian
+    2. Mean: one ridge regression for all units at once, on the features pooled over the window of
+       each. It says what excites units at their places, such as contrast, which the few images tell
+       a unit alone less well.
+    3. Weights of the groups and of the noise: ascent on the marginal likelihood, under a Gaussian
        prior on their logarithms whose mean is that of all units.
-    3. The same is done for the principal components of the population's responses, and each unit's
-       prediction is mixed with the one that the components give for it; the share is the one of the
-       least squared leave-one-out error over all units.
-    4. With `more` stimuli the weights are solved for again on all of them. Each stimulus set is
+    4. The same is done, without the mean, for the principal components of the population's
+       responses, and each unit's prediction is mixed with the one that the components give for it;
+       the share is the one of the least squared leave-one-out error over all units.
+    5. With `more` stimuli the weights are solved for again on all of them. Each stimulus set is
        taken about its own mean, and its noise is the error with which the model of the images
        predicts it: a set that this model does not carry over to counts little.
 
@@ -257,18 +110,24 @@ def fit_windowed(features, responses, core, *, more=(), kind="v1"):
     z = (target - mean) / spread
     components, loadings = _components(z)
     both = torch.cat([z, components], 1)
-    parts = _by_place(features - features.mean(0), core)
+    centred = features - features.mean(0)
+    parts = _by_place(centred, core)
     seen = _expected_windows(parts, core, both)
+    common = _common_readout(parts, core, seen, z)
+    expected = centred @ common.T
     kernels, scales = _group_kernels(parts, core, seen)
-    shares, noise = _maximise_evidence(kernels, both)
-    dual, left_out = _solve(kernels, both, shares, noise)
+    shares, noise = _maximise_evidence(kernels, both - expected)
+    dual, left_out = _solve(kernels, both - expected, shares, noise)
+    left_out += expected
     units = z.shape[1]
     mix = _best_mix(z, left_out[:, :units], left_out[:, units:] @ loadings)
     strengths = shares / scales
     weights = _primal(parts, core, seen, dual[..., None] * strengths[:, None])
     if more:
         sets = [_about_mean(f, (_root(r) - mean) / spread, loadings) for f, r in more]
-        weights = _solve_with(weights, features - features.mean(0), both, noise, sets, core, seen, strengths)
+        sets = [(f, targets - f @ common.T) for f, targets in sets]
+        weights = _solve_with(weights, centred, both - expected, noise, sets, core, seen, strengths)
+    weights = weights + common
     weights = (1 - mix) * weights[:units] + mix * loadings.T @ weights[units:]
     weights = weights * spread[:, None]
     return ResponseModel(core, weights, mean - weights @ features.mean(0), kind=kind, squared=True)
@@ -309,29 +168,6 @@ def window_grid(core):
         nx, ny = int(half[1] // step), int(half[0] // step)
         windows += [(x * step, y * step, sigma) for x in range(-nx, nx + 1) for y in range(-ny, ny + 1)]
     return np.array([*windows, (0.0, 0.0, 200.0)])
-
-
-def _samples(n, step):
-    """Places along an axis, about `step` pixels apart, in its middle."""
-    step = max(1, round(step))
-    return np.arange((n - 1) % step // 2, n, step)
-
-
-def _axis(n, places, sigma, frequency=0.0):
-    """Gaussian times a carrier at some places of an axis, mirrored at its ends: (places, n)."""
-    reach = np.arange(-int(np.ceil(2.5 * sigma)), int(np.ceil(2.5 * sigma)) + 1)
-    weights = np.exp(-(reach**2) / (2 * sigma**2) + 2j * np.pi * frequency * reach)
-    matrix = np.zeros((len(places), n), complex)
-    for row, place in zip(matrix, places):
-        inside = np.abs(place + reach) % (2 * (n - 1))
-        np.add.at(row, np.where(inside < n, inside, 2 * (n - 1) - inside), weights)
-    return matrix
-
-
-def _blur(n, sigma):
-    """Matrix (n, n) that blurs along an axis."""
-    matrix = _axis(n, np.arange(n), sigma).real
-    return matrix / matrix.sum(1, keepdims=True)
 
 
 def _by_place(features, core):
@@ -398,8 +234,34 @@ def _posterior(evidence, *, rounds=10, uniform=0.1):
     return weight.view_as(evidence)
 
 
+def _common_readout(parts, core, seen, z):
+    """Readout weights (targets, features) that units share, relative to their windows.
+
+    Ridge regression of all units' responses on the pooled features, each group scaled alike. The
+    penalty is that of one unit's worth of data. Targets beyond the units of `z` get weights of 0.
+    """
+    n, units = z.shape
+    pooled = [
+        (k, _pooled(part, weight[:units]))
+        for k, (part, weight, (family, _)) in enumerate(zip(parts, seen, core.groups))
+        if family in POOLED
+    ]
+    scale = {k: p.square().mean(1).sum(1).clamp(min=1e-12).sqrt()[:, None, None] for k, p in pooled}
+    x = torch.cat([p / scale[k] for k, p in pooled], 2).flatten(0, 1)  # (units n, channels)
+    shared = torch.linalg.solve(x.T @ x / n + torch.eye(x.shape[1]), x.T @ z.T.flatten() / n)
+    rows = [torch.zeros(len(seen[0]), part[0].numel()) for part in parts]
+    for (k, _), own in zip(pooled, shared.split([p.shape[2] for _, p in pooled])):
+        rows[k][:units] = (own[:, None] * seen[k][:units, None] / scale[k]).flatten(1)
+    return torch.cat(rows, 1)
+
+
+def _pooled(part, weight):
+    """Features (n, channels, places) summed under the windows (targets, places)."""
+    return torch.einsum("ncp,up->unc", part, weight)
+
+
 def _kernels(parts, core, seen, *, places=256):
-    """Yield the kernels (targets, n, n) of each group, then of each complex group pooled.
+    """Yield the kernels (targets, n, n) of each group, then of each of the families `POOLED`, pooled.
 
     `places` are taken at a time, which bounds the memory.
     """
@@ -409,8 +271,8 @@ def _kernels(parts, core, seen, *, places=256):
             targets, n, n
         )
     for part, weight, (family, _) in zip(parts, seen, core.groups):
-        if family == "complex":
-            pooled = torch.einsum("ncp,up->unc", part, weight)
+        if family in POOLED:
+            pooled = _pooled(part, weight)
             yield pooled @ pooled.transpose(1, 2)
 
 
@@ -478,7 +340,7 @@ def _primal(parts, core, seen, dual):
     for k, (part, weight, (family, _)) in enumerate(zip(parts, seen, core.groups)):
         channels, weight = part.shape[1], weight[:, None]
         row = (dual[..., k] @ part.flatten(1)).unflatten(1, (channels, -1)) * weight
-        if family == "complex":
+        if family in POOLED:
             shared = (dual[..., pooled] @ part.flatten(1)).unflatten(1, (channels, -1))
             row += (shared * weight).sum(2, keepdim=True) * weight
             pooled += 1

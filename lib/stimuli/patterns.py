@@ -59,6 +59,17 @@ def orientation_of(fx: np.ndarray | float, fy: np.ndarray | float) -> np.ndarray
     return ROTATION * np.rad2deg(np.arctan2(fy, fx)) % 180
 
 
+def orientation_difference(first: np.ndarray | float, second: np.ndarray | float) -> np.ndarray | float:
+    """Return the angle between orientations in degrees, 0 to 90.
+
+    Examples
+    --------
+    >>> orientation_difference(178, 2)
+    4
+    """
+    return abs((first - second + 90) % 180 - 90)
+
+
 def _stack(*parameters):
     """Give parameters a shape (n, 1, 1) when any is an array; tell whether all were scalars."""
     arrays = np.broadcast_arrays(*(np.asarray(p, dtype=float) for p in parameters))

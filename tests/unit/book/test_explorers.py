@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from book._ext import explorers
+from lib.files import write_json
 
 
 def content(html):
@@ -32,11 +33,17 @@ def grey():
     return np.linspace(0.1, 0.9, 30)[:, None, None] * np.ones((30, 16, 24))
 
 
+def save(folder, stage, **arrays):
+    """Leave the result of a stage."""
+    write_json(folder / f"{stage}.json", {"scalars": {}})
+    np.savez(folder / f"{stage}.npz", **arrays)
+
+
 def test_each_point_shows_its_own_image_in_the_order_of_recorded_responses(tmp_path, grey):
     recorded = np.roll(np.arange(30.0), 7)
     predicted = recorded / 10
     predicted[3] = np.nan
-    np.savez(tmp_path / "cnn.npz", predicted=predicted, recorded=recorded)
+    save(tmp_path, "cnn", predicted=predicted, recorded=recorded)
     explorers.write_sheet(grey, tmp_path / "sheet.jpg")
     data = content(explorers.responses(tmp_path, "sheet.jpg", (16, 24), np.arange(30)))
     assert 3 not in data["frames"] and len(data["points"]) == len(data["labels"]) == 29
@@ -49,8 +56,9 @@ def test_each_point_shows_its_own_image_in_the_order_of_recorded_responses(tmp_p
 
 
 def test_an_ascent_ends_with_the_mei(tmp_path, grey):
-    np.savez(
-        tmp_path / "mei.npz",
+    save(
+        tmp_path,
+        "mei",
         mei=grey[20],
         path=grey[:14],
         path_steps=np.arange(14),
@@ -64,8 +72,20 @@ def test_an_ascent_ends_with_the_mei(tmp_path, grey):
 
 
 def test_a_result_of_an_earlier_version_has_no_ascent_to_show(tmp_path, grey):
-    np.savez(tmp_path / "mei.npz", mei=grey[0])
+    save(tmp_path, "mei", mei=grey[0])
     assert explorers.ascent(tmp_path, tmp_path / "sheet.jpg", "sheet.jpg") is None
+
+
+def test_a_stage_that_failed_has_nothing_to_show_and_stops_nobody(tmp_path, grey):
+    """Fault: the book dies on the missing arrays of one failed unit, or shows those of an earlier run."""
+    sheet = tmp_path / "sheet.jpg"
+    assert explorers.ascent(tmp_path, sheet, "sheet.jpg") is None
+    save(tmp_path, "mei", mei=grey[0], path=grey[:2], path_steps=np.arange(2), path_responses=np.arange(2.0))
+    save(tmp_path, "cnn", predicted=np.arange(30.0), recorded=np.arange(30.0))
+    for stage in ("cnn", "mei"):
+        write_json(tmp_path / f"{stage}.json", {"failed": "it broke"})
+    assert explorers.ascent(tmp_path, sheet, "sheet.jpg") is None
+    assert explorers.responses(tmp_path, "sheet.jpg", (16, 24), np.arange(30)) is None
 
 
 def test_no_word_ends_the_script_early():

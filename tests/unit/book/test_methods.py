@@ -10,7 +10,7 @@ import torch
 
 from lib.files import ROOT
 from lib.mei import ascent, search
-from lib.models import crossvalidation, v1
+from lib.models import cores, crossvalidation, v1
 from lib.original import mei as original_mei
 from lib.responses import reliability, selection
 from lib.stimuli import metrics, patterns
@@ -100,8 +100,8 @@ def explained():
 
 
 def kernel():
-    """The groups' kernels and the pooled ones of the amplitudes, with unit weights and no noise."""
-    core = v1.V1Core((12, 16), degrees_per_pixel=4.0)
+    """The groups' kernels, and the pooled ones of all but simple cells; unit weights and no noise."""
+    core = cores.V1Core((12, 16), degrees_per_pixel=4.0)
     phi = v1._by_place(
         torch.as_tensor(
             RNG.normal(size=(2, sum(int(np.prod(shape)) for _, shape in core.groups))), dtype=torch.float32
@@ -113,7 +113,7 @@ def kernel():
     for (family, _), part, window in zip(core.groups, phi, omega):
         x, y, w = part[0].double().numpy(), part[1].double().numpy(), window[0].double().numpy()
         total += sum(w[p] * sum(x[c, p] * y[c, p] for c in range(len(x))) for p in range(len(w)))
-        if family == "complex":
+        if family != "simple":
             total += sum(
                 sum(w[p] * x[c, p] for p in range(len(w))) * sum(w[p] * y[c, p] for p in range(len(w)))
                 for c in range(len(x))
@@ -122,7 +122,7 @@ def kernel():
 
 
 def readout():
-    core = v1.PixelCore((4, 4), degrees_per_pixel=1.0)
+    core = cores.PixelCore((4, 4), degrees_per_pixel=1.0)
     model = v1.ResponseModel(core, torch.full((1, 16), 0.3), torch.tensor([0.8]), kind="v1", squared=True)
     image = torch.linspace(0.2, 0.9, 16).reshape(1, 1, 4, 4)
     z = 0.8 + 0.3 * sum(value - 0.5 for value in image.flatten().tolist())

@@ -8,6 +8,7 @@ from lib.mei import truth as ground_truth
 from lib.mei import words as mei_words
 from lib.models import ensemble
 from lib.stimuli.contrast import Target
+from lib.stimuli.patterns import orientation_difference
 
 SHAPE = (30, 38)
 DPP = 94.8 / 30
@@ -51,7 +52,7 @@ def test_the_mirrored_optimum_is_off_by_what_the_mirror_does(units):
     _, scalars = judge(one, optimum[::-1])
     assert scalars["whole_mei_true_response"] < 0.7 * scalars["optimum_true_response"]
     assert scalars["whole_mei_position_error_deg"] == pytest.approx(2 * abs(true.y), abs=3)
-    turned = ground_truth.orientation_difference(-true.orientation, true.orientation)
+    turned = orientation_difference(-true.orientation, true.orientation)
     assert scalars["whole_mei_orientation_error_deg"] == pytest.approx(turned, abs=6)
 
 

@@ -21,7 +21,7 @@ def test_no_image_is_in_the_training_of_its_own_fold(monkeypatch):
     found = crossvalidation.cross_validate(
         images, rng.poisson(2.0, (3, 23, 2)).astype(float), folds=4, model="ridge", degrees_per_pixel=5.0
     )
-    core = crossvalidation.v1.CORES["ridge"]((16, 20), degrees_per_pixel=5.0)
+    core = crossvalidation.cores.CORES["ridge"]((16, 20), degrees_per_pixel=5.0)
     own = [tuple(row) for row in core(torch.as_tensor(images)[:, None]).tolist()]
     for fold, trained in enumerate(seen):
         assert trained == {row for row, left_out in zip(own, found.fold) if left_out != fold}

@@ -7,7 +7,7 @@ import torch
 
 from lib.data.session import Session
 from lib.errors import InputError
-from lib.models import training_sets, v1
+from lib.models import cores, training_sets, v1
 
 RNG = np.random.default_rng(0)
 SHAPE, DEGREES = (24, 30), 4.0
@@ -72,7 +72,7 @@ def test_available_is_what_the_session_holds_but_gabors():
 
 
 def test_features_are_averaged_over_the_frames_of_a_response():
-    core = v1.V1Core(SHAPE, degrees_per_pixel=DEGREES)
+    core = cores.V1Core(SHAPE, degrees_per_pixel=DEGREES)
     frames = RNG.random((2, 3, *SHAPE)).astype(np.float32)
     with torch.no_grad():
         one_by_one = torch.cat([core(torch.as_tensor(f)[None, None]) for f in frames[1]])
@@ -82,7 +82,7 @@ def test_features_are_averaged_over_the_frames_of_a_response():
 @pytest.fixture(scope="module")
 def problem():
     """A linear unit, few scenes and many other images."""
-    core = v1.V1Core(SHAPE, degrees_per_pixel=DEGREES)
+    core = cores.V1Core(SHAPE, degrees_per_pixel=DEGREES)
     images = RNG.random((400, 1, *SHAPE)).astype(np.float32)
     pattern = np.zeros(SHAPE)
     pattern[8:16, 10:14], pattern[8:16, 14:18] = 1, -1

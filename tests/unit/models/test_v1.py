@@ -10,7 +10,7 @@ import torch
 
 from lib.data import session as sessions
 from lib.errors import InputError
-from lib.models import crossvalidation, ensemble, fit_run, network, v1
+from lib.models import cores, crossvalidation, ensemble, fit_run, network, v1
 
 SHAPE, DEGREES = (30, 38), 3.16
 RNG = np.random.default_rng(0)
@@ -154,7 +154,7 @@ def test_wrong_requests():
 
 def test_features_are_gabor_filters_and_local_statistics():
     """Against filters written out: fails if an orientation, phase, norm or family is lost."""
-    core = v1.V1Core(SHAPE, degrees_per_pixel=2.0)
+    core = cores.V1Core(SHAPE, degrees_per_pixel=2.0)
     pixels = torch.as_tensor(IMAGES[:2])[:, None]
     features = v1._by_place(core(pixels), core)
     family, part = core.groups[0][0], features[0]
@@ -164,8 +164,8 @@ def test_features_are_gabor_filters_and_local_statistics():
     gx = (np.arange(38) - 18.5) * 2.0 - x0
     gy = ((14.5 - np.arange(30)) * 2.0 - y0)[:, None]
     window = np.exp(-(gx**2 + gy**2) / (2 * 4.0**2)) * (abs(gx) <= 10) * (abs(gy) <= 10)
-    for j in range(v1.ORIENTATIONS):
-        angle = np.pi * j / v1.ORIENTATIONS
+    for j in range(cores.ORIENTATIONS):
+        angle = np.pi * j / cores.ORIENTATIONS
         wave = 2 * np.pi * (gx * np.cos(angle) - gy * np.sin(angle)) / 8.0
         even = window * (np.cos(wave) - (window * np.cos(wave)).sum() / window.sum())
         pair = np.stack([even, window * np.sin(wave)]) / np.linalg.norm(even)
@@ -173,11 +173,52 @@ def test_features_are_gabor_filters_and_local_statistics():
         for k, drive in enumerate((a, b, -a, -b)):
             np.testing.assert_allclose(part[:, 8 * k + j, at], np.maximum(drive, 0), atol=1e-4)
         np.testing.assert_allclose(features[1][:, j, at], np.hypot(a, b), atol=2e-3)
-    faint = core(0.5 + 0.25 * (pixels - pixels.mean((2, 3), keepdim=True)))
-    for (family, _), strong, weak in zip(core.groups, features, v1._by_place(faint, core)):
-        kept = 1.0 if family.startswith("relative") else 0.25
-        if family != "luminance":  # a change of the mean moves it
-            torch.testing.assert_close(weak, kept * strong, atol=5e-3, rtol=0.02)
+
+
+def test_contrast_saturates_and_relative_features_know_little_of_it():
+    """A quarter of the contrast halves its root; gain control makes up for the rest, as far as it goes."""
+    core = cores.V1Core(SHAPE, degrees_per_pixel=2.0)
+    pixels = torch.as_tensor(IMAGES[:2])[:, None]
+    pixels = 0.5 + pixels - pixels.mean((2, 3), keepdim=True)
+    spread = pixels.std((1, 2, 3), correction=0)
+    gains = [cores.CONTRAST / (s.square() + 0.1**2).sqrt() for s in (spread, spread / 4)]
+    relative = (gains[1] / gains[0] / 4)[:, None, None]
+    kept = {
+        "simple": 0.25,
+        "complex": 0.25,
+        "luminance": 0.25,
+        "contrast": 0.5,
+        "relative luminance": relative,
+        "relative contrast": relative.sqrt(),
+    }
+    strong, weak = (v1._by_place(core(0.5 + k * (pixels - 0.5)), core) for k in (1, 0.25))
+    for (family, _), a, b in zip(core.groups, strong, weak):
+        torch.testing.assert_close(b, kept[family] * a, atol=0.012, rtol=0.02)
+
+
+def test_what_units_have_in_common_is_relative_to_their_places():
+    """Units excited by contrast at their places: the same weights, moved; more units, more certain.
+
+    Fails if a unit gets another unit's place, a sign is lost, or components are given a mean.
+    """
+    core = cores.V1Core(SHAPE, degrees_per_pixel=DEGREES)
+    with torch.no_grad():
+        features = core(torch.as_tensor(IMAGES)[:, None])
+    centred = features - features.mean(0)
+    parts = v1._by_place(centred, core)
+    places = np.array([[-20.0, 10, 8], [20, -10, 8], [0, 0, 8]])
+    seen = [v1._window_weights(at, places) for at in core.positions]
+    group = next(k for k, (family, _) in enumerate(core.groups) if family == "contrast")
+    drive = v1._pooled(parts[group], seen[group])[..., 0].T
+    z = drive[:, :2] / drive[:, :2].std(0)
+    weights = v1._common_readout(parts, core, seen, z)
+    assert not weights[2].any()
+    answers = (centred @ weights.T).numpy()
+    r = [[np.corrcoef(answers[:, i], z[:, j])[0, 1] for j in range(2)] for i in range(2)]
+    assert min(r[0][0], r[1][1]) > 0.9 > max(r[0][1], r[1][0])
+    at = [int(np.argmin(((core.positions[group] - places[i, :2]) ** 2).sum(1))) for i in range(2)]
+    first, second = (v1._by_place(weights[[i]], core)[group][0, 0, at[i]] for i in range(2))
+    assert first > 0 and second > 0
 
 
 def test_units_share_places_and_components():

@@ -6,6 +6,7 @@ import pytest
 
 from lib import columns, figures, statistics, words
 from lib.files import write_json
+from lib.population import figures as population_figures
 from lib.population import table as population_table
 from lib.population import tests as population_tests
 from lib.population import words as population_words
@@ -411,7 +412,9 @@ def test_one_neuron_beyond_the_axes_does_not_squash_the_others():
             truth_kind=["spot"] * 3 + ["corner"],
         ).set_axis([5, 6, 7, 8])
     )
-    axes = figures.true_responses(figures.panels(2), known, limit=population_tests.gain_limit(known))
+    axes = population_figures.true_responses(
+        figures.panels(2), known, limit=population_tests.gain_limit(known)
+    )
     assert axes[1].get_xlim()[1] < 20
     assert [text.get_text() for text in axes[1].texts] == ["corner 8:\n20, 4"]
     figures.plt.close("all")
@@ -421,8 +424,12 @@ def test_a_run_without_a_result_draws_that_it_has_none(tmp_path):
     """Fault: a run in which every unit failed stops at the summary of all of them."""
     measured = population_table.measures(tmp_path, [])
     assert all("no unit has both" in text for text in population_words.shape_sentences(measured))
-    axes = figures.shapes(figures.panels(2), measured, population_tests.SHAPES)
-    drawn = [*axes, figures.histogram(figures.panels(1), [], xlabel="gain"), *figures.gallery({}, {}).axes]
+    axes = population_figures.shapes(figures.panels(2), measured, population_tests.SHAPES)
+    drawn = [
+        *axes,
+        figures.histogram(figures.panels(1), [], xlabel="gain"),
+        *population_figures.gallery({}, {}).axes,
+    ]
     assert all(ax.texts[0].get_text() == "no neuron has a value" for ax in drawn)
     figures.plt.close("all")
 
