@@ -42,7 +42,7 @@ def main(module):
 """
 A, B, C, D = 951000000, 951000012, 951000024, 951000036  # units of the simulated session
 END = ["08_population", "09_audit", "book"]
-ALL = ["01_data", "02_rasterplot", "03_oracle", "models", "gabor_grid", "power", *END]
+ALL = ["01_data", "02_rasterplot", "03_oracle", "models", "gabor_grid", "power", "11_transfer", *END]
 
 
 def of_unit(unit, first=4):
@@ -122,7 +122,7 @@ def project(finished):
 def test_each_job_is_done_once_and_counted(finished):
     jobs, printed, *_ = finished
     assert sorted(jobs) == sorted(ALL + of_unit(A) + of_unit(B) + of_unit(C))
-    assert "22 of 22 steps done, 0 left" in printed  # with the report itself
+    assert "23 of 23 steps done, 0 left" in printed  # with the report itself
 
 
 def test_files_that_were_touched_redo_nothing(project):
@@ -174,7 +174,7 @@ def test_a_change_of_the_gabor_search_fits_no_model_and_makes_no_mei(project):
 def test_another_choice_of_units_makes_only_the_new_one(project):
     """Fails if the models or the other units are made again because the list of units was."""
     project.declare(units=[A, C, D])
-    assert sorted(project.report()[0]) == sorted(["03_oracle", *of_unit(D), *END])
+    assert sorted(project.report()[0]) == sorted(["03_oracle", *of_unit(D), "11_transfer", *END])
 
 
 def test_one_notebook_or_one_unit_is_made_alone(project):
