@@ -17,6 +17,7 @@ from lib.models.ensemble import predicted_responses
 # The first of the classes learned from gives the windows and the weights of the features, as scenes do for
 # every model of a run. Gratings come next: many repeats, and every orientation and frequency alike.
 FIRST = ("natural_scenes", "static_gratings", "natural_movies", "gabors")
+FLAT = 1e-3  # standard deviation of features (of luminance, black 0, white 1) that is no variation
 LEAST_CEILING = 0.3  # below it a response is mostly noise, and r over ceiling is too
 MEASURES = ["r", "r_low", "r_high", "ceiling", "r_over_ceiling", "other_unit", "p", "true_r"]
 COLUMNS = ["unit_id", "left_out", *MEASURES]
@@ -68,10 +69,23 @@ def predict_left_out(classes, *, degrees_per_pixel):
         first, *more = [
             pair for name in classes if name != left_out for pair in zip(features[name], means[name])
         ]
-        model = v1.fit_windowed(*first, core, more=more)
+        varying = varying_features(first[0], core)
+        model = v1.fit_windowed(first[0] * varying, first[1], core, more=[(f * varying, r) for f, r in more])
         with torch.no_grad():
             predictions[left_out] = [model.from_features(f).numpy() for f in features[left_out]]
     return predictions
+
+
+def varying_features(features, core):
+    """Which features can be learned from a set of stimuli: (n, features) -> (features,) of 0 and 1.
+
+    A group that does not vary over the set is left out: brought to the size of the others, its rounding would
+    be learned from and would drive the prediction of all stimuli in which it does vary. The luminance of
+    Gabors, each averaged over the cycle of its drift, is such a group.
+    """
+    sizes = [int(np.prod(shape)) for _, shape in core.groups]
+    spread = [part.var(0).mean().sqrt() for part in features.split(sizes, dim=1)]
+    return torch.cat([torch.full((size,), float(s > FLAT)) for s, size in zip(spread, sizes)])
 
 
 def scores(predictions, counts, *, unit_ids, areas, seed=0, truth=None):
@@ -192,18 +206,20 @@ def agreement_with_truth(table):
     -------
     DataFrame
         Index left_out: units, true_r (median), median_difference (measured less true),
-        median_error (its size), rank_correlation (Spearman's, over units; NaN with fewer than three).
+        median_error (its size), rank_correlation (Spearman's, over units; NaN with fewer than three
+        or where they are all alike).
     """
     rows = {}
     for name, own in table.dropna(subset=["r_over_ceiling", "true_r"]).groupby("left_out", sort=False):
         difference = own.r_over_ceiling - own.true_r
-        ranks = own.r_over_ceiling.rank().corr(own.true_r.rank()) if len(own) > 2 else np.nan
+        ranked = own[["r_over_ceiling", "true_r"]].rank().to_numpy()
+        varied = len(own) > 2 and (np.ptp(ranked, axis=0) > 0).all()
         rows[name] = {
             "units": len(own),
             "true_r": own.true_r.median(),
             "median_difference": difference.median(),
             "median_error": difference.abs().median(),
-            "rank_correlation": float(ranks),
+            "rank_correlation": np.corrcoef(ranked.T)[0, 1] if varied else np.nan,
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 

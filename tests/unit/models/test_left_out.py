@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lib.data.session import Session
-from lib.models import left_out, transfer_words, v1
+from lib.models import left_out, training_sets, transfer_words, v1
 
 SHAPE, DEGREES, UNITS = (24, 30), 4.0, 6
 PLACES = [(6, 6), (6, 15), (6, 24), (18, 6), (18, 15), (18, 24)]
@@ -68,6 +68,25 @@ def test_the_class_left_out_is_never_learned_from_and_all_others_are(classes, le
         assert len(seen) == len(expected)
         for one, mean in zip(seen, expected, strict=True):
             np.testing.assert_array_equal(one, mean)
+
+
+def test_what_does_not_vary_in_a_class_is_not_learned_from_it():
+    """Fault: rounding of a luminance that is always grey is blown up and drives the prediction of scenes."""
+    rng = np.random.default_rng(5)
+    scenes, patches = images(60, rng), images(80, rng)
+    patches = np.concatenate([patches, 1 - patches], axis=1)  # as over the cycle of a drift
+    sets = {}
+    for name, frames in {"natural_scenes": scenes, "gabors": patches}.items():
+        rate = np.stack([40 * frames[:, 0, y - 3 : y + 3, x - 3 : x + 3].var((1, 2)) for y, x in PLACES], 1)
+        sets[name] = [(frames, rng.poisson(rate, (30, *rate.shape)).astype(float))]
+    predicted = left_out.predict_left_out(sets, degrees_per_pixel=DEGREES)
+    table = table_of(sets, predicted).query("left_out == 'natural_scenes'")
+    assert table.r.median() > 0.5
+    core = v1.V1Core(SHAPE, degrees_per_pixel=DEGREES)
+    varying = left_out.varying_features(training_sets.mean_features(core, patches), core)
+    parts = varying.split([int(np.prod(shape)) for _, shape in core.groups])
+    for (family, _), part in zip(core.groups, parts, strict=True):
+        assert (part == (0 if "luminance" in family else 1)).all()
 
 
 def test_changed_responses_to_the_class_left_out_change_no_prediction_of_it(classes, learned):
