@@ -174,7 +174,7 @@ def test_a_change_of_the_gabor_search_fits_no_model_and_makes_no_mei(project):
 def test_another_choice_of_units_makes_only_the_new_one(project):
     """Fails if the models or the other units are made again because the list of units was."""
     project.declare(units=[A, C, D])
-    assert sorted(project.report()[0]) == sorted(["03_oracle", *of_unit(D), "11_transfer", *END])
+    assert sorted(project.report()[0]) == sorted(["03_oracle", *of_unit(D), *END])
 
 
 def test_one_notebook_or_one_unit_is_made_alone(project):
