@@ -108,6 +108,12 @@ STAGES = {
         makes=("units.csv", "columns.csv", "population.json"),
         takes=("population", "seed"),
     ),
+    "transfer": StageRow(
+        "11_transfer",
+        needs=("session.h5", "oracle.csv"),
+        makes=("transfer.json", "transfer.csv"),
+        takes=("seed",),
+    ),
     "audit": StageRow(
         "09_audit",
         needs=("session.h5", "oracle.csv", "models/scores.csv", "units.csv", "population.json"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import torch
 
 from lib.data import conditions, counting
@@ -66,6 +67,20 @@ def training_sets(session: Session, names: list[str]) -> dict[str, tuple[np.ndar
         Frames (k, f, h, w) in [0, 1], f of them shown one after the other for a response (k, units):
         mean counts, as of a window as long as that of the scenes. The keys are those of `held`.
     """
+    return {
+        name: (frames, np.nanmean(counts, axis=0))
+        for name, (frames, counts) in repeated_sets(session, names).items()
+    }
+
+
+def repeated_sets(session, names):
+    """As `training_sets`, with the counts of every repeat, as a ceiling needs them.
+
+    Returns
+    -------
+    dict of str to (frames, counts)
+        Frames as above; counts (repeats, k, units), NaN where a response was recorded less often.
+    """
     make = {"static_gratings": _gratings, "gabors": _gabors}
     return {
         name: make[name](session) if name in make else _movie(session, name) for name in held(session, names)
@@ -84,15 +99,17 @@ def mean_features(core: torch.nn.Module, frames: np.ndarray) -> torch.Tensor:
 
 
 def _movie(session, name):
-    """Steps of `MOVIE_STEP` frames, and the mean over repeats of their counts."""
+    """Steps of `MOVIE_STEP` frames, and their counts."""
     step, starts, ends = _steps(session, name)
     latency, stop = session.window
     counts = counting.count_spikes(session.spike_times, starts=starts + latency, stops=ends + latency)
     counts = counts * ((stop - latency) / (ends - starts))[:, None]
     seen = np.unique(step)
-    means = np.stack([counts[step == s].mean(0) for s in seen])
+    repeats = np.full((np.bincount(step).max(), len(seen), counts.shape[1]), np.nan)
+    for k, s in enumerate(seen):
+        repeats[: (step == s).sum(), k] = counts[step == s]
     frames = session.movies[name][: (seen.max() + 1) * MOVIE_STEP]
-    return frames.reshape(-1, MOVIE_STEP, *frames.shape[1:])[seen], means
+    return frames.reshape(-1, MOVIE_STEP, *frames.shape[1:])[seen], repeats
 
 
 def _steps(session, name):
@@ -108,15 +125,13 @@ def _steps(session, name):
 
 
 def _gratings(session):
-    means = conditions.condition_means(
+    table, repeats = conditions.condition_repeats(
         session.presentation_counts,
         session.presentations,
         stimulus="static_gratings",
         columns=conditions.GRATING,
     )
-    orientation, frequency, phase = (
-        means.index.get_level_values(k).to_numpy(float) for k in conditions.GRATING
-    )
+    orientation, frequency, phase = (table[k].to_numpy(float) for k in conditions.GRATING)
     patterns = stimuli.grating(
         session.images.shape[1:],
         degrees_per_pixel=session.degrees_per_pixel,
@@ -125,14 +140,15 @@ def _gratings(session):
         phase=phase,
     )
     fine = frequency * session.degrees_per_pixel < 0.5  # finer ones cannot be drawn
-    return (GREY * (1 + CONTRAST * patterns[fine]))[:, None], means.to_numpy()[fine]
+    return (GREY * (1 + CONTRAST * patterns[fine]))[:, None], repeats[fine].swapaxes(0, 1)
 
 
 def _gabors(session):
     table = conditions.gabor_table(session.presentations)
-    means = conditions.condition_means(session.presentation_counts, session.presentations)
+    shown, repeats = conditions.condition_repeats(session.presentation_counts, session.presentations)
     frames = conditions.gabor_frames(
         table, session.images.shape[1:], phases=PHASES, grey=GREY, degrees_per_pixel=session.degrees_per_pixel
     )
-    keys = table.set_index(list(means.index.names)).index
-    return frames, means.reindex(keys).to_numpy()
+    keys = pd.MultiIndex.from_frame(table[conditions.GABOR])
+    rows = pd.MultiIndex.from_frame(shown).get_indexer(keys)
+    return frames, repeats[rows].swapaxes(0, 1)

@@ -125,3 +125,11 @@ def test_solving_with_no_other_stimuli_changes_nothing(problem):
     weights = v1._primal(parts, core, seen, dual[..., None] * (shares / scales)[:, None])
     again = v1._solve_with(weights, x, z, noise, [], core, seen, shares / scales)
     torch.testing.assert_close(x @ again.T, x @ weights.T, atol=5e-3, rtol=0)
+
+
+def test_repeats_are_kept_apart_and_missing_ones_are_no_zeros():
+    """Fault: the repeat that a cut movie lacks lowers the mean, or the ceiling."""
+    _, counts = training_sets.repeated_sets(session(), ["natural_movies"])["natural_movie_one"]
+    assert counts.shape == (2, 2, 1)
+    np.testing.assert_allclose(counts[:, 0, 0], sum(range(8)))
+    np.testing.assert_allclose(counts[:, 1, 0], [sum(range(8, 16)), np.nan])

@@ -13,7 +13,7 @@ from tests.support.project import A, B, C, D, Project
 from workflow.code_hash import used_files
 
 END = ["08_population", "09_audit", "book"]
-ALL = ["01_data", "02_rasterplot", "03_oracle", "models", "gabor_grid", "power", *END]
+ALL = ["01_data", "02_rasterplot", "03_oracle", "models", "gabor_grid", "power", "11_transfer", *END]
 
 
 def of_unit(unit, first=4):
@@ -44,7 +44,7 @@ def project(finished):
 def test_each_job_is_done_once_and_counted(finished):
     jobs, printed, *_ = finished
     assert sorted(jobs) == sorted(ALL + of_unit(A) + of_unit(B) + of_unit(C))
-    assert "22 of 22 steps done, 0 left" in printed  # with the report itself
+    assert "23 of 23 steps done, 0 left" in printed  # with the report itself
 
 
 def test_files_that_were_touched_redo_nothing(project):

@@ -1,0 +1,258 @@
+"""What one stimulus says of another: the default model learns from every class but one and predicts that one.
+
+The classes are natural scenes, natural movies, static gratings and Gabors, as far as a session holds them.
+Nothing of the class that is left out is seen, neither in fitting nor in choosing, so that its prediction
+needs no folds.
+"""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from lib import statistics
+from lib.models import training_sets, v1
+from lib.models.crossvalidation import prediction_scores
+from lib.models.ensemble import predicted_responses
+
+# The first of the classes learned from gives the windows and the weights of the features, as scenes do for
+# every model of a run. Gratings come next: many repeats, and every orientation and frequency alike.
+FIRST = ("natural_scenes", "static_gratings", "natural_movies", "gabors")
+FLAT = 1e-3  # standard deviation of features (of luminance, black 0, white 1) that is no variation
+LEAST_CEILING = 0.3  # below it a response is mostly noise, and r over ceiling is too
+MEASURES = ["r", "r_low", "r_high", "ceiling", "r_over_ceiling", "other_unit", "p", "true_r"]
+COLUMNS = ["unit_id", "left_out", *MEASURES]
+
+
+def held_classes(session):
+    """Return the frames and counts of every class of stimuli that a session holds.
+
+    Parameters
+    ----------
+    session : lib.data.session.Session
+
+    Returns
+    -------
+    dict of str to list of (frames, counts)
+        A pair a stimulus set, as of `lib.models.training_sets.repeated_sets`; natural movies have one for
+        each movie, the other classes one. In the order of `FIRST`.
+    """
+    shown = set() if session.presentations is None else set(session.presentations.stimulus_name)
+    sets = training_sets.repeated_sets(session, ["available", *shown & {"gabors"}])
+    classes = {"natural_scenes": [(session.images[:, None], session.counts)]}
+    for name, one in sets.items():
+        classes.setdefault(name if name in FIRST else "natural_movies", []).append(one)
+    return {name: classes[name] for name in FIRST if name in classes}
+
+
+def predict_left_out(classes, *, degrees_per_pixel):
+    """Leave out every class in turn, learn from the others, and predict the one left out.
+
+    Parameters
+    ----------
+    classes : dict of str to list of (frames, counts)
+        Two or more, of `held_classes`.
+    degrees_per_pixel : float
+
+    Returns
+    -------
+    dict of str to list of (responses, units) array
+        Predictions for each stimulus set of the class left out.
+    """
+    shape = next(iter(classes.values()))[0][0].shape[2:]
+    core = v1.V1Core(shape, degrees_per_pixel=degrees_per_pixel).eval()
+    features = {
+        name: [training_sets.mean_features(core, f) for f, _ in sets] for name, sets in classes.items()
+    }
+    means = {name: [np.nanmean(counts, axis=0) for _, counts in sets] for name, sets in classes.items()}
+    predictions = {}
+    for left_out in classes:
+        first, *more = [
+            pair for name in classes if name != left_out for pair in zip(features[name], means[name])
+        ]
+        varying = varying_features(first[0], core)
+        model = v1.fit_windowed(first[0] * varying, first[1], core, more=[(f * varying, r) for f, r in more])
+        with torch.no_grad():
+            predictions[left_out] = [model.from_features(f).numpy() for f in features[left_out]]
+    return predictions
+
+
+def varying_features(features, core):
+    """Which features can be learned from a set of stimuli: (n, features) -> (features,) of 0 and 1.
+
+    A group that does not vary over the set is left out: brought to the size of the others, its rounding would
+    be learned from and would drive the prediction of all stimuli in which it does vary. The luminance of
+    Gabors, each averaged over the cycle of its drift, is such a group.
+    """
+    sizes = [int(np.prod(shape)) for _, shape in core.groups]
+    spread = [part.var(0).mean().sqrt() for part in features.split(sizes, dim=1)]
+    return torch.cat([torch.full((size,), float(s > FLAT)) for s, size in zip(spread, sizes)])
+
+
+def scores(predictions, counts, *, unit_ids, areas, seed=0, truth=None):
+    """How well units are predicted, by their own models and by those of other units.
+
+    Parameters
+    ----------
+    predictions : list of (responses, units) array
+        For each stimulus set of a class.
+    counts : list of (repeats, responses, units) array
+        Of the same sets; several sets are each taken about their own mean.
+    unit_ids, areas : (units,) array
+        The area of each unit: another unit is one of the same area.
+    seed : int
+        Of the bootstrap.
+    truth : list of (responses, units) array, optional
+        True expected responses, of simulated units.
+
+    Returns
+    -------
+    DataFrame
+        A row a unit: r (correlation over the class's responses) with r_low and r_high (95 % bootstrap
+        interval over them), ceiling (CCmax), r_over_ceiling (NaN under `LEAST_CEILING`), other_unit (mean r
+        of the other units' models with this unit), p (share of models that do as well as its own, its own
+        counted), true_r (correlation with the true responses, NaN where unknown).
+    """
+    predicted, recorded = _joined(predictions), _joined(counts)
+    own = prediction_scores(predicted, recorded, seed=seed)
+    every = correlations(predicted, np.nanmean(recorded, axis=0))
+    r, ceiling, areas = every.diagonal(), own.cc_max.to_numpy(), np.asarray(areas)
+    other, p = np.full((2, len(r)), np.nan)
+    for unit in range(len(r)):
+        others = every[(areas == areas[unit]) & (np.arange(len(r)) != unit), unit]
+        if len(others) and np.isfinite(r[unit]):
+            other[unit] = others.mean()
+            p[unit] = statistics.permutation_p(r[unit], others)
+    known = np.full(len(r), np.nan) if truth is None else correlations(predicted, _joined(truth)).diagonal()
+    return pd.DataFrame(
+        {
+            "unit_id": np.asarray(unit_ids),
+            "r": r,
+            "r_low": own.correlation_low,
+            "r_high": own.correlation_high,
+            "ceiling": ceiling,
+            "r_over_ceiling": np.divide(
+                r, ceiling, out=np.full(len(r), np.nan), where=ceiling >= LEAST_CEILING
+            ),
+            "other_unit": other,
+            "p": p,
+            "true_r": known,
+        }
+    )
+
+
+def transfer_table(classes, predictions, *, unit_ids, areas, seed=0, truth=None):
+    """Scores of every unit and class left out.
+
+    Parameters
+    ----------
+    classes, predictions : dict
+        Of `held_classes` and `predict_left_out`; a class without a prediction is not scored.
+    unit_ids, areas, seed
+        As in `scores`.
+    truth : torch module, optional
+        Images (n, 1, h, w) to the expected counts of the same units, such as
+        `lib.data.simulated_neurons.TrueUnits`.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS`; a row a class and unit.
+    """
+    rows = [pd.DataFrame(columns=COLUMNS)]
+    for name, predicted in predictions.items():
+        known = None if truth is None else [expected_responses(truth, frames) for frames, _ in classes[name]]
+        counts = [counts for _, counts in classes[name]]
+        scored = scores(predicted, counts, unit_ids=unit_ids, areas=areas, seed=seed, truth=known)
+        rows.append(scored.assign(left_out=name)[COLUMNS])
+    return pd.concat(rows[1:] or rows, ignore_index=True)
+
+
+def expected_responses(model, frames):
+    """Mean response of a module over the frames of each stimulus: (k, f, h, w) -> (k, units)."""
+    k, f = frames.shape[:2]
+    return predicted_responses(model, frames.reshape(k * f, *frames.shape[2:])).reshape(k, f, -1).mean(1)
+
+
+def summary(table, *, seed=0):
+    """Medians over the units whose ceiling is at least `LEAST_CEILING`, a row a class left out.
+
+    Returns
+    -------
+    DataFrame
+        Empty without such a unit. Index left_out: units, r, ceiling, r_over_ceiling with low and high
+        (95 % bootstrap interval over units), other_unit, and the paired comparison of r with other_unit
+        (of `lib.statistics.compare`; its interval as difference_low and difference_high).
+    """
+    reliable, rows = table[table.r_over_ceiling.notna()], {}
+    wide = {}
+    for name, own in reliable.groupby("left_out", sort=False):
+        low, high = statistics.bootstrap_interval(own.r_over_ceiling, seed=seed)
+        medians = own[["r", "ceiling", "r_over_ceiling", "other_unit"]].median()
+        rows[name] = {"units": len(own), **medians, "low": low, "high": high}
+        own = own.set_index("unit_id")
+        wide |= {name: own.r, f"{name}_other": own.other_unit}
+    if not rows:
+        return pd.DataFrame()
+    wide = pd.DataFrame(wide)
+    tests = statistics.compare(wide, {name: (name, f"{name}_other") for name in rows}, seed=seed)
+    tests = tests.rename(columns={"low": "difference_low", "high": "difference_high"})
+    return pd.DataFrame.from_dict(rows, orient="index").join(tests.drop(columns=["first", "second"]))
+
+
+def agreement_with_truth(table):
+    """How far r over ceiling, which a recording gives, is the correlation with the true responses.
+
+    Returns
+    -------
+    DataFrame
+        Index left_out: units, true_r (median), median_difference (measured less true),
+        median_error (its size), rank_correlation (Spearman's, over units; NaN with fewer than three
+        or where they are all alike).
+    """
+    rows = {}
+    for name, own in table.dropna(subset=["r_over_ceiling", "true_r"]).groupby("left_out", sort=False):
+        difference = own.r_over_ceiling - own.true_r
+        ranked = own[["r_over_ceiling", "true_r"]].rank().to_numpy()
+        varied = len(own) > 2 and (np.ptp(ranked, axis=0) > 0).all()
+        rows[name] = {
+            "units": len(own),
+            "true_r": own.true_r.median(),
+            "median_difference": difference.median(),
+            "median_error": difference.abs().median(),
+            "rank_correlation": np.corrcoef(ranked.T)[0, 1] if varied else np.nan,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def correlations(predicted, recorded):
+    """Correlation of every model with every unit: (responses, models), (responses, units) -> (models, units).
+
+    0 for a prediction that does not vary, NaN for a response that does not.
+    """
+    a, b = (
+        np.asarray(values, float) - np.mean(values, axis=0, dtype=float) for values in (predicted, recorded)
+    )
+    flat_a, flat_b = (np.ptp(values, axis=0) == 0 for values in (predicted, recorded))
+    a, b = (v / np.maximum(np.linalg.norm(v, axis=0), 1e-30) for v in (a, b))
+    r = a.T @ b
+    r[flat_a] = 0
+    r[:, flat_b] = np.nan
+    return r
+
+
+def _joined(sets):
+    """Arrays (..., responses, units) of several stimulus sets as one, each about its own mean."""
+    if len(sets) == 1:
+        return np.asarray(sets[0], float)
+    parts = []
+    for values in sets:
+        values = np.asarray(values, float)
+        over = tuple(range(values.ndim - 1))
+        varies = np.nanmax(values, axis=over) > np.nanmin(values, axis=over)
+        parts.append(np.where(varies, values - np.nanmean(values, axis=over), 0 * values))
+    repeats = max(part.shape[0] for part in parts)
+    if parts[0].ndim == 3:
+        parts = [
+            np.pad(part, ((0, repeats - len(part)), (0, 0), (0, 0)), constant_values=np.nan) for part in parts
+        ]
+    return np.concatenate(parts, axis=-2)
