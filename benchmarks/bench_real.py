@@ -27,9 +27,8 @@ import pandas as pd
 
 from lib.data import conditions, session, simulated_session
 from lib.data.sources.arrays import SCENE_HEIGHT_DEG
-from lib.gabors.compare import predict_gabors
 from lib.models import crossvalidation, unseen
-from lib.models.ensemble import MeanModel
+from lib.models.ensemble import MeanModel, predicted_means
 from lib.responses import reliability
 from lib.statistics import bootstrap_interval
 from lib.stimuli.patterns import orientation_difference
@@ -84,7 +83,7 @@ def recorded_gabors(path):
 def gabor_figures(model, table, repeats, shape, degrees, mapped):
     """Figures of one model; `mapped` (units,) says which have a receptive field."""
     frames = conditions.gabor_frames(table, shape, degrees_per_pixel=degrees)
-    predicted = predict_gabors(model, frames)[:, mapped]
+    predicted = predicted_means(model, frames)[:, mapped]
     recorded = np.nanmean(repeats, axis=1)[:, mapped]
     r = unseen.correlations(predicted.T, recorded.T).diagonal()
     own, other = unseen.own_and_other(
@@ -128,7 +127,7 @@ def grating_figures(model, metrics, shape, degrees):
     table = simulated_session.grating_conditions()
     frames = unseen.grating_frames(table, shape, degrees_per_pixel=degrees)
     means = pd.DataFrame(
-        predict_gabors(model, frames), index=pd.MultiIndex.from_frame(table[conditions.GRATING])
+        predicted_means(model, frames), index=pd.MultiIndex.from_frame(table[conditions.GRATING])
     )
     found = unseen.preferred_gratings(means)
     rows = {}

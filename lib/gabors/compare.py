@@ -47,24 +47,6 @@ def linear_receptive_field(
     return torch.stack(fields).numpy()
 
 
-def predict_gabors(model: torch.nn.Module | list[torch.nn.Module], frames: np.ndarray) -> np.ndarray:
-    """Predicted responses to recorded Gabors: the mean over the phases of the drift.
-
-    Parameters
-    ----------
-    model : torch module, or list of them
-    frames : (K, phases, h, w) array
-        Of `lib.data.conditions.gabor_frames`.
-
-    Returns
-    -------
-    (K, U) array
-    """
-    k, phases, h, w = frames.shape
-    predicted = predicted_responses(model, frames.reshape(-1, h, w))
-    return predicted.reshape(k, phases, -1).mean(axis=1)
-
-
 def equalise(stimuli: dict[str, np.ndarray], target: Target) -> dict[str, np.ndarray]:
     """Bring stimuli to one mean, contrast and mask; flat ones are left out.
 

@@ -128,6 +128,23 @@ def predicted_responses(
     return out if units is None else out[:, np.asarray(units)]
 
 
+def predicted_means(model, frames) -> np.ndarray:
+    """Mean predictions over the frames of each stimulus, such as the phases of a drift.
+
+    Parameters
+    ----------
+    model : torch module, or list of them
+    frames : (k, f, h, w) array
+        Such as of `lib.data.conditions.gabor_frames`.
+
+    Returns
+    -------
+    (k, units) array
+    """
+    k, f, h, w = np.shape(frames)
+    return predicted_responses(model, np.reshape(frames, (k * f, h, w))).reshape(k, f, -1).mean(axis=1)
+
+
 def check_model(
     model: nn.Module | list[nn.Module],
     shape: tuple[int, int],

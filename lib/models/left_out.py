@@ -12,7 +12,7 @@ import torch
 from lib import statistics
 from lib.models import training_sets, v1
 from lib.models.crossvalidation import prediction_scores
-from lib.models.ensemble import predicted_responses
+from lib.models.ensemble import predicted_means
 
 # The first of the classes learned from gives the windows and the weights of the features, as scenes do for
 # every model of a run. Gratings come next: many repeats, and every orientation and frequency alike.
@@ -23,7 +23,7 @@ MEASURES = ["r", "r_low", "r_high", "ceiling", "r_over_ceiling", "other_unit", "
 COLUMNS = ["unit_id", "left_out", *MEASURES]
 
 
-def held_classes(session):
+def held_classes(session) -> dict:
     """Return the frames and counts of every class of stimuli that a session holds.
 
     Parameters
@@ -44,7 +44,7 @@ def held_classes(session):
     return {name: classes[name] for name in FIRST if name in classes}
 
 
-def predict_left_out(classes, *, degrees_per_pixel):
+def predict_left_out(classes, *, degrees_per_pixel) -> dict:
     """Leave out every class in turn, learn from the others, and predict the one left out.
 
     Parameters
@@ -76,7 +76,7 @@ def predict_left_out(classes, *, degrees_per_pixel):
     return predictions
 
 
-def varying_features(features, core):
+def varying_features(features, core) -> torch.Tensor:
     """Which features can be learned from a set of stimuli: (n, features) -> (features,) of 0 and 1.
 
     A group that does not vary over the set is left out: brought to the size of the others, its rounding would
@@ -88,7 +88,7 @@ def varying_features(features, core):
     return torch.cat([torch.full((size,), float(s > FLAT)) for s, size in zip(spread, sizes)])
 
 
-def scores(predictions, counts, *, unit_ids, areas, seed=0, truth=None):
+def scores(predictions, counts, *, unit_ids, areas, seed=0, truth=None) -> pd.DataFrame:
     """How well units are predicted, by their own models and by those of other units.
 
     Parameters
@@ -140,7 +140,7 @@ def scores(predictions, counts, *, unit_ids, areas, seed=0, truth=None):
     )
 
 
-def transfer_table(classes, predictions, *, unit_ids, areas, seed=0, truth=None):
+def transfer_table(classes, predictions, *, unit_ids, areas, seed=0, truth=None) -> pd.DataFrame:
     """Scores of every unit and class left out.
 
     Parameters
@@ -160,20 +160,14 @@ def transfer_table(classes, predictions, *, unit_ids, areas, seed=0, truth=None)
     """
     rows = [pd.DataFrame(columns=COLUMNS)]
     for name, predicted in predictions.items():
-        known = None if truth is None else [expected_responses(truth, frames) for frames, _ in classes[name]]
+        known = None if truth is None else [predicted_means(truth, frames) for frames, _ in classes[name]]
         counts = [counts for _, counts in classes[name]]
         scored = scores(predicted, counts, unit_ids=unit_ids, areas=areas, seed=seed, truth=known)
         rows.append(scored.assign(left_out=name)[COLUMNS])
     return pd.concat(rows[1:] or rows, ignore_index=True)
 
 
-def expected_responses(model, frames):
-    """Mean response of a module over the frames of each stimulus: (k, f, h, w) -> (k, units)."""
-    k, f = frames.shape[:2]
-    return predicted_responses(model, frames.reshape(k * f, *frames.shape[2:])).reshape(k, f, -1).mean(1)
-
-
-def summary(table, *, seed=0):
+def summary(table, *, seed=0) -> pd.DataFrame:
     """Medians over the units whose ceiling is at least `LEAST_CEILING`, a row a class left out.
 
     Returns
@@ -199,7 +193,7 @@ def summary(table, *, seed=0):
     return pd.DataFrame.from_dict(rows, orient="index").join(tests.drop(columns=["first", "second"]))
 
 
-def agreement_with_truth(table):
+def agreement_with_truth(table) -> pd.DataFrame:
     """How far r over ceiling, which a recording gives, is the correlation with the true responses.
 
     Returns
@@ -224,7 +218,7 @@ def agreement_with_truth(table):
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def correlations(predicted, recorded):
+def correlations(predicted, recorded) -> np.ndarray:
     """Correlation of every model with every unit: (responses, models), (responses, units) -> (models, units).
 
     0 for a prediction that does not vary, NaN for a response that does not.

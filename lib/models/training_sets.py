@@ -73,7 +73,7 @@ def training_sets(session: Session, names: list[str]) -> dict[str, tuple[np.ndar
     }
 
 
-def repeated_sets(session, names):
+def repeated_sets(session, names) -> dict:
     """As `training_sets`, with the counts of every repeat, as a ceiling needs them.
 
     Returns

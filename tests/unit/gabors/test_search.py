@@ -302,7 +302,7 @@ def test_predictions_to_recorded_gabors_average_over_phases():
     """Fault: conditions and phases interleaved."""
     frames = np.random.default_rng(0).uniform(size=(5, 4, *SHAPE)).astype(np.float32)
     model = Units(stimuli.gabor(SHAPE, **truth(2), **GEOMETRY)[:, None]).eval()
-    predicted = compare.predict_gabors(model, frames)
+    predicted = ensemble.predicted_means(model, frames)
     with torch.no_grad():
         by_hand = [model(torch.tensor(f)[:, None]).mean(0).numpy() for f in frames]
     np.testing.assert_allclose(predicted, by_hand, rtol=1e-5)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lib.data.session import Session
-from lib.models import left_out, training_sets, transfer_words, v1
+from lib.models import ensemble, left_out, training_sets, v1, words
 
 SHAPE, DEGREES, UNITS = (24, 30), 4.0, 6
 PLACES = [(6, 6), (6, 15), (6, 24), (18, 6), (18, 15), (18, 24)]
@@ -26,7 +26,7 @@ def images(n, rng, frames=1):
 
 
 def recorded(frames, rng, repeats=20):
-    rate = left_out.expected_responses(Spots(), frames)
+    rate = ensemble.predicted_means(Spots(), frames)
     return frames, rng.poisson(rate, (repeats, *rate.shape)).astype(float)
 
 
@@ -169,12 +169,12 @@ def test_medians_and_agreement_with_the_truth_have_the_known_values():
     )
     assert found.p_holm["gabors"] < 0.05 < found.p_holm["natural_scenes"]
     assert found.low["gabors"] < found.r_over_ceiling["gabors"] < found.high["gabors"]
-    said = transfer_words.sentences(found)
+    said = words.transfer_sentences(found)
     assert "a unit's own does more" in said[0] and "no difference was found" in said[1]
     agreement = left_out.agreement_with_truth(rows)
     assert agreement.median_difference["gabors"] == pytest.approx(-0.1)
     assert agreement.rank_correlation["gabors"] == pytest.approx(1)
-    assert "-0.10" in transfer_words.agreement_sentences(agreement)[0]
+    assert "-0.10" in words.transfer_agreements(agreement)[0]
 
 
 def test_scenes_alone_leave_nothing_to_say():
@@ -191,8 +191,8 @@ def test_scenes_alone_leave_nothing_to_say():
     )
     held = left_out.held_classes(session)
     assert list(held) == ["natural_scenes"]
-    assert "natural scenes alone" in transfer_words.describe(held)
+    assert "natural scenes alone" in words.describe_classes(held)
     table = left_out.transfer_table(held, {}, unit_ids=range(3), areas=["a"] * 3)
     assert table.empty and list(table.columns) == left_out.COLUMNS
     assert left_out.summary(table).empty and left_out.agreement_with_truth(table).empty
-    assert "nothing can be said" in transfer_words.sentences(left_out.summary(table))[0]
+    assert "nothing can be said" in words.transfer_sentences(left_out.summary(table))[0]
