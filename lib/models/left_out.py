@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from lib import statistics
-from lib.models import training_sets, v1
+from lib.models import cores, training_sets, v1
 from lib.models.crossvalidation import prediction_scores
 from lib.models.ensemble import predicted_means
 
@@ -59,7 +59,7 @@ def predict_left_out(classes, *, degrees_per_pixel) -> dict:
         Predictions for each stimulus set of the class left out.
     """
     shape = next(iter(classes.values()))[0][0].shape[2:]
-    core = v1.V1Core(shape, degrees_per_pixel=degrees_per_pixel).eval()
+    core = cores.V1Core(shape, degrees_per_pixel=degrees_per_pixel).eval()
     features = {
         name: [training_sets.mean_features(core, f) for f, _ in sets] for name, sets in classes.items()
     }

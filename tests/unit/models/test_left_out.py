@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lib.data.session import Session
-from lib.models import ensemble, left_out, training_sets, v1, words
+from lib.models import cores, ensemble, left_out, training_sets, v1, words
 
 SHAPE, DEGREES, UNITS = (24, 30), 4.0, 6
 PLACES = [(6, 6), (6, 15), (6, 24), (18, 6), (18, 15), (18, 24)]
@@ -82,7 +82,7 @@ def test_what_does_not_vary_in_a_class_is_not_learned_from_it():
     predicted = left_out.predict_left_out(sets, degrees_per_pixel=DEGREES)
     table = table_of(sets, predicted).query("left_out == 'natural_scenes'")
     assert table.r.median() > 0.5
-    core = v1.V1Core(SHAPE, degrees_per_pixel=DEGREES)
+    core = cores.V1Core(SHAPE, degrees_per_pixel=DEGREES)
     varying = left_out.varying_features(training_sets.mean_features(core, patches), core)
     parts = varying.split([int(np.prod(shape)) for _, shape in core.groups])
     for (family, _), part in zip(core.groups, parts, strict=True):
