@@ -9,6 +9,7 @@ from lib.gabors import compare, parameters
 from lib.gabors import fit as gabor_fit
 from lib.gabors import grid as gabor_grids
 from lib.gabors import search as gabor_search
+from lib.models import ensemble
 from lib.stages import Stage
 from lib.stimuli import contrast
 from lib.stimuli import patterns as stimuli
