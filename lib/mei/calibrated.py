@@ -148,6 +148,37 @@ def load(path=STORED):
     )
 
 
+def beside(judged, recorded):
+    """Figures of evidence beside those of `lib.mei.verdict.evidence`.
+
+    Parameters
+    ----------
+    judged : Series or DataFrame
+        A row, or one a unit, of `lib.mei.verdict.transfer`.
+    recorded : (images,) or (images, units) array
+        Mean counts.
+
+    Returns
+    -------
+    dict
+        response_over_largest: predicted response to the MEI over the largest recorded mean response;
+        rise_over_spread: its predicted rise above grey over the standard deviation of the recorded
+        ones; transfer_off: how far `transfer` is from 1, on a logarithmic scale.
+    """
+    recorded = np.asarray(recorded, float)
+    rise = judged["response"] - judged["grey_response"]
+    return {
+        "response_over_largest": judged["response"] / recorded.max(0),
+        "rise_over_spread": rise / np.maximum(recorded.std(0), 1e-6),
+        "transfer_off": transfer_off(judged["transfer"]),
+    }
+
+
+def transfer_off(transfer):
+    """Return how far a transfer is from 1: the absolute value of its logarithm, 0.2 to 5."""
+    return np.abs(np.log(np.clip(transfer, 0.2, 5)))
+
+
 def share_right(neurons, *, goal=GOAL):
     """How many of some neurons' MEIs are right.
 

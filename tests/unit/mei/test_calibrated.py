@@ -118,3 +118,13 @@ def test_save_and_load(calibration, tmp_path):
     (tmp_path / "c.json").write_text(json.dumps(content | {"goal": 0.7}))
     with pytest.raises(ValueError, match="made for a goal"):
         calibrated.load(tmp_path / "c.json")
+
+
+def test_figures_beside_those_of_the_verdict():
+    judged = pd.DataFrame({"response": [4.0, 1.0], "grey_response": [1.0, 1.0], "transfer": [0.5, 1.0]})
+    recorded = np.array([[0.0, 1.0], [2.0, 1.0]])
+    both = calibrated.beside(judged, recorded)
+    assert list(both["response_over_largest"]) == [2, 1] and list(both["rise_over_spread"]) == [3, 0]
+    assert list(both["transfer_off"]) == pytest.approx([np.log(2), 0])
+    one = calibrated.beside(judged.iloc[0], recorded[:, 0])
+    assert {name: values[0] for name, values in both.items()} == pytest.approx(one)
