@@ -17,13 +17,15 @@ After a change of the response model: delete the rows, run it again with --store
 import argparse
 import itertools
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from calibration_neurons import CHOSEN_ON, HELD_OUT, make_neurons, record, true_cc_max
-from scipy.special import expit
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 from tqdm import tqdm
 
 from lib.data.session import resize
@@ -361,6 +363,23 @@ def simplest(losses):
             return name
 
 
+def recalibrated(rows, names, *, bounds):
+    """`fit`, made as sure as it may be on kinds that it does not know; and its probabilities of such.
+
+    Intercept and slope that calibrate the probabilities on kinds left out are applied to the whole.
+    """
+    inside = logit(np.clip(over_kinds(rows, names, bounds=bounds), 1e-6, 1 - 1e-6))
+    _, (slope,) = logistic(inside[:, None], rows.right.to_numpy(), penalty=1e-3)
+    slope = float(np.clip(slope, 0, 1.5))  # figures that mislead about other kinds do not count in reverse
+    shift = brentq(lambda a: np.sum(rows.right - expit(a + slope * inside)), -30, 30)
+    model = fit(rows, names, bounds=bounds)
+    figures = {n: replace(f, weight=slope * f.weight) for n, f in model.figures.items()}
+    return (
+        replace(model, intercept=float(shift + slope * model.intercept), figures=figures),
+        expit(shift + slope * inside),
+    )
+
+
 def thresholds(probability, right):
     """Least probability of the best word and of the second, on the part on which rules are chosen."""
     steps = np.arange(0.95, 0.045, -0.05).round(2)
@@ -376,8 +395,8 @@ def chosen_model(chosen, held, bounds, *, names=None):
     table = None
     if names is None:
         names, table = choose(chosen, bounds)
-    model = fit(chosen, names, bounds=bounds)
-    best, second = thresholds(over_kinds(chosen, names, bounds=bounds), chosen.right)
+    model, inside = recalibrated(chosen, names, bounds=bounds)
+    best, second = thresholds(inside, chosen.right)
     words = [(BEST, best), (SECOND, second), (NONE, 0.0)]
     neurons = held[["kind", "share"]].assign(probability=model.probability(held))
     neurons = neurons[["kind", "probability", "share"]].reset_index(drop=True)
@@ -476,7 +495,7 @@ def single_figures(chosen, held, bounds):
 def show(model, chosen, held, bounds):
     names = tuple(model.figures)
     inside = chosen[["kind", "share"]].assign(
-        probability=over_kinds(chosen, names, bounds=bounds), right=chosen.right
+        probability=recalibrated(chosen, names, bounds=bounds)[1], right=chosen.right
     )
     parts = {"chosen on, kinds left out": inside, "held out": model.held_out}
     parts["held out, other kinds"] = model.held_out[model.held_out.kind.isin(HELD_OUT)]

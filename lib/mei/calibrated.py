@@ -260,20 +260,18 @@ def area_under_curve(figure, right):
 
 
 def sentence(judged, calibration):
-    """Say the verdict of `Calibration.judge` and what it was worth where the truth is known."""
+    """Say the verdict of `Calibration.judge` and how often it was right where the truth is known."""
     held = calibration.held_out
-    if not judged["n"]:
-        said = "no MEI of the neurons held out had this verdict"
-    else:
-        said = (
-            f"of {judged['n']} simulated neurons whose MEIs had this verdict, {judged['right']} "
-            f"({100 * judged['part']:.0f} %; 95 % interval {100 * judged['low']:.0f} to "
-            f"{100 * judged['high']:.0f} %) answer theirs with at least {100 * GOAL:.0f} % of the best "
-            "possible rise above grey"
-        )
+    measured = (
+        f"Of {judged['n']} MEIs with this verdict {judged['right']} ({100 * judged['part']:.0f} %; 95 % "
+        f"interval {100 * judged['low']:.0f} to {100 * judged['high']:.0f} %) evoke"
+        if judged["n"]
+        else "No MEI had this verdict that could show how many evoke"
+    )
     return (
-        f"**Verdict: {judged['word']}.** The probability that this MEI evokes at least {100 * GOAL:.0f} % "
-        f"of the best possible rise is put at {judged['probability']:.2f}. Measured: {said}. (Calibration "
-        f"held out: {len(held)} simulated neurons of {held.kind.nunique()} kinds; recorded ones may be of "
-        "others.)"
+        f"**Verdict: {judged['word']}.** {measured} at least {100 * GOAL:.0f} % of the rise above grey that "
+        "the best image of the same mean, contrast and finest detail draws from the true neuron "
+        f"(calibration on {len(held)} simulated neurons of {held.kind.nunique()} kinds, held out when the "
+        f"rule was chosen; recorded neurons may be of others). For this one the probability is put at "
+        f"{judged['probability']:.2f}."
     )

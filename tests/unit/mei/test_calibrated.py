@@ -60,7 +60,10 @@ def test_judge_gives_the_word_and_what_it_was_worth(calibration, neurons):
     assert (judged["n"], judged["right"]) == (len(best), (best.share >= 0.85).sum())
     assert judged["low"] < judged["part"] < judged["high"]
     said = calibrated.sentence(judged, calibration)
-    assert f"of {judged['n']} simulated neurons" in said and "well" in said
+    assert f"Of {judged['n']} MEIs with this verdict {judged['right']} (" in said and "well" in said
+    nobody = Calibration(0.5, calibration.figures, WORDS, neurons.iloc[:0], 90)
+    unmeasured = nobody.judge({"cc_norm": 0.95, "jackknife": 0.02})
+    assert unmeasured["n"] == 0 and "No MEI had this verdict" in calibrated.sentence(unmeasured, nobody)
 
 
 def test_words_cover_all_probabilities(calibration):
