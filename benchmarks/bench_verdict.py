@@ -275,9 +275,11 @@ HALVES = {  # need the model fitted to either half of the images, and an MEI on 
     "half_energy_correlation": (0.0, 1.0, False),
 }
 CANNOT_FAIL = ("start_response_ratio", "start_energy_correlation", "natural_fraction_below")
-BEST, SECOND, NONE = "well supported", "partly supported", "not supported"
-PRECISION = 0.9  # of the best word, asked for on the part on which it is chosen
-REJECTED = 0.2  # largest part of right MEIs among those not supported, there
+# What a word must keep on kinds left out of the part on which it is chosen: it is used only if it can.
+PROMISES = {"well supported": calibrated.GOAL, "partly supported": calibrated.ROUGHLY}  # of nine in ten
+PRECISION, LEAST = 0.9, 10  # of those with the word, and how many there must be
+UNCERTAIN, NONE = "uncertain", "not supported"
+REJECTED = 0.1  # largest part of right MEIs among those not supported
 
 
 def prepared(rows):
@@ -380,14 +382,21 @@ def recalibrated(rows, names, *, bounds):
     )
 
 
-def thresholds(probability, right):
-    """Least probability of the best word and of the second, on the part on which rules are chosen."""
-    steps = np.arange(0.95, 0.045, -0.05).round(2)
-    right = np.asarray(right, bool)
-    good = [t for t in steps if (probability >= t).sum() >= 5 and right[probability >= t].mean() >= PRECISION]
-    bad = [t for t in steps if (probability < t).any() and right[probability < t].mean() <= REJECTED]
-    best = float(min(good)) if good else 0.9
-    return best, float(min(max(bad), best - 0.05)) if bad else 0.1
+def choose_words(probability, share):
+    """Words with the least probability of each, best first, from what was measured on kinds left out."""
+    share, words, steps = np.nan_to_num(np.asarray(share)), [], np.arange(1, 100) / 100
+    for word, goal in PROMISES.items():
+        for least in steps:
+            inside = probability >= least
+            if inside.sum() >= LEAST and (share[inside] >= goal).mean() >= PRECISION:
+                if not words or least < words[-1][1]:
+                    words.append((word, float(least)))
+                break
+    below = [p for p in steps if (share[probability < p] >= GOAL).sum() <= REJECTED * (probability < p).sum()]
+    highest = words[-1][1] if words else 1.0
+    if below and max(below) < highest:
+        words.append((UNCERTAIN, float(max(below))))
+    return [*words, (NONE, 0.0)]
 
 
 def chosen_model(chosen, held, bounds, *, names=None):
@@ -396,8 +405,7 @@ def chosen_model(chosen, held, bounds, *, names=None):
     if names is None:
         names, table = choose(chosen, bounds)
     model, inside = recalibrated(chosen, names, bounds=bounds)
-    best, second = thresholds(inside, chosen.right)
-    words = [(BEST, best), (SECOND, second), (NONE, 0.0)]
+    words = choose_words(inside, chosen.share)
     neurons = held[["kind", "share"]].assign(probability=model.probability(held))
     neurons = neurons[["kind", "probability", "share"]].reset_index(drop=True)
     return calibrated.Calibration(model.intercept, model.figures, words, neurons, len(chosen)), table

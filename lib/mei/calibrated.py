@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ import pandas as pd
 from scipy.special import expit
 from scipy.stats import beta, rankdata
 
-GOAL = 0.85
+GOAL, ROUGHLY = 0.85, 0.7
 STORED = Path(__file__).with_name("calibration.json")
 EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -100,8 +100,15 @@ class Calibration:
         return next(word for word, least in self.words if probability >= least)
 
     def measured(self, word):
-        """How often MEIs with a word were right among the neurons held out (a row of `share_right`)."""
-        return share_right(self.held_out[self.held_out.probability.map(self.word) == word])
+        """How often MEIs with a word were right among the neurons held out.
+
+        Returns
+        -------
+        dict
+            Of `share_right`, and `roughly_right`, how many reach `ROUGHLY`.
+        """
+        neurons = self.held_out[self.held_out.probability.map(self.word) == word]
+        return share_right(neurons) | {"roughly_right": share_right(neurons, goal=ROUGHLY)["right"]}
 
     def judge(self, figures):
         """The verdict of one MEI: `word`, `probability`, and `measured` of the word.
@@ -239,15 +246,11 @@ def by_word(calibration, *, neurons=None):
     Returns
     -------
     DataFrame, index word, best first
-        least (probability), the columns of `share_right`, and roughly_right (part with a share of .70).
+        least (probability), and what `Calibration.measured` returns.
     """
-    neurons = calibration.held_out if neurons is None else neurons
-    words = neurons.probability.map(calibration.word)
-    rows = [
-        {"least": least, **share_right(neurons[words == word])}
-        | {"roughly_right": share_right(neurons[words == word], goal=0.7)["part"]}
-        for word, least in calibration.words
-    ]
+    if neurons is not None:
+        calibration = replace(calibration, held_out=neurons)
+    rows = [{"least": least, **calibration.measured(word)} for word, least in calibration.words]
     return pd.DataFrame(rows, index=pd.Index([word for word, _ in calibration.words], name="word"))
 
 
@@ -262,16 +265,17 @@ def area_under_curve(figure, right):
 def sentence(judged, calibration):
     """Say the verdict of `Calibration.judge` and how often it was right where the truth is known."""
     held = calibration.held_out
-    measured = (
+    said = (
         f"Of {judged['n']} MEIs with this verdict {judged['right']} ({100 * judged['part']:.0f} %; 95 % "
-        f"interval {100 * judged['low']:.0f} to {100 * judged['high']:.0f} %) evoke"
+        f"interval {100 * judged['low']:.0f} to {100 * judged['high']:.0f} %) evoke at least "
+        f"{100 * GOAL:.0f} % of the rise above grey that the best image of the same mean, contrast and "
+        f"finest detail draws from the true neuron, and {judged['roughly_right']} at least "
+        f"{100 * ROUGHLY:.0f} %"
         if judged["n"]
-        else "No MEI had this verdict that could show how many evoke"
+        else "How often this verdict is right is not known: no MEI of those measured had it"
     )
     return (
-        f"**Verdict: {judged['word']}.** {measured} at least {100 * GOAL:.0f} % of the rise above grey that "
-        "the best image of the same mean, contrast and finest detail draws from the true neuron "
-        f"(calibration on {len(held)} simulated neurons of {held.kind.nunique()} kinds, held out when the "
-        f"rule was chosen; recorded neurons may be of others). For this one the probability is put at "
-        f"{judged['probability']:.2f}."
+        f"**Verdict: {judged['word']}** (probability {judged['probability']:.2f}). {said}. Measured on "
+        f"{len(held)} simulated neurons of {held.kind.nunique()} kinds, held out when the rule was chosen; a "
+        "recorded neuron may be of another kind."
     )

@@ -63,7 +63,7 @@ def test_judge_gives_the_word_and_what_it_was_worth(calibration, neurons):
     assert f"Of {judged['n']} MEIs with this verdict {judged['right']} (" in said and "well" in said
     nobody = Calibration(0.5, calibration.figures, WORDS, neurons.iloc[:0], 90)
     unmeasured = nobody.judge({"cc_norm": 0.95, "jackknife": 0.02})
-    assert unmeasured["n"] == 0 and "No MEI had this verdict" in calibrated.sentence(unmeasured, nobody)
+    assert unmeasured["n"] == 0 and "is not known" in calibrated.sentence(unmeasured, nobody)
 
 
 def test_words_cover_all_probabilities(calibration):
@@ -131,3 +131,16 @@ def test_figures_beside_those_of_the_verdict():
     assert list(both["transfer_off"]) == pytest.approx([np.log(2), 0])
     one = calibrated.beside(judged.iloc[0], recorded[:, 0])
     assert {name: values[0] for name, values in both.items()} == pytest.approx(one)
+
+
+def test_what_is_stored_keeps_its_promise():
+    """Fault: a calibration stored by a benchmark that failed, or words that mean nothing."""
+    stored = calibrated.load()
+    assert stored.chosen_on >= 50 and len(stored.held_out) >= 50
+    words = calibrated.by_word(stored)
+    assert words.n.sum() == len(stored.held_out)
+    assert words.part.dropna().is_monotonic_decreasing
+    noise = stored.held_out[stored.held_out.kind == "noise"]
+    assert len(noise) >= 5 and (noise.probability < stored.words[0][1]).all()
+    nothing_known = stored.judge(dict.fromkeys(stored.figures))
+    assert nothing_known["word"] == stored.words[-1][0]

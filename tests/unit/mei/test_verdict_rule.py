@@ -50,13 +50,18 @@ def test_a_rule_without_worth_on_kinds_left_out_is_sure_of_nothing(bench, rows):
     assert np.abs(inside - 0.5).max() < 0.3
 
 
-def test_thresholds_keep_what_they_promise(bench, rows):
-    best, second = bench.thresholds(rows.true, rows.right)
-    assert rows.right[rows.true >= best].mean() >= bench.PRECISION
-    assert rows.right[rows.true < second].mean() <= bench.REJECTED
-    assert second < best
-    best, _ = bench.thresholds(rows.nothing, rows.right)
-    assert best == 0.9  # nothing reaches the precision: what is asked for itself
+def test_words_keep_what_they_promise(bench, rows):
+    words = dict(bench.choose_words(rows.true.to_numpy(), rows.share))
+    assert list(words)[-1] == "not supported" and "well supported" in words
+    assert (rows.share[rows.true >= words["well supported"]] >= 0.85).mean() >= 0.9
+    assert (rows.share[rows.true < words["uncertain"]] >= 0.85).mean() <= 0.1
+
+
+def test_a_word_that_cannot_keep_its_promise_is_not_used(bench, rows):
+    words = dict(bench.choose_words(rows.nothing.to_numpy(), rows.share))
+    assert "well supported" not in words
+    roughly = rows.share.where(rows.right, 0.72)  # all of them at least roughly right
+    assert "partly supported" in dict(bench.choose_words(rows.nothing.to_numpy(), roughly))
 
 
 def test_words_of_a_chosen_model_hold_on_other_neurons(bench, rows):
