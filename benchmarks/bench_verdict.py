@@ -1,6 +1,6 @@
 """How often is an MEI right that the report believes? Measured on neurons that no one tuned on.
 
-    python benchmarks/bench_verdict.py [--seeds 1 4 2 5 3 6 7] [--units 36] [--scenes FILE.npz]
+    python benchmarks/bench_verdict.py [--seeds 1 4 2 5 3 6 7 8 9] [--units 36] [--scenes FILE.npz]
                                        [--rows FILE.csv] [--only measure|report] [--store]
 
 measure  simulates neurons of many kinds (calibration_neurons.py), fits the default model as the report
@@ -474,7 +474,7 @@ def report(rows, *, store):
             f"{calibrated.area_under_curve(q, held.right):8.2f}"
         )
     print("\nBy kind, held out, of the set that is stored")
-    print(by_kind(models[stored]).round(2).to_string())
+    print(calibrated.by_kind(models[stored]).round(2).to_string())
     if store:
         models[stored].save()
         print(f"\nstored in {calibrated.STORED}")
@@ -532,26 +532,11 @@ def show_todays(held):
     print(f"right and reliable {held.right[words == 'reliable'].sum()}/{held.right.sum()}; noise: {noise}")
 
 
-def by_kind(model):
-    """Held-out neurons of every kind: how many get the best word, how many of those are right."""
-    table = model.held_out.assign(
-        right=model.held_out.share >= GOAL, best=model.held_out.probability >= model.words[0][1]
-    )
-    table["best and right"] = table.right & table.best
-    return table.groupby("kind").agg(
-        n=("right", "size"),
-        right=("right", "sum"),
-        probability=("probability", "mean"),
-        best=("best", "sum"),
-        best_right=("best and right", "sum"),
-    )
-
-
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 4, 2, 5, 3, 6, 7])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 4, 2, 5, 3, 6, 7, 8, 9])
     parser.add_argument("--units", type=int, default=36, help="of a seed, about")
     parser.add_argument("--scenes", type=Path, help="npz with `images`, shown at every second seed")
     parser.add_argument("--real", type=Path, help="folder with scenes_118.npz, taken for --scenes")

@@ -254,6 +254,27 @@ def by_word(calibration, *, neurons=None):
     return pd.DataFrame(rows, index=pd.Index([word for word, _ in calibration.words], name="word"))
 
 
+def by_kind(calibration):
+    """The neurons held out, kind by kind: on which the verdict can be trusted, and on which it cannot.
+
+    Returns
+    -------
+    DataFrame, index kind
+        n, right (MEIs that reach `GOAL`), probability (mean), best (how many have the best word in use)
+        and best_right (how many of those are right).
+    """
+    held = calibration.held_out
+    right, best = held.share >= GOAL, held.probability >= calibration.words[0][1]
+    table = held.assign(right=right, best=best, best_right=right & best).groupby("kind")
+    return table.agg(
+        n=("right", "size"),
+        right=("right", "sum"),
+        probability=("probability", "mean"),
+        best=("best", "sum"),
+        best_right=("best_right", "sum"),
+    )
+
+
 def area_under_curve(figure, right):
     """Probability that a right MEI has the larger figure than a wrong one; ties count a half."""
     right = np.asarray(right, bool)

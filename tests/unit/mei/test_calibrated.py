@@ -79,6 +79,14 @@ def test_words_cover_all_probabilities(calibration):
     assert table.part.is_monotonic_decreasing
 
 
+def test_kinds_add_up(calibration):
+    held = calibration.held_out.assign(kind=["complex", "noise"] * 100)
+    table = calibrated.by_kind(Calibration(0.5, {}, WORDS, held, 90))
+    assert list(table.index) == ["complex", "noise"] and table.n.sum() == 200
+    assert table.best.sum() == (held.probability >= 0.8).sum()
+    assert (table.best_right <= table[["best", "right"]].min(axis=1)).all()
+
+
 def test_reliability_of_a_calibrated_rule(neurons):
     """Fault: bins that lose neurons, or a measured share that does not follow the predicted one."""
     table = calibrated.reliability(neurons)
@@ -137,6 +145,8 @@ def test_what_is_stored_keeps_its_promise():
     """Fault: a calibration stored by a benchmark that failed, or words that mean nothing."""
     stored = calibrated.load()
     assert stored.chosen_on >= 50 and len(stored.held_out) >= 50
+    bins = calibrated.reliability(stored.held_out).query("n >= 20")
+    assert ((bins.predicted - bins.part).abs() <= 0.1).all()
     words = calibrated.by_word(stored)
     assert words.n.sum() == len(stored.held_out)
     assert words.part.dropna().is_monotonic_decreasing
