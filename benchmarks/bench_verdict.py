@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from calibration_neurons import CHOSEN_ON, HELD_OUT, make_neurons, record, true_cc_max
+from calibration_neurons import CC_MAX, CHOSEN_ON, HELD_OUT, make_neurons, record, true_cc_max
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 from tqdm import tqdm
@@ -66,12 +66,12 @@ def scenes_of(seed, file):
     return resize(leaves.astype(np.float32) / 255, HEIGHT), "dead leaves"
 
 
-def measure(seed, *, units, file):
+def measure(seed, *, units, file, cc_max=CC_MAX):
     """One row a neuron: kind, figures of evidence, share of the true optimum."""
     clock = Clock()
     images, shown = scenes_of(seed, file)
     shape, degrees = images.shape[1:], SCENE_HEIGHT / images.shape[1]
-    neurons = make_neurons(batch_kinds(seed, units), images, seed=[seed, 2])
+    neurons = make_neurons(batch_kinds(seed, units), images, seed=[seed, 2], cc_max=cc_max)
     counts = record(neurons, images, seed=[seed, 3])
     target = Target(float(images.mean()), CONTRAST * float(images.std(axis=(1, 2)).mean()))
     settings = AscentSettings(STEPS, highest_frequency=FINEST_DETAIL * degrees)
@@ -236,11 +236,11 @@ def true_share(neuron, mei, shape, target, settings, *, seed):
     }
 
 
-def measure_all(seeds, *, units, file, path):
+def measure_all(seeds, *, path, **how):
     rows = pd.read_csv(path) if path.exists() else pd.DataFrame({"seed": []})
     for seed in seeds:
         if seed not in set(rows.seed):
-            rows = pd.concat([rows, measure(seed, units=units, file=file)], ignore_index=True)
+            rows = pd.concat([rows, measure(seed, **how)], ignore_index=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             rows.to_csv(path, index=False)
     return rows
@@ -540,6 +540,7 @@ def main():
     parser.add_argument("--units", type=int, default=36, help="of a seed, about")
     parser.add_argument("--scenes", type=Path, help="npz with `images`, shown at every second seed")
     parser.add_argument("--real", type=Path, help="folder with scenes_118.npz, taken for --scenes")
+    parser.add_argument("--cc-max", type=float, nargs=2, default=CC_MAX, help="range of the neurons' CCmax")
     parser.add_argument("--rows", type=Path, default=Path("build/verdict_rows.csv"))
     parser.add_argument("--only", choices=("measure", "report"))
     parser.add_argument("--store", action="store_true", help="write lib/mei/calibration.json")
@@ -549,7 +550,13 @@ def main():
     if arguments.real and not arguments.scenes:
         arguments.scenes = arguments.real / "scenes_118.npz"
     if arguments.only != "report":
-        measure_all(arguments.seeds, units=arguments.units, file=arguments.scenes, path=arguments.rows)
+        measure_all(
+            arguments.seeds,
+            path=arguments.rows,
+            units=arguments.units,
+            file=arguments.scenes,
+            cc_max=arguments.cc_max,
+        )
     if arguments.only != "measure":
         report(pd.read_csv(arguments.rows), store=arguments.store)
 

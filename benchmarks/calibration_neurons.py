@@ -135,7 +135,7 @@ class RandomNetwork(nn.Module):
         return F.softplus(2 * (z - self.centre) / self.spread) / 2
 
 
-def make_neurons(kinds, scenes, *, seed):
+def make_neurons(kinds, scenes, *, seed, cc_max=CC_MAX):
     """Neurons of some kinds, at random parameters, calibrated on scenes.
 
     Parameters
@@ -144,6 +144,8 @@ def make_neurons(kinds, scenes, *, seed):
         How many of each.
     scenes : (n, h, w) array in [0, 1]
     seed : int or sequence of int
+    cc_max : (float, float)
+        Range of the reliability of the mean counts.
 
     Returns
     -------
@@ -157,12 +159,12 @@ def make_neurons(kinds, scenes, *, seed):
         for _ in range(number):
             while True:  # a drive that few scenes reach is drawn anew: no experiment would keep it
                 neuron = _draw(kind, images, rng, degrees)
-                mean, cc_max = np.exp(rng.uniform(*np.log(MEAN_COUNT))), rng.uniform(*CC_MAX)
+                mean, wanted = np.exp(rng.uniform(*np.log(MEAN_COUNT))), rng.uniform(*cc_max)
                 if kind == "noise":
                     neuron.baseline, neuron.gain = float(mean), 0.0
                     break
-                neuron.calibrate(images, mean=mean, cc_max=cc_max)
-                if true_cc_max(neuron, images) >= CC_MAX[0]:
+                neuron.calibrate(images, mean=mean, cc_max=wanted)
+                if true_cc_max(neuron, images) >= cc_max[0]:
                     break
             neurons.append(neuron.eval())
     return neurons
