@@ -146,7 +146,7 @@ def test_what_is_stored_keeps_its_promise():
     stored = calibrated.load()
     assert stored.chosen_on >= 50 and len(stored.held_out) >= 50
     bins = calibrated.reliability(stored.held_out).query("n >= 20")
-    assert ((bins.predicted - bins.part).abs() <= 0.1).all()
+    assert len(bins) >= 2 and bins.predicted.between(bins.low, bins.high).all()
     words = calibrated.by_word(stored)
     assert words.n.sum() == len(stored.held_out)
     assert words.part.dropna().is_monotonic_decreasing
