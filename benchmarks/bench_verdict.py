@@ -7,7 +7,7 @@ measure  simulates neurons of many kinds (calibration_neurons.py), fits the defa
          does, makes an MEI for each and lets the true neuron answer it; a row a neuron goes to --rows,
          seeds that are there already are not measured again
 report   chooses the figures and their weights on the kinds and seeds set apart for that, reports what
-         they are worth on the others; --store writes lib/mei/calibration.json
+         they are worth on the others; --store writes build/calibration.json
 
 Seeds of `CHOSEN_SEEDS` show kinds on which the rule is chosen, the others mostly kinds held out. With
 --scenes (`images`, n x h x w) every second seed is shown these images in place of dead leaves.
@@ -20,6 +20,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import calibrated
 import numpy as np
 import pandas as pd
 import torch
@@ -31,7 +32,7 @@ from tqdm import tqdm
 from lib.data.session import resize
 from lib.data.simulated_neurons import SCENE_HEIGHT
 from lib.data.simulated_session import dead_leaves
-from lib.mei import calibrated, localise, search, verdict
+from lib.mei import localise, search, verdict
 from lib.mei.ascent import AscentSettings
 from lib.models import crossvalidation, ensemble, v1
 from lib.responses import reliability
@@ -543,7 +544,7 @@ def main():
     parser.add_argument("--cc-max", type=float, nargs=2, default=CC_MAX, help="range of the neurons' CCmax")
     parser.add_argument("--rows", type=Path, default=Path("build/verdict_rows.csv"))
     parser.add_argument("--only", choices=("measure", "report"))
-    parser.add_argument("--store", action="store_true", help="write lib/mei/calibration.json")
+    parser.add_argument("--store", action="store_true", help="write build/calibration.json")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

@@ -1,24 +1,17 @@
 """How benchmarks/bench_verdict.py chooses the rule of the verdict, on figures whose worth is known."""
 
-import sys
-
+import calibrated
 import numpy as np
 import pandas as pd
 import pytest
-
-from lib.files import ROOT
-from lib.mei import calibrated
 
 BOUNDS = {"good": (0.0, 1.0, False), "too": (0.0, 1.0, False), "nothing": (0.0, 1.0, False)}
 
 
 @pytest.fixture(scope="module")
 def bench():
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        import bench_verdict
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
+    import bench_verdict
+
     return bench_verdict
 
 

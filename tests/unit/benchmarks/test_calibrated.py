@@ -2,12 +2,11 @@
 
 import json
 
+import calibrated
 import numpy as np
 import pandas as pd
 import pytest
-
-from lib.mei import calibrated
-from lib.mei.calibrated import Calibration, Figure
+from calibrated import Calibration, Figure
 
 WORDS = [("well", 0.8), ("partly", 0.3), ("not", 0.0)]
 
@@ -139,18 +138,3 @@ def test_figures_beside_those_of_the_verdict():
     assert list(both["transfer_off"]) == pytest.approx([np.log(2), 0])
     one = calibrated.beside(judged.iloc[0], recorded[:, 0])
     assert {name: values[0] for name, values in both.items()} == pytest.approx(one)
-
-
-def test_what_is_stored_keeps_its_promise():
-    """Fault: a calibration stored by a benchmark that failed, or words that mean nothing."""
-    stored = calibrated.load()
-    assert stored.chosen_on >= 50 and len(stored.held_out) >= 50
-    bins = calibrated.reliability(stored.held_out).query("n >= 20")
-    assert len(bins) >= 2 and bins.predicted.between(bins.low, bins.high).all()
-    words = calibrated.by_word(stored)
-    assert words.n.sum() == len(stored.held_out)
-    assert words.part.dropna().is_monotonic_decreasing
-    noise = stored.held_out[stored.held_out.kind == "noise"]
-    assert len(noise) >= 5 and (noise.probability < stored.words[0][1]).all()
-    nothing_known = stored.judge(dict.fromkeys(stored.figures))
-    assert nothing_known["word"] == stored.words[-1][0]

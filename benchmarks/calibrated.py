@@ -1,7 +1,8 @@
 """How probable is it that a most exciting input is right? Measured on simulated neurons.
 
-`calibration.json` beside this file holds a small model of that probability and what it was worth on
-neurons of kinds and recordings on which nothing was chosen. `benchmarks/bench_verdict.py --store` makes it.
+A file of `bench_verdict.py --store` holds a small model of that probability and what it was worth on
+neurons of kinds and recordings on which nothing was chosen. No page uses it yet: it promises too much of
+neurons that are as reliable as recorded ones (see CHANGELOG.md).
 
 *Right* means that the true neuron's response to the MEI rises above that to grey by at least `GOAL` of
 the rise that the best image of the same mean, contrast and finest detail draws.
@@ -19,8 +20,10 @@ import pandas as pd
 from scipy.special import expit
 from scipy.stats import beta, rankdata
 
+from lib.files import ROOT
+
 GOAL, ROUGHLY = 0.85, 0.7
-STORED = Path(__file__).with_name("calibration.json")
+STORED = ROOT / "build" / "calibration.json"
 EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
