@@ -155,15 +155,30 @@ def nearest(name: object, valid: Iterable) -> str:
     return f"did you mean {close[0]}?" if close else f"one of: {', '.join(map(str, valid))}"
 
 
+class UniqueKeys(yaml.SafeLoader):
+    """YAML in which no key may stand twice; the first would be dropped without a word."""
+
+    def construct_mapping(self, node, deep=False) -> dict:
+        """Return the mapping of a node; `InputError` for a key that stands twice."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = [key for k, key in enumerate(keys) if key in keys[:k]]
+        if twice:
+            line = node.value[keys.index(twice[0])][0].start_mark.line + 1
+            raise InputError(f"{twice[0]} stands twice, first in line {line}; keep one of them")
+        return super().construct_mapping(node, deep=deep)
+
+
 def _read(path):
     if not path.is_file():
         raise InputError(f"{path}: no such file; give PARAMS=FILE.yml, see params.yml")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), UniqueKeys)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
         raise InputError(f"{path.name}{line}: not valid YAML") from None
+    except InputError as error:
+        raise InputError(f"{path.name}: {error}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path.name}: expected `key: value` lines, as in params.yml")
     return content

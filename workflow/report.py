@@ -23,6 +23,7 @@ from lib.params import DEFAULTS, load_params, nearest, run_folder
 from lib.stages import NOTEBOOK, STAGES, UNIT_STAGES
 from workflow.warm import warm_process
 
+LEAKS = ("MPLBACKEND", "MATPLOTLIBRC", "IPYTHONDIR", "PYTHONSTARTUP")  # variables that change what jobs do
 SPACE = 1e9  # bytes that a run may need; the default one takes half of it
 STEPS = re.compile(r"(\d+) of (\d+) steps .* done")
 ROUTINE = re.compile(  # what Snakemake says of itself
@@ -60,7 +61,7 @@ def make_report(params_file, *, cores=None, notebook=None, unit=None, profile=No
     check_space(folder, f"run {params['name']}", SPACE)
     lock = _lock(folder)
     started = time.time()
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"}
+    environment = clean_environment(folder)
     command = [
         sys.executable,
         "-m",
@@ -95,9 +96,31 @@ def make_report(params_file, *, cores=None, notebook=None, unit=None, profile=No
     print(stage_times(folder, since=started))
     for unit, stage, message in failed:
         print(f"unit {unit}: {NOTEBOOK[stage]} failed: {message}")
-    if code == 0 and not targets:
-        print(f"the book: {folder / 'site' / 'index.html'} ({time.time() - started:.0f} s)")
+    book = folder / "site" / "index.html"
+    if code == 0 and not targets and book.is_file():
+        print(f"the book: {book} ({time.time() - started:.0f} s)")
     return code or int(bool(failed))
+
+
+def clean_environment(folder):
+    """Return the environment of a run's jobs: that of the shell without the settings that change results.
+
+    Snakemake, IPython, Jupyter and matplotlib read the user's own; those of a run stand in its folder or
+    nowhere.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SNAKEMAKE_", "JUPYTER_CONFIG")) and name not in LEAKS
+    }
+    return kept | {
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONHASHSEED": "0",
+        "IPYTHONDIR": str(folder / ".ipython"),
+        "JUPYTER_CONFIG_DIR": str(folder / ".jupyter"),
+        "MATPLOTLIBRC": str(ROOT / "lib" / "report.mplstyle"),
+    }
 
 
 def print_report(params_file, *, cores=None, unit=None, profile=None):

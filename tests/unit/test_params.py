@@ -66,6 +66,14 @@ def test_broken_yaml_names_the_line(tmp_path):
         load_params(tmp_path / "my.yml")
 
 
+def test_a_key_may_stand_once(tmp_path):
+    """Fault: of two sections with one name the first is dropped without a word."""
+    path = tmp_path / "my.yml"
+    path.write_text("name: mine\noracle: {bootstrap: 30}\nseed: 2\noracle: {published_draws: 9}\n")
+    with pytest.raises(InputError, match=r"my.yml: oracle stands twice, first in line 2; keep one"):
+        load_params(path)
+
+
 def test_paths_are_relative_to_the_file(tmp_path):
     (tmp_path / "c.npz").touch()
     params = load_params(declare(tmp_path, source="arrays", session={"counts": "c.npz", "images": "c.npz"}))

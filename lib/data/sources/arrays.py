@@ -18,6 +18,7 @@ from lib.params import nearest
 SCENE_HEIGHT_DEG = 94.8
 STATIC_WINDOW = (0.05, 0.55)  # s after onset, of the challenge's responses (Willeke et al. 2022)
 LARGEST = 4e9  # bytes of responses, above which a folder is to be read in part
+LEAST_RANGE = 0.05  # from the darkest to the brightest pixel of all images, black to white being 1
 
 
 def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recording:
@@ -177,7 +178,7 @@ def read_static(folder: Path | str, *, tiers: Sequence[str] = (), degrees_per_pi
         structures=areas,
         images=images,
         image_ids=image_ids,
-        degrees_per_pixel=float(degrees),
+        degrees_per_pixel=pixel_size(np.asarray(degrees), folder.name),
         count_window=STATIC_WINDOW,
     )
 
@@ -337,13 +338,20 @@ def unit_range(images: np.ndarray, file: str) -> np.ndarray:
     if images.ndim != 3 or 0 in images.shape:
         raise InputError(f"{file}: images must be (images, height, width), got shape {images.shape}")
     if images.dtype == np.uint8:
-        return images.astype(np.float32) / 255
-    if images.dtype.kind == "f" and images.min() >= 0 and images.max() <= 1:
-        return images.astype(np.float32)
-    raise InputError(
-        f"{file}: images must be uint8 or floats in [0, 1], got {images.dtype} from "
-        f"{images.min():g} to {images.max():g}"
-    )
+        shown = images.astype(np.float32) / 255
+    elif images.dtype.kind == "f" and images.min() >= 0 and images.max() <= 1:
+        shown = images.astype(np.float32)
+    else:
+        raise InputError(
+            f"{file}: images must be uint8 or floats in [0, 1], got {images.dtype} from "
+            f"{images.min():g} to {images.max():g}"
+        )
+    if np.ptp(shown) < LEAST_RANGE:
+        raise InputError(
+            f"{file}: images use {np.ptp(shown):.2g} of the range from black to white; expected at least "
+            f"{LEAST_RANGE:g}. Were they divided by their maximum, or by 255 twice?"
+        )
+    return shown
 
 
 def pixel_size(degrees: np.ndarray, file: str) -> float:

@@ -101,6 +101,21 @@ def test_what_does_not_fit_is_said_before_work(folder, damage, message):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
+def test_images_that_use_next_to_nothing_of_the_range_are_no_images(folder):
+    """Fault: grey values from 0 to 1 divided by 255, and a whole book of black images."""
+    for trial, image in enumerate(SHOWN):
+        np.save(folder / f"data/images/{trial}.npy", pixels(image) / 255)
+    with pytest.raises(InputError, match="use 0.0039 of the range from black to white"):
+        load(folder)
+
+
+@pytest.mark.parametrize("degrees", [-1.5, 1e6])
+def test_the_size_of_a_pixel_is_possible(folder, degrees):
+    """Fault: an image of -54 x -97 degrees."""
+    with pytest.raises(InputError, match="degrees_per_pixel must be one number from"):
+        load(folder, degrees_per_pixel=degrees)
+
+
 def test_too_much_at_once(folder, monkeypatch):
     monkeypatch.setattr(arrays, "LARGEST", 100)
     with pytest.raises(InputError, match="name `tiers`"):
