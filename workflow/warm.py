@@ -23,7 +23,7 @@ PRELOADED = (
     "papermill",
     "ipykernel.kernelapp",
     "matplotlib.pyplot",
-    "workflow.execute",
+    "workflow.run_notebook",
     "lib.mei.search",
     "lib.mei.truth",
     "lib.gabors.search",
@@ -85,7 +85,7 @@ class Handler(socketserver.StreamRequestHandler):
     """In the fork: forks the kernel, executes one notebook, and answers (exit code, line)."""
 
     def handle(self):
-        from workflow.execute import run
+        from workflow.run_notebook import run
 
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         request = json.loads(self.rfile.readline())
@@ -134,7 +134,7 @@ class ForkedKernel(multiprocessing.get_context("fork").Process):
 
 def forked_kernel_manager():
     """Return the class of a kernel manager whose kernel is a fork of this process, made now."""
-    from workflow.execute import ipc_manager
+    from workflow.run_notebook import ipc_manager
 
     kernel = ForkedKernel()
 

@@ -14,8 +14,8 @@ from PIL import Image
 from lib.errors import InputError
 from lib.files import ROOT
 from workflow import warm
-from workflow.execute import execute
 from workflow.pictures import with_palette
+from workflow.run_notebook import execute
 
 pytestmark = pytest.mark.filterwarnings("default")  # of papermill and its kernels
 
