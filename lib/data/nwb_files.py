@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from lib import files
-from lib.data import download
+from lib.data import download, words
 from lib.data.session import select_units
 from lib.errors import DamagedFile, InputError
 
@@ -255,16 +255,9 @@ def read_session(address: Path | str, *, structure: str | list[str]) -> dict:
         total = len(nwbfile.units)
         fetched = bytes_read()
         size = file.id.get_filesize()
-    notes = (
-        [
-            f"{total - len(every)} of {total} units in {name} fail AllenSDK's default quality filter "
-            "and are left out."
-        ]
-        if total > len(every)
-        else []
-    )
+    notes = [words.quality_note(total - len(every), total, name)] if total > len(every) else []
     if fetched is not None:
-        notes.append(f"Read over http: {fetched / 1e6:.1f} MB of {size / 1e6:.1f} MB.")
+        notes.append(words.download_note(fetched, size))
     return dict(
         units=units.dropna(axis=1, how="all"),
         presentations=table,

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from lib.data import counting
+from lib.data import counting, words
 from lib.errors import InputError
 from lib.files import file_hash, required
 from lib.machine import local_copy
@@ -247,10 +247,7 @@ def from_recording(recording: Recording, *, latency: float, duration: float, ima
         return Session(counts=r.counts.astype(np.float32), window=tuple(r.count_window), **shared)
     starts, stops, overlaps = counting.windows(r.presentations, latency=latency, duration=duration)
     if overlaps.any():
-        shared["notes"].append(
-            f"The count window ({latency:g} to {latency + duration:g} s after onset) of "
-            f"{int(overlaps.sum()):,} presentations reaches into the next one."
-        )
+        shared["notes"].append(words.overlap_note((latency, latency + duration), int(overlaps.sum())))
     per_presentation = counting.count_spikes(r.spike_times, starts=starts, stops=stops)
     scenes, blanks, frames = counting.scene_counts(per_presentation, r.presentations)
     if not np.array_equal(frames, shared["image_ids"]):
@@ -321,11 +318,7 @@ def merge(sessions: list[Session]) -> Session:
         presentation_counts=None,
         spike_times=None,
         structures=structures.to_dict(),
-        notes=[
-            "Several sessions in one run: their counts are used, without rasters and recorded Gabors, "
-            "which belong to one session each.",
-            *(f"{s.name}: {note}" for s in sessions for note in s.notes),
-        ],
+        notes=[words.SEVERAL, *(f"{s.name}: {note}" for s in sessions for note in s.notes)],
     )
 
 

@@ -6,6 +6,32 @@ import pandas as pd
 from lib.data import counting
 from lib.words import counted, listed
 
+RESPONSES_ONLY = "This source holds responses only: no spike times, no blanks, no recorded Gabors, no gratings and no movies."
+TRACES = "The responses are traces, not whole counts: they have no entropy of the count."
+SEVERAL = (
+    "Several sessions in one run: their counts are used, without rasters and recorded Gabors, which belong "
+    "to one session each."
+)
+
+
+def quality_note(failing, total, name):
+    """Say how many units of a file AllenSDK's default quality filter leaves out."""
+    return f"{failing} of {total} units in {name} fail AllenSDK's default quality filter and are left out."
+
+
+def download_note(fetched, size):
+    """Say how much of a file (bytes) was read over http."""
+    return f"Read over http: {fetched / 1e6:.1f} MB of {size / 1e6:.1f} MB."
+
+
+def overlap_note(window, number):
+    """Say in how many presentations the count window (start, stop in s) reaches into the next one."""
+    start, stop = window
+    return (
+        f"The count window ({start:g} to {stop:g} s after onset) of {number:,} presentations reaches into "
+        "the next one."
+    )
+
 
 def describe_session(session, *, structure):
     """Say what a session holds, and below it every note of its source.

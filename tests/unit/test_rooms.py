@@ -81,6 +81,38 @@ def test_files_are_few_and_short():
     assert {name for name, lines in long.items() if lines > LONGEST} == set(LONGER)
 
 
+SENTENCE = re.compile(r"(\w+[ ,:]+){4}\w+\.$")
+
+
+def sentences(path):
+    """Yield the sentences that a module makes: without docstrings and what it raises, prints or warns."""
+    tree, apart = ast.parse(path.read_text()), set()
+    for node in ast.walk(tree):
+        call = ast.unparse(node.func).split(".")[-1] if isinstance(node, ast.Call) else ""
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and ast.get_docstring(node):
+            apart |= set(ast.walk(node.body[0]))
+        elif isinstance(node, ast.Raise) or call.endswith(("Error", "File", "warn", "print", "Parser")):
+            apart |= set(ast.walk(node))
+        elif isinstance(node, ast.JoinedStr):
+            apart |= set(ast.walk(node)) - {node}
+    for node in set(ast.walk(tree)) - apart:
+        parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+        words = [part.value if isinstance(part, ast.Constant) else "X" for part in parts]
+        if all(isinstance(word, str) for word in words) and re.search(
+            r"(\w+[ ,:]+){4}\w+\.$", "".join(words)
+        ):
+            yield "".join(words)
+
+
+def test_only_words_make_sentences():
+    """Fault: a sentence for a page in a module of numbers, where no editor looks for it."""
+    makers = [path for path in FILES if path.name == "words.py"]
+    assert all(any(sentences(path)) for path in makers if path.parent.name not in ("lib", "stimuli"))
+    apart = ("nwb_write.py", "allen.py")  # AllenSDK's names of tables, the help of `make sessions`
+    said = {path: list(sentences(path)) for path in FILES if path not in makers and path.name not in apart}
+    assert not {path: found for path, found in said.items() if found}
+
+
 def test_no_module_reaches_into_another():
     """Fault: a name with an underscore imported from another module."""
     for path in FILES:

@@ -9,6 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
+from lib.data import words
 from lib.data.session import Recording, select_units
 from lib.errors import InputError
 from lib.params import nearest
@@ -64,15 +65,7 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
         files=[f for f in session.values() if Path(str(f)).is_file()],
         counts=counts[:, :, units.index.isin(wanted.index)],
         structures=units.structure.value_counts().to_dict(),
-        notes=[
-            "This source holds responses only: no spike times, no blanks, no recorded Gabors, "
-            "no gratings and no movies.",
-            *(
-                ["The responses are traces, not whole counts: they have no entropy of the count."]
-                if (np.nan_to_num(counts) % 1).any()
-                else []
-            ),
-        ],
+        notes=[words.RESPONSES_ONLY, *([words.TRACES] if (np.nan_to_num(counts) % 1).any() else [])],
         **read,
     )
 
