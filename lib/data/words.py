@@ -6,7 +6,9 @@ import pandas as pd
 from lib.data import counting
 from lib.words import counted, listed
 
-RESPONSES_ONLY = "This source holds responses only: no spike times, no blanks, no recorded Gabors, no gratings and no movies."
+RESPONSES_ONLY = (
+    "This source holds responses only: no spike times, blanks, recorded Gabors, gratings or movies."
+)
 TRACES = "The responses are traces, not whole counts: they have no entropy of the count."
 SEVERAL = (
     "Several sessions in one run: their counts are used, without rasters and recorded Gabors, which belong "
