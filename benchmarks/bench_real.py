@@ -24,10 +24,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import unseen
 
 from lib.data import conditions, session, simulated_session
 from lib.data.sources.arrays import SCENE_HEIGHT_DEG
-from lib.models import crossvalidation, unseen
+from lib.models import crossvalidation
 from lib.models.ensemble import MeanModel, predicted_means
 from lib.responses import reliability
 from lib.statistics import bootstrap_interval

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+import unseen
 
 from lib.data import simulated_session
-from lib.models import unseen
 from lib.stimuli import patterns
 
 SHAPE, DEGREES = (60, 77), 94.8 / 60
