@@ -197,6 +197,7 @@ FAULTS = [
     ),
     *_of(
         "lib/models/ensemble",
+        ("reshape(k, f, -1).mean(axis=1)", "reshape(k, f, -1)[:, 0]", "5: one phase for a drifting Gabor"),
         (
             "return torch.stack(self.each(images)).mean(0)",
             "return self.each(images)[0]",
@@ -374,11 +375,6 @@ FAULTS = [
     ),
     *_of(
         "lib/gabors/compare",
-        (
-            "predicted.reshape(k, phases, -1).mean(axis=1)",
-            "predicted.reshape(k, phases, -1)[:, 0]",
-            "5: one phase for a drifting Gabor",
-        ),
         (
             "name: set_mean_contrast(image, target)",
             "name: set_mean_contrast(image, target.within(None))",

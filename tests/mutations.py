@@ -105,7 +105,12 @@ TESTS = {
     "lib/models/network": ["models/test_network", "models/test_v1"],
     "lib/models/fit_run": ["models/test_v1"],
     "lib/models/cores": ["models/test_v1"],
-    "lib/models/ensemble": ["models/test_ensemble", "models/test_v1", "mei/test_search"],
+    "lib/models/ensemble": [
+        "models/test_ensemble",
+        "models/test_v1",
+        "mei/test_search",
+        "gabors/test_search",
+    ],
     "lib/mei/search": ["stimuli/test_properties_images", "mei/test_search"],
     **{
         f"lib/mei/{name}": ["mei/test_search", "mei/test_words"]

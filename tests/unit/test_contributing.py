@@ -13,6 +13,7 @@ import yaml
 from lib.files import ROOT
 from lib.params import CHOICES, DEFAULTS, RANGES, SESSIONS, SOURCES, load_params, notebook_parameters
 from lib.stages import NOTEBOOK, STAGES, UNIT_STAGES
+from tests.faults import FAULTS
 
 PAGES = ("CONTRIBUTING.md", "README.md")
 TEXT = {name: (ROOT / name).read_text(encoding="utf-8") for name in PAGES}
@@ -139,3 +140,9 @@ def test_ruff_is_pinned_as_it_is_installed():
     assert f"\nruff=={importlib.metadata.version('ruff')}\n" in lock
     names = [line.split("==")[0] for line in lock.splitlines()]
     assert len(names) == len(set(names))
+
+
+def test_every_deliberate_fault_still_fits_its_file():
+    """Fault: code that moved leaves a fault that is never put, and nobody is told."""
+    stale = [fault for fault in FAULTS if (ROOT / f"{fault.module}.py").read_text().count(fault.old) != 1]
+    assert not stale
