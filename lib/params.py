@@ -1,12 +1,19 @@
-"""The declaration of a run: read, completed from the default `params.yml`, and checked."""
+"""The declaration of a run: read, completed from the default `params.yml`, and checked by its schema.
+
+What each parameter may be stands in `params.schema.json`, its default and its meaning in `params.yml`.
+"""
 
 from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Iterable
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import jsonschema
 import yaml
 
 from lib.errors import InputError
@@ -14,78 +21,11 @@ from lib.files import ROOT, is_address
 from lib.stages import STAGES, UNIT_STAGES
 
 DEFAULTS = ROOT / "params.yml"
-SECTIONS = ("data", "rasterplot", "oracle", "cnn", "mei", "gabor", "metrics", "power", "population", "audit")
-SOURCES = ("simulated", "allen", "nwb", "arrays")
-STIMULI = ("natural_scenes", "natural_movies", "static_gratings", "gabors")
-MODELS = ("v1", "shared", "gabor_ridge", "ridge", "published")
-CHOICES = {
-    "source": SOURCES,
-    "cnn.model": MODELS,
-    "cnn.baselines": MODELS,
-    "cnn.stimuli": (*STIMULI, "available"),
-    "gabor.grid": ("quick", "coarse", "full"),
-}
-PATHS = ("counts", "images", "file", "folder")  # keys of a session that name a file or address
-# Of each source: the keys a session needs, those it may have with their defaults, and how to say so
-SESSIONS = {
-    "arrays": [
-        (("counts", "images"), {}, "{counts: FILE.npz, images: FILE.npz}"),
-        (("folder",), {"tiers": [], "degrees_per_pixel": 0}, "{folder: FOLDER}"),
-    ],
-    "nwb": [(("file", "images"), {}, "{file: FILE.nwb or address, images: FILE.npz or folder}")],
-    "allen": [
-        (
-            ("id",),
-            {
-                "cache": str(ROOT / "allen_cache"),
-                "warehouse": "http://api.brain-map.org",
-                "movies": [],
-                "stall": 60.0,
-            },
-            "a session id, see `make sessions`",
-        )
-    ],
-}
-# (lowest, highest) value allowed; None: no bound
-RANGES = {
-    "data.latency": (0, 1),
-    "data.duration": (0.001, 10),
-    "data.image_height": (16, 400),
-    "simulation.units": (12, 2000),
-    "simulation.scene_repeats": (2, 500),
-    "simulation.gabor_repeats": (1, 500),
-    "simulation.grating_repeats": (1, 500),
-    "simulation.movie_one_frames": (2, 9000),
-    "simulation.movie_one_repeats": (1, 100),
-    "simulation.movie_three_frames": (2, 9000),
-    "simulation.movie_three_repeats": (1, 100),
-    "rasterplot.bin_width": (0.001, 10),
-    "rasterplot.high_correlation": (-1, 1),
-    "rasterplot.low_correlation": (-1, 1),
-    "oracle.oracle_percentile": (0, 100),
-    "oracle.variance_percentile": (0, 100),
-    "oracle.published_draws": (1, 10_000),
-    "oracle.bootstrap": (20, 100_000),
-    "cnn.folds": (2, 118),
-    "cnn.published_units": (0, 2000),
-    "cnn.permutations": (20, 100_000),
-    "mei.contrast": (0.01, 1),
-    "mei.finest_detail": (0.01, 10),
-    "mei.random_starts": (1, 50),
-    "mei.steps": (1, 100_000),
-    "mei.published_steps": (1, 100_000),
-    "gabor.refine_from": (1, 100),
-    "gabor.bootstrap": (20, 100_000),
-    "metrics.highest_frequency": (0.01, 10),
-    "power.images": (8, 2000),
-    "power.repeats": (1, 500),
-    "power.rates": (0.01, 100),
-    "power.units": (7, 500),
-    "population.alpha": (1e-6, 0.5),
-    "population.recovery_goal": (0.01, 1),
-    "audit.steps": (1, 100_000),
-    "seed": (0, 2**31 - 1),
-}
+SCHEMA = json.loads((ROOT / "lib" / "params.schema.json").read_text(encoding="utf-8"))
+SESSIONS = SCHEMA["$defs"]["sessions"]  # what a session of each source is
+SOURCES = tuple(SCHEMA["properties"]["source"]["enum"])
+SECTIONS = tuple(name for name, rule in SCHEMA["properties"].items() if "properties" in rule)
+STIMULI = tuple(SCHEMA["properties"]["cnn"]["properties"]["stimuli"]["items"]["enum"][:-1])
 
 
 def load_params(path: Path | str = DEFAULTS) -> dict:
@@ -155,8 +95,14 @@ def nearest(name: object, valid: Iterable) -> str:
     return f"did you mean {close[0]}?" if close else f"one of: {', '.join(map(str, valid))}"
 
 
-class UniqueKeys(yaml.SafeLoader):
-    """YAML in which no key may stand twice; the first would be dropped without a word."""
+class Declaration(yaml.SafeLoader):
+    """YAML in which no key may stand twice, and only what looks like a number or a truth value is one.
+
+    The first of two keys would be dropped without a word, a date would be no name, 010 be 8 and 1:30 be
+    90, while 1e-3 would be no number.
+    """
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012, of YAML 1.2 below
 
     def construct_mapping(self, node, deep=False) -> dict:
         """Return the mapping of a node; `InputError` for a key that stands twice."""
@@ -168,11 +114,20 @@ class UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+for _kind, _pattern in {
+    "null": r"~|null|Null|NULL|",
+    "bool": r"true|True|TRUE|false|False|FALSE",
+    "int": r"[-+]?(0|[1-9][0-9_]*)",
+    "float": r"[-+]?((\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.inf)|\.nan",
+}.items():
+    Declaration.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(rf"^(?:{_pattern})$"), None)
+
+
 def _read(path):
     if not path.is_file():
         raise InputError(f"{path}: no such file; give PARAMS=FILE.yml, see params.yml")
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), UniqueKeys)
+        content = yaml.load(path.read_text(encoding="utf-8"), Declaration)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
@@ -190,112 +145,142 @@ def _merge(defaults, given, file, at=""):
         name = f"{at}{key}"
         if key not in defaults:
             raise InputError(f"{file}: unknown key {name}; {nearest(key, defaults)}")
-        if name in ("session", "structure", "units", "per_unit"):
-            merged[key] = value
-        elif isinstance(defaults[key], dict):
+        if isinstance(defaults[key], dict) and name not in ("per_unit", "session"):
             if not isinstance(value, dict):
                 raise InputError(f"{file}: {name}: expected keys below it, got {value!r}")
             merged[key] = _merge(defaults[key], value, file, f"{name}.")
         else:
-            merged[key] = _typed(value, defaults[key], name, file)
+            whole = type(value) is int and type(defaults[key]) is float
+            merged[key] = float(value) if whole and abs(value) < 2**53 else value
     return merged
 
 
-def _typed(value, default, name, file):
-    kind = type(default)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not kind:
-        raise InputError(f"{file}: {name}: expected {kind.__name__} such as {default!r}, got {value!r}")
-    return value
+def parameter_rules(schema: dict = SCHEMA, at: str = "") -> Iterator[tuple[str, dict]]:
+    """Yield the name of each parameter, such as mei.steps, and its rule in the schema."""
+    for name, rule in schema["properties"].items():
+        if "properties" in rule:
+            yield from parameter_rules(rule, f"{at}{name}.")
+        else:
+            yield f"{at}{name}", rule
+
+
+def is_valid(value: object, rule: dict) -> bool:
+    """Tell whether a value obeys a rule of the schema; no truth value, NaN or infinity is a number."""
+    return _VALIDATOR(rule).is_valid(value)
+
+
+_VALIDATOR = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: type(value) is int,
+            "number": lambda _, value: type(value) in (int, float) and math.isfinite(value),
+        }
+    ),
+)
+
+
+def check_value(value: object, rule: dict, name: str) -> None:
+    """Raise `InputError` with the name, what is expected and what is given if a value breaks its rule."""
+    if is_valid(value, rule):
+        return
+    many = isinstance(value, list)
+    words = rule.get("enum") or rule.get("items", {}).get("enum")
+    unknown = [v for v in (value if many else [value]) if words and v not in words]
+    if unknown and many == ("items" in rule):
+        raise InputError(f"{name}: unknown {unknown[0]!r}; {nearest(unknown[0], words)}")
+    twice = [v for k, v in enumerate(value) if v in value[:k]] if many else []
+    if twice:
+        raise InputError(f"{name}: {twice[0]!r} is named twice in {value!r}; name it once")
+    raise InputError(f"{name}: expected {expected(rule)}, got {value!r}")
+
+
+def expected(rule: dict) -> str:
+    """Return in words what a rule of the schema asks for, such as "a whole number from 1 to 50"."""
+    if "description" in rule:
+        return rule["description"]
+    if "enum" in rule:
+        return " | ".join(map(str, rule["enum"]))
+    if rule["type"] == "array":
+        each = expected(rule["items"])
+        return "a list of " + re.sub(r"^(a|an) (.*?)(number|text)", r"\2\3s", each)
+    if "minimum" not in rule:
+        return {"integer": "a whole number", "number": "a number"}.get(rule["type"], "a text")
+    low, high = (f"{rule[end]:.10g}" for end in ("minimum", "maximum"))
+    return f"a {'whole ' if rule['type'] == 'integer' else ''}number from {low} to {high}"
 
 
 def _check_values(params, file):
-    if not params["name"] or set(params["name"]) & set("/\\ \t\n") or params["name"][0] == ".":
-        raise InputError(f"{file}: name: expected a plain folder name, got {params['name']!r}")
-    for name, valid in CHOICES.items():
-        given = _at(params, name)
-        for value in given if isinstance(given, list) else [given]:
-            if value not in valid:
-                raise InputError(f"{file}: {name}: unknown {value!r}; {nearest(value, valid)}")
-    for name, (low, high) in RANGES.items():
-        given = _at(params, name)
-        values = given if isinstance(given, list) else [given]
-        if not values or not all(type(v) in (int, float) and low <= v <= high for v in values):
-            raise InputError(f"{file}: {name}: expected {low} to {high}, got {given}")
-    areas = params["structure"] if isinstance(params["structure"], list) else [params["structure"]]
-    if not areas or not all(type(a) is str and a for a in areas) or len(set(areas)) < len(areas):
-        raise InputError(
-            f"{file}: structure: expected an acronym such as VISam, or a list of different "
-            f"ones, got {params['structure']!r}"
-        )
-    units = params["units"]
-    if units != "selected" and not (isinstance(units, list) and units and all(type(u) is int for u in units)):
-        raise InputError(f"{file}: units: expected `selected` or a list of unit ids, got {units!r}")
-    if units != "selected" and len(set(units)) < len(units):
-        raise InputError(f"{file}: units: a unit is named twice in {units}")
+    for name, rule in parameter_rules():
+        if name not in ("session", "per_unit"):
+            check_value(_at(params, name), rule, f"{file}: {name}")
 
 
 def input_files(params: dict) -> list[str]:
     """Return the local files and folders that a run's session names."""
     sessions = params["session"] if isinstance(params["session"], list) else [params["session"]]
-    named = [session.get(key) for session in sessions if isinstance(session, dict) for key in PATHS]
-    return [path for path in named if path and not is_address(path)]
+    named = [
+        session[key]
+        for session in sessions
+        if isinstance(session, dict)
+        for key, rule in _form(session, params["source"])["properties"].items()
+        if rule.get("format") == "input" and key in session
+    ]
+    return [path for path in named if not is_address(path)]
+
+
+def _form(session, source):
+    """Return the form of a session, a rule of the schema, whose keys it has; None if it fits none."""
+    for form in SESSIONS[source].get("anyOf", ()):
+        if (
+            form.get("type") == "object"
+            and isinstance(session, dict)
+            and set(form["required"]) <= set(session) <= set(form["properties"])
+        ):
+            return form
+    return None
+
+
+def session_defaults(form: dict) -> dict:
+    """Return the values of a session's keys where a declaration leaves them out."""
+    values = {key: rule["default"] for key, rule in form["properties"].items() if "default" in rule}
+    folders = [key for key in values if form["properties"][key].get("format") == "folder"]
+    return values | {key: str(ROOT / values[key]) for key in folders}
 
 
 def _check_session(params, path):
     session, source = params["session"], params["source"]
     if isinstance(session, list) and session and source != "simulated":
+        if any(part in session[:k] for k, part in enumerate(session)):
+            raise InputError(f"{path.name}: session: a session is named twice in {session!r}")
         return [_check_session(params | {"session": part}, path) for part in session]
     if source == "allen" and type(session) is int:
         session = {"id": session}
-    if source == "simulated":
-        if type(session) is not int or not 0 <= session < 2**31:
-            raise InputError(
-                f"{path.name}: session: source simulated expects its seed, "
-                f"a whole number from 0, got {session!r}"
-            )
+    form = _form(session, source)
+    if form is None and not (source == "simulated" and is_valid(session, SESSIONS[source])):
+        forms = SESSIONS[source]["description"]
+        raise InputError(f"{path.name}: session: source {source} expects {forms}, got {session!r}")
+    if form is None:
         return session
-    forms = SESSIONS[source]
-    fitting = [
-        form
-        for form in forms
-        if isinstance(session, dict) and set(form[0]) <= set(session) <= set(form[0]) | set(form[1])
-    ]
-    if not fitting:
-        raise InputError(
-            f"{path.name}: session: source {source} expects "
-            f"{' or '.join(form[2] for form in forms)}, got {session!r}"
-        )
-    session = fitting[0][1] | session
-    if source == "allen":
-        _check_allen(session, path.name)
-    for key, given in session.items():
-        if key in (*PATHS, "cache") and not is_address(given):
-            session[key] = str((path.parent / Path(str(given)).expanduser()).resolve())
-            if key != "cache" and not Path(session[key]).exists():
-                raise InputError(f"{path.name}: session.{key}: no such file {given}")
+    session = session_defaults(form) | session
+    for key, rule in form["properties"].items():
+        check_value(session[key], rule, f"{path.name}: session.{key}")
+        if rule.get("format") in ("input", "folder") and not is_address(session[key]):
+            given = session[key]
+            try:
+                session[key] = str((path.parent / Path(given).expanduser()).resolve())
+                there = rule["format"] == "folder" or Path(session[key]).exists()
+            except (OSError, RuntimeError, ValueError):  # too long, no such home, no text of a path
+                there = False
+            if not there:
+                raise InputError(f"{path.name}: session.{key}: no such file {given!r}")
     return session
-
-
-def _check_allen(session, file):
-    """Check the values of a session of source allen."""
-    if type(session["id"]) is not int:
-        raise InputError(f"{file}: session.id: expected int such as 798911424, got {session['id']!r}")
-    if type(session["stall"]) not in (int, float) or not 1 <= session["stall"] <= 3600:
-        raise InputError(f"{file}: session.stall: expected 1 to 3600 seconds, got {session['stall']!r}")
-    if not isinstance(session["movies"], list) or not set(session["movies"]) <= {1, 3}:
-        raise InputError(f"{file}: session.movies: expected a list of 1 and 3, got {session['movies']!r}")
-    if not is_address(session["warehouse"]):
-        raise InputError(
-            f"{file}: session.warehouse: expected an address http://..., got {session['warehouse']!r}"
-        )
 
 
 def _check_per_unit(params, file):
     per_unit = params["per_unit"] or {}
     if not isinstance(per_unit, dict):
-        raise InputError(f"{file}: per_unit: expected {{UNIT_ID: {{STAGE: {{KEY: VALUE}}}}}}")
+        raise InputError(f"{file}: per_unit: expected {SCHEMA['properties']['per_unit']['description']}")
     checked = {}
     for unit, stages in per_unit.items():
         if type(unit) is not int or not isinstance(stages, dict):

@@ -706,16 +706,20 @@ FAULTS = [
     *_of(
         "lib/params",
         ("if key not in defaults:", "if key not in defaults and False:", "unknown keys pass"),
-        ("if type(value) is not kind:", "if False:", "a parameter of another type passes"),
-        ("low <= v <= high", "low <= v", "values above the range pass"),
+        (
+            "lambda _, value: type(value) is int,",
+            "lambda _, value: isinstance(value, (int, str)),",
+            "a parameter of another type passes",
+        ),
+        ("and math.isfinite(value)", "", "NaN and infinity pass for numbers"),
         (
             'flat |= params["per_unit"].get(unit_id, {}).get(stage, {}) | {"unit_id": unit_id}',
             'flat |= {"unit_id": unit_id}',
             "parameters of one unit are ignored",
         ),
         (
-            "session[key] = str((path.parent / Path(str(given)).expanduser()).resolve())",
-            "session[key] = str(Path(str(given)).expanduser().resolve())",
+            "session[key] = str((path.parent / Path(given).expanduser()).resolve())",
+            "session[key] = str(Path(given).expanduser().resolve())",
             "paths relative to where one stands",
         ),
     ),

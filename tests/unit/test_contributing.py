@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from lib.files import ROOT
-from lib.params import CHOICES, DEFAULTS, RANGES, SESSIONS, SOURCES, load_params, notebook_parameters
+from lib.params import DEFAULTS, SESSIONS, SOURCES, load_params, notebook_parameters, parameter_rules
 from lib.stages import NOTEBOOK, STAGES, UNIT_STAGES
 from tests.faults import FAULTS
 
@@ -20,7 +20,6 @@ TEXT = {name: (ROOT / name).read_text(encoding="utf-8") for name in PAGES}
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 MADE = ("build/", ".venv/")  # folders of what is made or installed
 SUFFIX = r"\.(?:py|yml|yaml|md|csv|toml|lock|in|cff|bib|ipynb)"
-FREE = {"session", "name", "structure"}  # parameters that `load_params` checks in its own way
 
 
 def code_spans(text):
@@ -83,7 +82,12 @@ def test_every_parameter_has_bounds_or_words():
                 yield f"{at}{key}"
 
     named = set(leaves(yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))))
-    assert named - {*RANGES, *CHOICES} == FREE | {"units", "per_unit"}
+    rules = dict(parameter_rules())
+    assert named == set(rules)
+    for name, rule in rules.items():
+        rule = rule.get("items", rule)
+        assert {"enum", "pattern", "anyOf", "minimum"} & set(rule) or name in ("session", "per_unit"), name
+        assert ("minimum" in rule) == ("maximum" in rule)
 
 
 @pytest.mark.parametrize("stage", NOTEBOOK)
@@ -104,7 +108,7 @@ def test_a_notebook_declares_what_its_stage_takes_with_the_values_of_the_small_r
 
 def test_every_source_has_its_module_and_says_what_a_session_is():
     """Fault: a source that is listed and cannot be loaded, or whose declaration is not checked."""
-    assert {*SESSIONS, "simulated"} == set(SOURCES)
+    assert set(SESSIONS) == set(SOURCES)
     for name in SOURCES:
         path = importlib.util.find_spec(f"lib.data.sources.{name}").origin
         with open(path, encoding="utf-8") as file:

@@ -1,10 +1,20 @@
 """Every wrong declaration ends in one line that names the mend."""
 
+import re
+
 import pytest
 import yaml
 
 from lib.errors import InputError
-from lib.params import DEFAULTS, RANGES, input_files, load_params, notebook_parameters
+from lib.params import (
+    DEFAULTS,
+    SCHEMA,
+    input_files,
+    is_valid,
+    load_params,
+    notebook_parameters,
+    parameter_rules,
+)
 
 
 def declare(tmp_path, **changes):
@@ -27,11 +37,11 @@ def test_a_file_names_only_what_it_changes(tmp_path):
     [
         ({"structur": "VISp"}, "did you mean structure?"),
         ({"mei": {"step": 3}}, "unknown key mei.step; did you mean steps?"),
-        ({"mei": {"steps": "many"}}, "mei.steps: expected int"),
-        ({"mei": {"steps": 0}}, "mei.steps: expected 1 to"),
+        ({"mei": {"steps": "many"}}, "mei.steps: expected a whole number from 1 to 100000, got 'many'"),
+        ({"mei": {"steps": 0}}, "mei.steps: expected a whole number from 1 to"),
         ({"mei": 3}, "expected keys below it"),
-        ({"power": {"images": []}}, "power.images: expected 8 to 2000, got []"),
-        ({"power": {"repeats": [5, "x"]}}, "power.repeats: expected 1 to 500"),
+        ({"power": {"images": []}}, "power.images: expected a list of whole numbers from 8 to 2000, got []"),
+        ({"power": {"repeats": [5, "x"]}}, "power.repeats: expected a list of whole numbers from 1 to 500"),
         ({"source": "simulate"}, "did you mean simulated?"),
         ({"cnn": {"model": "v2"}}, "did you mean v1?"),
         ({"units": "all"}, "units: expected `selected` or a list"),
@@ -39,17 +49,22 @@ def test_a_file_names_only_what_it_changes(tmp_path):
         ({"name": "../x"}, "plain folder name"),
         ({"session": "x"}, "expects its seed"),
         ({"source": "arrays"}, "needs its own `session:`"),
-        ({"source": "arrays", "session": {"counts": "no.npz", "images": "no.npz"}}, "no such file no.npz"),
+        ({"source": "arrays", "session": {"counts": "no.npz", "images": "no.npz"}}, "no such file 'no.npz'"),
         ({"source": "arrays", "session": {"counts": "no.npz"}}, "or {folder: FOLDER}"),
         ({"source": "nwb", "session": 3}, "expects {file: FILE.nwb or address, images: FILE.npz or folder}"),
-        ({"source": "nwb", "session": {"file": "no.nwb", "images": "no.npz"}}, "no such file no.nwb"),
+        ({"source": "nwb", "session": {"file": "no.nwb", "images": "no.npz"}}, "no such file 'no.nwb'"),
         ({"source": "allen", "session": {"id": 3, "stal": 2}}, "a session id, see `make sessions`"),
         ({"source": "allen", "session": "798911424"}, "a session id, see `make sessions`"),
-        ({"source": "allen", "session": {"id": "three"}}, "session.id: expected int"),
+        ({"source": "allen", "session": {"id": "three"}}, "session.id: expected a whole number such as"),
         ({"source": "allen", "session": {"id": 3, "stall": 0}}, "session.stall: expected"),
-        ({"source": "allen", "session": {"id": 3, "movies": [2]}}, "session.movies: expected"),
+        ({"source": "allen", "session": {"id": 3, "movies": [2]}}, "session.movies: unknown 2; one of: 1, 3"),
         ({"structure": []}, "structure: expected an acronym"),
-        ({"structure": ["VISp", "VISp"]}, "structure: expected an acronym"),
+        ({"structure": ["VISp", "VISp"]}, "structure: 'VISp' is named twice"),
+        ({"cnn": {"baselines": ["ridge", "ridge"]}}, "cnn.baselines: 'ridge' is named twice"),
+        ({"mei": {"contrast": float("nan")}}, "mei.contrast: expected a number from 0.01 to 1, got nan"),
+        ({"seed": True}, "seed: expected a whole number"),
+        ({"source": "arrays", "session": {"folder": "a\0b"}}, "no such file"),
+        ({"source": "allen", "session": [5, 5]}, "a session is named twice"),
         ({"per_unit": {5: {"mei": {"stps": 3}}}}, "did you mean steps?"),
         ({"per_unit": {5: {"cnn": {"folds": 3}}}}, "unknown key per_unit.5.cnn"),
     ],
@@ -113,10 +128,43 @@ def test_a_units_own_values_reach_only_its_notebook(tmp_path):
     assert notebook_parameters(params, "gabor", 5) == notebook_parameters(params, "gabor", 6) | {"unit_id": 5}
 
 
-def test_every_range_names_a_number_of_the_default_file():
+def test_the_schema_names_the_default_file_s_parameters_and_allows_their_values():
+    """Fault: a parameter that an editor does not complete, or whose own default is refused."""
     content = yaml.safe_load(DEFAULTS.read_text())
-    for name in RANGES:
+    assert is_valid(content, SCHEMA)
+    for name, rule in parameter_rules():
         section, _, key = name.rpartition(".")
-        value = content[section][key] if section else content[key]
-        for number in value if isinstance(value, list) else [value]:
-            assert isinstance(number, (int, float)) and not isinstance(number, bool)
+        assert is_valid(content[section][key] if section else content[key], rule), name
+
+
+def test_an_editor_is_told_the_same_as_a_run(tmp_path):
+    """Fault: the schema as a whole, as an editor applies it, allows what a run refuses."""
+    for changes in ({"mei": {"step": 3}}, {"seed": -1}, {"source": "nwb", "session": {"file": "a.nwb"}}):
+        with pytest.raises(InputError):
+            load_params(declare(tmp_path, **changes))
+        assert not is_valid(changes, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("name: 2019-01-01", None),
+        ("seed: 010", "got '010'"),
+        ("seed: 1:30", "got '1:30'"),
+        ("units: [007]", "got ['007']"),
+        ("mei: {contrast: 2e-1}", None),
+        ("population: {alpha: .05}", None),
+        ("structure: NO", None),
+    ],
+)
+def test_text_that_looks_like_a_number_is_none(tmp_path, text, message):
+    """Fault: YAML 1.1 reads 010 as 8, 1:30 as 90, a date as no text, 2e-1 as no number, NO as false."""
+    path = tmp_path / "my.yml"
+    path.write_text(text)
+    if message:
+        with pytest.raises(InputError, match=re.escape(message)):
+            load_params(path)
+    else:
+        params = load_params(path)
+        assert params["name"] in ("2019-01-01", "simulated") and params["mei"]["contrast"] == 0.2
+        assert params["structure"] in ("NO", "VISam")

@@ -24,7 +24,7 @@ from lib.data import download, nwb_files, shown_images
 from lib.data.session import Recording, select_units
 from lib.data.sources.nwb import check_frames, recording
 from lib.errors import DamagedFile, InputError
-from lib.params import SESSIONS
+from lib.params import SESSIONS, session_defaults
 
 MANIFESTS = ("manifest.json", "ecephys_project_manifest.json")
 MOVIES = {1: "natural_movie_one", 3: "natural_movie_three"}
@@ -246,7 +246,7 @@ def _never(*_):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="List the sessions of the survey.")
-    defaults = SESSIONS["allen"][0][1]
+    defaults = session_defaults(SESSIONS["allen"]["anyOf"][0])
     parser.add_argument("--cache", default=defaults["cache"])
     parser.add_argument("--warehouse", default=defaults["warehouse"])
     given = vars(parser.parse_args())

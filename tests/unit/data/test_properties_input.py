@@ -14,7 +14,7 @@ from lib.data import conditions, counting, shown_images
 from lib.data.session import Recording, from_recording
 from lib.data.sources import arrays
 from lib.errors import InputError
-from lib.params import DEFAULTS, RANGES, SESSIONS, load_params, notebook_parameters
+from lib.params import DEFAULTS, SESSIONS, is_valid, load_params, notebook_parameters, parameter_rules
 from lib.stages import STAGES
 
 DECLARED = yaml.safe_load(DEFAULTS.read_text())
@@ -28,9 +28,17 @@ SCALARS = st.one_of(
     st.binary(max_size=4),
     st.sampled_from(["selected", "arrays", "allen", "nwb", "v1"]),
 )
-SESSION_KEYS = sorted({key for forms in SESSIONS.values() for form in forms for key in (*form[0], *form[1])})
+SESSION_KEYS = sorted(
+    {
+        key
+        for rule in SESSIONS.values()
+        for form in rule.get("anyOf", ())
+        for key in form.get("properties", ())
+    }
+)
+RULES = {name: rule for name, rule in parameter_rules() if name not in ("session", "per_unit")}
 KEYS = st.one_of(
-    st.sampled_from([*DECLARED, *SESSION_KEYS, *(name.split(".")[-1] for name in RANGES)]),
+    st.sampled_from([*DECLARED, *SESSION_KEYS, *(name.split(".")[-1] for name in RULES)]),
     st.integers(0, 9),
     st.text(max_size=4),
 )
@@ -70,19 +78,14 @@ def test_any_declaration_is_a_run_or_one_line(content):
             assert notebook_parameters(params, stage)["run_folder"]
 
 
-@given(st.sampled_from(sorted(RANGES)), SCALARS | st.lists(SCALARS, max_size=2))
+@given(st.sampled_from(sorted(RULES)), SCALARS | st.lists(SCALARS, max_size=2))
 def test_any_value_of_a_parameter_is_in_range_or_refused(name, value):
     """Fault: NaN, infinity or a boolean that passes for a number."""
     stage, _, key = name.rpartition(".")
     content = {stage: {key: value}} if stage else {key: value}
     params = one_line(load_params, written(yaml.safe_dump(content).encode()))
     if params is not None:
-        low, high = RANGES[name]
-        taken = params[stage][key] if stage else params[key]
-        assert all(
-            type(v) in (int, float) and low <= v <= high
-            for v in (taken if isinstance(taken, list) else [taken])
-        )
+        assert is_valid(params[stage][key] if stage else params[key], RULES[name])
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
