@@ -113,6 +113,29 @@ FAULTS = [
         ),
     ),
     *_of(
+        "lib/responses/drift",
+        (
+            "own = np.minimum(own, abs(size - common))",
+            "pass",
+            "a gain that all units share is each one's drift",
+        ),
+        (
+            "if abs(common := _common(size)) < COMMON:",
+            "if (common := _common(size)) or True:",
+            "a lost recording",
+        ),
+        (
+            "p = holm(2 * scipy.stats.t.sf(own / error, images - 1))",
+            "p = 0 * own",
+            "a change within the count noise is a drift",
+        ),
+        (
+            "np.cumsum(shown, axis=0) - (n + 1) / 2",
+            "np.cumsum(shown, axis=0) - (len(shown) + 1) / 2",
+            "repeats that are missing shift the middle of the session",
+        ),
+    ),
+    *_of(
         "lib/responses/selection",
         ("np.fill_diagonal(others, np.nan)", "pass", "2: a unit is its own best partner"),
         (

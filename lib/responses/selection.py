@@ -16,6 +16,7 @@ from sklearn.ensemble import IsolationForest
 
 from lib.errors import InputError
 from lib.responses import reliability
+from lib.responses.drift import drift
 
 
 def unit_measures(
@@ -44,7 +45,8 @@ def unit_measures(
     DataFrame
         `reliability.bootstrap_ceilings`, and ``oracle_draws`` and ``oracle_published`` (the published
         oracle with trials without a spike kept, and as it was, dropped), ``variance``,
-        ``sparseness``, ``entropy``, ``anomaly_score``, ``anomaly`` (inlier, outlier).
+        ``sparseness``, ``entropy``, ``anomaly_score``, ``anomaly`` (inlier, outlier), and the columns
+        of `lib.responses.drift.drift`.
     """
     means = np.nanmean(counts, axis=0)
     forest = isolation_forest(means, seed=seed)
@@ -62,6 +64,7 @@ def unit_measures(
         entropy=response_entropy(counts),
         anomaly_score=forest.score.to_numpy(),
         anomaly=np.where(forest.anomaly, "outlier", "inlier"),
+        **drift(counts, unit_ids=unit_ids),
     )
 
 

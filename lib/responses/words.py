@@ -279,6 +279,48 @@ def describe_selection(table, *, by_rule):
     return text + (f"; that of the others is {median_text(table.oracle[~chosen])}." if any(~chosen) else ".")
 
 
+def describe_drift(table, *, most=20):
+    """Name the units whose responses drift over the session; that none does is one of the answers.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With the columns of `lib.responses.drift.drift`.
+    most : int
+        Units that are named, the largest changes first.
+
+    Returns
+    -------
+    str
+    """
+    tested = int(table.drift_p.notna().sum())
+    if tested == 0:
+        return "Drift could not be measured, for lack of spikes, repeats or images."
+    median = f"The median change from first to last repeat is {100 * table.drift.median():+.0f} %."
+    found = table[table.drifts.astype(bool)].sort_values("drift", key=abs, ascending=False)
+    if found.empty:
+        return f"No drift was found in {counted(tested, 'unit')} (Holm's correction over units). {median}"
+    named = listed(f"{unit} ({100 * row.drift:+.0f} %)" for unit, row in found.head(most).iterrows())
+    rest = f", among them {named}" if len(found) > most else f": {named}"
+    return (
+        f"**The responses of {len(found)} of {counted(tested, 'unit')} drift over the session**{rest} "
+        f"(change from first to last repeat, relative to the mean). {median} The models average over all "
+        "repeats of an image; for these units, that is an average over states that may not be alike."
+    )
+
+
+def drift_warning(row):
+    """Say how far the responses of one unit drift: a row of `drift`; empty where none was found."""
+    if not row.drifts:
+        return ""
+    return (
+        f"The responses of this neuron drift over the session: from the first to the last repeat they change "
+        f"by {100 * row.drift:+.0f} % of their mean (last over first half {row.drift_ratio:.2f}, p = "
+        f"{row.drift_p:.2g} after Holm's correction over units). Predicted counts are those of an average "
+        "state, not of the beginning or the end."
+    )
+
+
 MEASURES = {
     "variance": "the variance over images",
     "entropy": "the entropy",
