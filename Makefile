@@ -13,8 +13,9 @@ plan: .venv/ready         ## what `make report` would do, without doing it
 compare: .venv/ready      ## a page that sets two finished runs side by side: A=build/one B=build/other
 	@$(PY) -m workflow.compare_runs $(A) $(B)
 
-sessions: .venv/ready     ## the Allen Institute's sessions that `source: allen` can take; CACHE=folder
-	@$(PY) -m lib.data.sources.allen $(if $(CACHE),--cache $(CACHE)) $(if $(WAREHOUSE),--warehouse $(WAREHOUSE))
+sessions: .venv/ready     ## the Allen Institute's sessions that `source: allen` can take; CACHE=folder BUCKET=address
+	@$(PY) -m lib.data.sources.allen $(if $(CACHE),--cache $(CACHE)) $(if $(BUCKET),--bucket $(BUCKET)) \
+	    $(if $(WAREHOUSE),--warehouse $(WAREHOUSE))
 
 test: lint nbval          ## rules, the small run, the notebooks, its numbers, every way to execute one, unit tests, the site
 	@$(PY) -m tests.baselines

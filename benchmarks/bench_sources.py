@@ -40,7 +40,8 @@ from workflow.report import make_report
 SESSION, WITHOUT_SCENES = SESSIONS
 FETCH = (
     "import sys; from lib.data.sources.allen import Cache; "
-    "Cache(dict(cache=sys.argv[1], warehouse=sys.argv[2], stall=5)).session_file(int(sys.argv[3]))"
+    "Cache(dict(cache=sys.argv[1], bucket='', warehouse=sys.argv[2], stream=False, stall=5))"
+    ".session_file(int(sys.argv[3]))"
 )
 
 # The smallest run with every stage
@@ -102,7 +103,7 @@ def server_faults(work):
             with Warehouse(served) as server:
                 server.faults = [] if fault == "none" else [fault] * times
                 cache = work / f"cache{len(rows)}"
-                session = dict(cache=cache, warehouse=server.address, stall=0.3)
+                session = dict(cache=cache, bucket="", warehouse=server.address, stream=False, stall=0.3)
                 patience = dict(attempts=3, back_off=0.01)
                 text, _ = seen(lambda: allen.Cache(session, **patience).session_file(SESSION))
                 path = cache / f"session_{SESSION}" / name
@@ -144,7 +145,7 @@ def input_faults(work):
     with h5py.File(work / "visp.nwb", "r+") as second:
         second["units/id"][:] += 500
         second["general/extracellular_ephys/electrodes/location"][:] = "VISp"
-    cache = dict(cache=str(given), warehouse="http://127.0.0.1:9", id=SESSION)
+    cache = dict(cache=str(given), bucket="", warehouse="http://127.0.0.1:9", id=SESSION)
     shutil.copytree(given / "served", given / "x")
     pd.DataFrame({"session_type": SESSIONS.values()}, index=pd.Index(SESSIONS, name="id")).to_csv(
         given / "sessions.csv"
@@ -202,7 +203,7 @@ def permission_faults(work):
     free = download.shutil.disk_usage
     rows = []
     with Warehouse(served) as server:
-        session = dict(cache=work / "full", warehouse=server.address, stall=0.3)
+        session = dict(cache=work / "full", bucket="", warehouse=server.address, stream=False, stall=0.3)
         download.shutil.disk_usage = lambda _: argparse.Namespace(free=1000)
         text, _ = seen(lambda: allen.Cache(session, attempts=2, back_off=0.01).session_file(SESSION))
         text = text.replace(str(work), "").replace(server.address, "http://...")
@@ -448,7 +449,9 @@ def write_every_form(recording, session, work):
         return dict(source="nwb", session=list(sessions) if len(sessions) > 1 else sessions[0]) | changes
 
     return {
-        "allen": dict(source="allen", session=dict(id=SESSION, cache=str(work / "new_cache"), movies=[1, 3])),
+        "allen": dict(
+            source="allen", session=dict(id=SESSION, cache=str(work / "new_cache"), bucket="", movies=[1, 3])
+        ),
         "nwb": nwb_file(near),
         "nwb over http": nwb_file(dict(file="", images=stills)),
         "arrays": arrays(counts="a_counts.npz", images="a_images.npz"),
@@ -485,31 +488,43 @@ def write_static(folder, session, images, scale):
 
 
 def http_table(options, work):
-    """Reading one area of a session over http by byte ranges, and whole."""
+    """A session of 300 units in a local bucket: streamed (one area, all, again) and fetched whole."""
     rng, rows = np.random.default_rng(0), []
-    path = work / "far" / "session.nwb"
-    path.parent.mkdir()
-    write_large(path, rng, units=200, spikes=4_000_000)
-    with Warehouse(path.parent) as server:
-        for structure, n in (("VISam", 20), ("VISp", 180)):
+    far = work / "far" / f"session_{SESSION}" / f"session_{SESSION}.nwb"
+    make_served(work / "far", images=118)
+    write_large(far, rng, units=300, spikes=30_000_000, first=135)
+    pd.DataFrame({"session_type": SESSIONS.values()}, index=pd.Index(SESSIONS, name="id")).to_csv(
+        work / "far" / "sessions.csv"
+    )
+    both = ["VISam", "VISp"]
+    with Warehouse(work / "far") as server:
+        session = dict(id=SESSION, warehouse=server.address, bucket=server.address, movies=[], stall=9)
+        for name, structure, stream, cache in (
+            ("135 of 300 units, streamed", "VISam", True, "one"),
+            ("the same again", "VISam", True, "one"),
+            ("300 of 300 units, streamed", both, True, "all"),
+            ("135 of 300 units, the whole file fetched", "VISam", False, "whole"),
+        ):
             started = time.perf_counter()
-            read = nwb_files.read_session(f"{server.address}/session.nwb", structure=structure)
+            read = allen.load(
+                session | dict(stream=stream, cache=str(work / cache)), folder=None, structure=structure
+            )
             taken = time.perf_counter() - started
-            local = nwb_files.read_session(path, structure=structure)
-            assert sum(map(len, local["spike_times"])) == n * 20_000
-            same = all(map(np.array_equal, read["spike_times"], local["spike_times"]))
-            rows.append((f"{n} of 200 units", len(read["units"]), read["notes"][-1], taken, same))
+            local = nwb_files.read_session(far, structure=structure)
+            same = all(map(np.array_equal, read.spike_times, local["spike_times"]))
+            held = sum(p.stat().st_size for p in (work / cache).rglob("session_*/**/*") if p.is_file())
+            rows.append((name, len(read.units), held / 1e6, far.stat().st_size / 1e6, taken, same))
     return pd.DataFrame(
-        rows, columns=["area of", "units read", "note on the page", "seconds", "equal to local"]
+        rows, columns=["what", "units read", "MB on disk", "MB of the file", "seconds", "equal to local"]
     )
 
 
-def write_large(path, rng, *, units, spikes):
+def write_large(path, rng, *, units, spikes, first=None):
     """Write a session of many spikes: a small one of the project's, its spikes replaced."""
     shown = simulated_session.timeline(rng=rng)
     table = pd.DataFrame(
         {
-            "structure": np.where(np.arange(units) < units // 10, "VISam", "VISp"),
+            "structure": np.where(np.arange(units) < (first or units // 10), "VISam", "VISp"),
             "firing_rate": 5.0,
             "snr": 2.0,
             "isi_violations": 0.1,
@@ -538,8 +553,8 @@ def write_large(path, rng, *, units, spikes):
 
 
 OURS = (
-    "import sys; from lib import nwb; "
-    "read = nwb.read_session(sys.argv[1], structure=['VISam', 'VISp']); "
+    "import sys; from lib.data import nwb_files; "
+    "read = nwb_files.read_session(sys.argv[1], structure=['VISam', 'VISp']); "
     "print(sum(map(len, read['spike_times'])))"
 )
 THEIRS = (

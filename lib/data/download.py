@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import shutil
 import sys
@@ -22,6 +23,7 @@ import urllib3
 from tqdm import tqdm
 
 from lib.errors import DamagedFile, InputError
+from lib.files import write_atomically
 
 STALL = 60.0  # s without a byte after which a server counts as silent
 ATTEMPTS = 5
@@ -31,6 +33,14 @@ BLOCK = 1 << 18  # bytes of a range request
 BLOCKS_KEPT = 64
 NO_PARTS = "{}: the server cannot send parts of a file; fetch the file and give its path"
 PASSING = (408, 425, 429)  # answers below 500 that another attempt may change
+
+
+class NotThere(InputError):
+    """The server does not have, or does not give, what it was asked for."""
+
+
+class NoAnswer(InputError):
+    """The server did not answer as it should, in all attempts."""
 
 
 class _Failed(Exception):
@@ -117,17 +127,31 @@ def get_json(
     return _again_and_again(ask, address.split("?")[0], attempts=attempts, back_off=back_off)
 
 
+class KeptAddress(str):
+    """The address of a file that is read in place, whose blocks stay on this disk in the folder `kept`."""
+
+    kept: Path
+
+    def __new__(cls, address: str, kept: Path) -> KeptAddress:
+        """Return the address with its folder."""
+        self = super().__new__(cls, address)
+        self.kept = kept
+        return self
+
+
 @contextlib.contextmanager
 def remote_file(
     address: str, *, stall: float = STALL, attempts: int = ATTEMPTS, back_off: float = BACK_OFF
 ) -> Iterator[tuple[IO, Callable[[], int]]]:
     """Open a file on an http server so that only the blocks that are asked for are fetched.
 
+    Blocks of a `KeptAddress` are kept on disk, those of another version on the server apart.
+
     Yields
     ------
     file : file object of fsspec
     bytes_read : callable
-        Bytes fetched so far.
+        Bytes of the file read so far, fetched or kept.
 
     Raises
     ------
@@ -156,18 +180,32 @@ def remote_file(
     if not isinstance(file, HTTPFile):
         file.close()
         raise InputError(NO_PARTS.format(address))
-    fetched, plain = [0], file.cache.fetcher
+    read, plain, kept = [0], file.cache.fetcher, None
+    if isinstance(address, KeptAddress):
+        about = patiently(lambda: system.info(address))
+        version = [about.get(name) for name in ("ETag", "Last-Modified", "size")]
+        kept = address.kept / hashlib.sha256(f"{address} {version}".encode()).hexdigest()[:16]
 
     def block(start, stop):
         data = plain(start, stop)
         if len(data) != stop - start:
             raise ConnectionError(f"{len(data)} bytes came where {stop - start} are")
-        fetched[0] += len(data)
         return data
 
-    file.cache.fetcher = lambda start, stop: patiently(lambda: block(start, min(stop, file.size)))
+    def kept_or_fetched(start, stop):
+        stop = min(stop, file.size)
+        read[0] += stop - start
+        path = kept and kept / f"{start}-{stop}"
+        if path and path.is_file():
+            return path.read_bytes()
+        data = patiently(lambda: block(start, stop))
+        if path:
+            write_atomically(path, lambda partial: partial.write_bytes(data))
+        return data
+
+    file.cache.fetcher = kept_or_fetched
     try:
-        yield file, lambda: fetched[0]
+        yield file, lambda: read[0]
     finally:
         file.close()
         system.close_session(system.loop, file.session)
@@ -200,7 +238,7 @@ def _again_and_again(action, name, *, attempts, back_off):
             pause = back_off * 2**attempt
             say(f"{name}: {reason}; attempt {attempt + 2} of {attempts} in {pause:g} s")
             time.sleep(pause)
-    raise InputError(f"{name}: {reason}, {attempts} times; try again later")
+    raise NoAnswer(f"{name}: {reason}, {attempts} times; try again later")
 
 
 def _attempts(address, file, check, **patience):
@@ -223,7 +261,7 @@ def _attempts(address, file, check, **patience):
         kept = f"; {size:,} bytes are kept, the next run goes on from there" if size else ""
         _forget_empty(file)
         where = "" if address in str(error) else f" ({address})"
-        raise InputError(f"{error}{where}{kept}") from None
+        raise type(error)(f"{error}{where}{kept}") from None
 
 
 def _transfer(address, file, name, *, stall):
@@ -269,7 +307,7 @@ def _check_answer(response, address):
     if response.status_code >= 500 or response.status_code in PASSING:
         raise _Failed(f"the server answered {response.status_code}")
     if not response.ok:
-        raise InputError(f"{address}: the server answered {response.status_code} {response.reason}")
+        raise NotThere(f"{address}: the server answered {response.status_code} {response.reason}")
     if response.headers.get("Content-Type", "").startswith("text/html"):
         raise _Failed("the server sent a web page instead of the file")
 

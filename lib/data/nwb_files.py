@@ -49,6 +49,24 @@ METRICS = (
     "max_drift",
     "cumulative_drift",
 )
+# Figures of the survey's own analysis that the report compares with its own, as AllenSDK names them
+TUNING = (
+    "area_rf",
+    "azimuth_rf",
+    "elevation_rf",
+    "p_value_rf",
+    "g_osi_sg",
+    "pref_ori_sg",
+    "pref_sf_sg",
+    "pref_phase_sg",
+    "g_osi_dg",
+    "pref_ori_dg",
+    "pref_tf_dg",
+    "f1_f0_dg",
+    "mod_idx_dg",
+    "c50_dg",
+    "run_mod_ns",
+)
 KNOWN_WARNINGS = (
     "Passing field metadata as keyword arguments is deprecated",  # marshmallow, at import
     "The 'default' argument to fields is deprecated",
@@ -78,7 +96,7 @@ def open_file(address: Path | str) -> Iterator[tuple[h5py.File, Callable[[], int
     ------
     file : h5py.File
     bytes_read : callable
-        Bytes fetched so far; None for a local file.
+        Bytes read so far; None for a local file.
 
     Raises
     ------
@@ -89,7 +107,7 @@ def open_file(address: Path | str) -> Iterator[tuple[h5py.File, Callable[[], int
     with contextlib.ExitStack() as stack:
         opened, bytes_read = str(address), lambda: None
         if files.is_address(address):
-            opened, bytes_read = stack.enter_context(download.remote_file(str(address)))
+            opened, bytes_read = stack.enter_context(download.remote_file(address))
         elif not Path(address).is_file():
             raise InputError(f"{address}: no such file")
         try:
@@ -346,9 +364,9 @@ def _understood(address):
 
 
 def _units_of(session):
-    """Units that pass the filter, with their structure and quality metrics."""
+    """Units that pass the filter: structure, quality metrics and, where the file has it, tuning."""
     units = session.units.rename(columns={"ecephys_structure_acronym": "structure", "L_ratio": "l_ratio"})
-    return units.reindex(columns=["structure", *METRICS]).sort_index()
+    return units.reindex(columns=["structure", *METRICS, *TUNING]).sort_index()
 
 
 def _spike_times(file, unit_ids):

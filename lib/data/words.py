@@ -26,6 +26,11 @@ def download_note(fetched, size):
     return f"Read over http: {fetched / 1e6:.1f} MB of {size / 1e6:.1f} MB."
 
 
+def no_metrics_note(error):
+    """Say that the Allen Institute's figures of the units could not be had."""
+    return f"The Allen Institute's own figures of these units (receptive field, tuning) are missing: {error}."
+
+
 def overlap_note(window, number):
     """Say in how many presentations the count window (start, stop in s) reaches into the next one."""
     start, stop = window

@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 in place of api.brain-map.org: its queries, files by range, and its faults.
+"""A server on 127.0.0.1 in place of api.brain-map.org and of the bucket: queries, files by range, faults.
 
 with Warehouse(folder) as server:
     server.faults = ["cut", "stall"]     # of the next answers with a file, one each
@@ -238,6 +238,9 @@ def make_served(folder, *, units=4, images=3, movie_frames=2):
         with open(folder / "natural_movie_templates" / f"natural_movie_{number}.h5", "wb") as file:
             np.save(file, rng.integers(0, 256, (frames, 152, 304), np.uint8))
     _make_tables(folder / "served", units)
+    pd.DataFrame(
+        {"ecephys_unit_id": 950000000 + np.arange(units), "g_osi_sg": 0.25, "pref_ori_sg": 30}
+    ).to_csv(folder / "brain_observatory_1.1_analysis_metrics.csv", index=False)
     return folder
 
 

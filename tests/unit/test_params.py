@@ -1,11 +1,13 @@
 """Every wrong declaration ends in one line that names the mend."""
 
 import re
+import shutil
 
 import pytest
 import yaml
 
 from lib.errors import InputError
+from lib.files import ROOT, is_address
 from lib.params import (
     DEFAULTS,
     SCHEMA,
@@ -168,3 +170,15 @@ def test_text_that_looks_like_a_number_is_none(tmp_path, text, message):
         params = load_params(path)
         assert params["name"] in ("2019-01-01", "simulated") and params["mei"]["contrast"] == 0.2
         assert params["structure"] in ("NO", "VISam")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "examples").glob("*.yml")))
+def test_ready_declarations(tmp_path, name):
+    """Fails if a declaration of examples/ is refused where its files are there."""
+    (tmp_path / "examples").mkdir()
+    shutil.copy(ROOT / "examples" / f"{name}.yml", tmp_path / "examples")
+    session = yaml.safe_load((ROOT / "examples" / f"{name}.yml").read_text())["session"]
+    for path in session.values() if isinstance(session, dict) else ():
+        if isinstance(path, str) and not is_address(path):
+            (tmp_path / "examples" / path).mkdir(parents=True)
+    assert load_params(tmp_path / "examples" / f"{name}.yml")["name"] == name

@@ -1,17 +1,19 @@
 """Sessions of the Allen Institute's Visual Coding (Neuropixels) survey, by their id.
 
-    python -m lib.data.sources.allen [--cache FOLDER] [--warehouse ADDRESS]      (make sessions)
+    python -m lib.data.sources.allen [--cache FOLDER] [--bucket ADDRESS] [--warehouse ADDRESS]
 
-AllenSDK knows the layout of its cache and the warehouse's queries; `lib.data.download` fetches, because
-AllenSDK waits for ever on a silent server, saves error pages as data and deletes files that it cannot
-read. An existing cache of AllenSDK is used as it is.
+`make sessions` lists them. The survey stands in a public bucket, in the layout of AllenSDK's cache, and
+behind the queries of a warehouse, which AllenSDK knows. Each file is taken from the cache, the bucket or the
+warehouse, the first that has it. `lib.data.download` fetches, because AllenSDK waits for ever on a silent
+server, saves error pages as data and deletes files that it cannot read. An existing cache of AllenSDK is
+used as it is.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +22,11 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 
-from lib.data import download, nwb_files, shown_images
+from lib.data import download, nwb_files, shown_images, words
 from lib.data.session import Recording, select_units
 from lib.data.sources.nwb import check_frames, recording
 from lib.errors import DamagedFile, InputError
+from lib.files import write_atomically
 from lib.params import SESSIONS, session_defaults
 
 MANIFESTS = ("manifest.json", "ecephys_project_manifest.json")
@@ -42,9 +45,10 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
     Parameters
     ----------
     session : dict
-        `id`; `cache`: folder; `warehouse`: address of the server; `movies`: numbers of the natural
-        movies whose templates are read as well (1, 3; 166 and 665 MB); `stall`: seconds of silence
-        after which a server counts as gone.
+        `id`; `cache`: folder; `bucket`: address of a copy of the cache, or ""; `warehouse`: address of the
+        server; `stream`: read the session file in place from the bucket, fetching what is needed of it;
+        `movies`: numbers of the natural movies whose templates are read as well (1, 3; 166 and 665 MB);
+        `stall`: seconds of silence after which a server counts as gone.
     folder : Path
         Not used: what is fetched goes to the cache.
     structure : str or list of str
@@ -64,7 +68,14 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
     folder = cache.scenes(frames)
     images = shown_images.read_templates(folder)
     images["movies"] = {MOVIES[n]: shown_images.read_movie(cache.movie(n)) for n in session["movies"]}
-    return recording(file, images, structure=structure, source="allen")
+    read = recording(file, images, structure=structure, source="allen")
+    try:
+        metrics = cache.unit_metrics(session["id"])
+    except InputError as error:
+        read.notes.append(words.no_metrics_note(error))
+    else:
+        read.units = read.units.join(metrics[metrics.columns.difference(read.units.columns)])
+    return read
 
 
 def check(session: dict, *, structure: str | list[str]) -> pd.DataFrame:
@@ -75,6 +86,8 @@ def check(session: dict, *, structure: str | list[str]) -> pd.DataFrame:
     check_frames(frames, shown_images.scene_frames(cache.scenes(frames)), file)
     for number in session["movies"]:
         cache.movie(number)
+    with contextlib.suppress(InputError):  # `load` says so
+        cache.unit_metrics(session["id"])
     return select_units(nwb_files.read_units(file), structure, "selected", file.name)
 
 
@@ -84,7 +97,7 @@ class Cache:
     Parameters
     ----------
     session : dict
-        `cache`, `warehouse` and `stall` as in `load`.
+        `cache`, `bucket`, `warehouse`, `stream` and `stall` as in `load`.
     patience : keyword arguments
         `attempts`, `back_off` of `lib.data.download`.
     """
@@ -92,7 +105,10 @@ class Cache:
     def __init__(self, session, **patience):
         self.folder = Path(session["cache"])
         self.patience = {"stall": session["stall"], **patience}
-        self._warehouse = session["warehouse"]
+        self._bucket, self._warehouse = session["bucket"], session["warehouse"]
+        self._stream = session["stream"]
+        if self._stream and not self._bucket:
+            raise InputError("session.stream: true needs the bucket that it is to read from, which is empty")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.sdk = self._open()
@@ -101,17 +117,19 @@ class Cache:
                 f"{self.folder}: cannot be used as a cache ({error.strerror}); name a folder of your own"
             ) from None
 
-    def session_file(self, number: int) -> Path:
-        """Return the path of a session's NWB file."""
-        path = self._path("SESSION_NWB_KEY", number, number)
+    def session_file(self, number: int) -> Path | download.KeptAddress:
+        """Return the path of a session's NWB file; if it is to be read in place, its address."""
+        path = self._path("SESSION_NWB_KEY", int(number), int(number))
         if not path.exists():
             self._check_listed(number)
+            if self._stream:
+                return download.KeptAddress(self._in_bucket(path), path.with_suffix(".blocks"))
         return self._fetch(path, lambda: self.sdk.fetch_api.get_session_data(number), nwb_files.check_whole)
 
     def scenes(self, frames: Sequence[int]) -> Path:
         """Return the folder of natural-scene templates, with one for each of the frames."""
         for frame in frames:
-            path = self._path("NATURAL_SCENE_KEY", frame)
+            path = self._path("NATURAL_SCENE_KEY", int(frame))
             fetch = functools.partial(self.sdk.fetch_api.get_natural_scene_template, frame)
             self._fetch(path, fetch, shown_images.check_image)
         return path.parent
@@ -123,6 +141,24 @@ class Cache:
             lambda: self.sdk.fetch_api.get_natural_movie_template(number=number),
             shown_images.check_movie,
         )
+
+    def unit_metrics(self, number: int) -> pd.DataFrame:
+        """Return the Allen Institute's own figures of a session's units (receptive field, tuning, running).
+
+        Returns
+        -------
+        DataFrame
+            Index: unit id; `lib.data.nwb_files.TUNING`.
+        """
+        every = self._path("TYPEWISE_ANALYSIS_METRICS_KEY", WITH_SCENES)
+        path = next(
+            (p for p in (every, self._path("SESSION_ANALYSIS_METRICS_KEY", number, number)) if p.exists()),
+            every,
+        )
+        if not path.exists() and not self._from_bucket(path, _check_table):
+            raise InputError(f"{path.name} is neither in the cache nor in a bucket")
+        table = pd.read_csv(path, index_col="ecephys_unit_id", low_memory=False)
+        return table.reindex(columns=nwb_files.TUNING).apply(pd.to_numeric, errors="coerce")
 
     def sessions(self) -> pd.DataFrame:
         """Return the table of sessions: type, and units that pass the quality filter by structure.
@@ -138,7 +174,7 @@ class Cache:
             ("CHANNELS_KEY", "get_channels"),
             ("UNITS_KEY", "get_units"),
         ):
-            self._table(key, get)
+            self._table(self._path(key), getattr(self.sdk.fetch_api, get))
         with nwb_files.known_warnings():
             units = self.sdk.get_units()
         table = self._listed()
@@ -194,34 +230,51 @@ class Cache:
             ) from None
 
     def _path(self, key, *numbers):
-        return Path(self.sdk.get_cache_path(None, getattr(self.sdk, key), *map(int, numbers)))
+        return Path(self.sdk.get_cache_path(None, getattr(self.sdk, key), *numbers))
+
+    def _in_bucket(self, path):
+        return f"{self._bucket.rstrip('/')}/{path.relative_to(self.folder).as_posix()}"
 
     def _fetch(self, path, address, check):
-        """Return the path; the warehouse is asked for the address only if the file is not good."""
-        try:
-            if not path.exists():
-                raise FileNotFoundError(path)
+        """Return the path of a good file: the cache's, or what the bucket has, or the warehouse."""
+        with contextlib.suppress(DamagedFile, FileNotFoundError):
+            path.stat()
             check(path)
-        except (DamagedFile, FileNotFoundError):
-            try:
-                return download.fetch(address(), path, check=check, **self.patience)
-            except ValueError as error:  # AllenSDK's word for a file that is not listed
-                if isinstance(error, InputError):
-                    raise
-                raise InputError(f"{path.name} is not in the warehouse {self._warehouse}") from None
-        return path
+            return path
+        if self._from_bucket(path, check):
+            return path
+        try:
+            return download.fetch(address(), path, check=check, **self.patience)
+        except ValueError as error:  # AllenSDK's word for a file that is not listed
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{path.name} is not in the warehouse {self._warehouse}") from None
+
+    def _from_bucket(self, path, check):
+        """Tell whether the bucket gave a file; one that does not answer is not asked again."""
+        if not self._bucket:
+            return False
+        try:
+            download.fetch(self._in_bucket(path), path, check=check, **self.patience)
+        except download.NotThere as error:
+            download.say(f"{error}: the warehouse is asked")
+            return False
+        except download.NoAnswer as error:
+            download.say(f"{error}: the warehouse is asked for this and the rest")
+            self._bucket = ""
+            return False
+        return True
 
     def _listed(self):
-        self._table("SESSIONS_KEY", "get_sessions")
-        return pd.read_csv(self._path("SESSIONS_KEY"), index_col="id")
+        path = self._path("SESSIONS_KEY")
+        self._table(path, self.sdk.fetch_api.get_sessions)
+        return pd.read_csv(path, index_col="id")
 
-    def _table(self, key, get):
+    def _table(self, path, get):
         """Make one of the project's tables, as AllenSDK writes it but under a temporary name first."""
-        path = self._path(key)
-        if not path.exists():
-            partial = path.with_suffix(".partial")
-            getattr(self.sdk.fetch_api, get)().to_csv(partial)
-            os.replace(partial, path)
+        if not path.exists() and not self._from_bucket(path, _check_table):
+            table = get()
+            write_atomically(path, table.to_csv)
 
     def _check_listed(self, number):
         """Raise `InputError` for a session that is unknown or has no natural scenes, before a download."""
@@ -240,6 +293,13 @@ class Cache:
             )
 
 
+def _check_table(path):
+    """Raise `DamagedFile` unless a file is a table of the project, whose first column is an id."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        if not file.readline().split(",")[0].strip().endswith("id"):
+            raise DamagedFile(f"{path.name} is no table of the survey")
+
+
 def _never(*_):
     raise AssertionError("AllenSDK is not to fetch")
 
@@ -247,8 +307,8 @@ def _never(*_):
 def main() -> None:
     parser = argparse.ArgumentParser(description="List the sessions of the survey.")
     defaults = session_defaults(SESSIONS["allen"]["anyOf"][0])
-    parser.add_argument("--cache", default=defaults["cache"])
-    parser.add_argument("--warehouse", default=defaults["warehouse"])
+    for name in ("cache", "bucket", "warehouse"):
+        parser.add_argument(f"--{name}", default=defaults[name])
     given = vars(parser.parse_args())
     try:
         table = Cache(defaults | given).sessions()

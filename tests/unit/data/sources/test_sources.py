@@ -51,7 +51,9 @@ def allen_session(server, tmp_path, **changes):
     return {
         "id": SESSION,
         "cache": str(tmp_path / "cache"),
+        "bucket": "",
         "warehouse": server.address,
+        "stream": False,
         "movies": [],
         "stall": 0.5,
     } | changes
@@ -294,7 +296,7 @@ def test_allen_makes_a_cache_that_allensdk_can_use(made, server, tmp_path):
     }
     inside = files(tmp_path / "cache")
     for name, content in files(made).items():
-        if "served" not in name and str(WITHOUT_SCENES) not in name:
+        if "served" not in name and str(WITHOUT_SCENES) not in name and "metrics" not in name:
             assert inside[name] == content
     assert set(inside) - set(files(made)) == {"manifest.json", "sessions.csv"}
     asked = len(server.log)
@@ -312,6 +314,80 @@ def test_allen_uses_an_existing_cache_without_the_warehouse(made, server, tmp_pa
     assert len(allen.load(session, folder=None, structure="VISp").units) == 1
     after = files(tmp_path / "cache")
     assert after.pop("manifest.json") and after == before
+
+
+@pytest.fixture(scope="module")
+def bucket(made, tmp_path_factory):
+    """The survey as the bucket has it: a cache of AllenSDK's with all tables, and no queries."""
+    folder = tmp_path_factory.mktemp("bucket")
+    shutil.copytree(made, folder, dirs_exist_ok=True)
+    shutil.rmtree(folder / "served")
+    with Warehouse(made) as server:
+        cache = allen.Cache(allen_session(server, folder, cache=str(folder)))
+        cache.sessions()
+    return folder
+
+
+def test_allen_takes_all_from_the_bucket(made, bucket, tmp_path):
+    """Fails if the warehouse is needed, a byte differs, or the survey's figures of the units are lost."""
+    with Warehouse(bucket) as server:
+        session = allen_session(server, tmp_path, warehouse="http://127.0.0.1:9", bucket=server.address)
+        recording = allen.load(session | {"movies": [1]}, folder=None, structure="VISam")
+        listed = allen.Cache(session).sessions()
+    assert recording.units.g_osi_sg.tolist() == [0.25, 0.25] and "pref_sf_sg" in recording.units
+    assert listed.units.tolist() == [3, 3]
+    inside = files(tmp_path / "cache")
+    inside.pop("manifest.json")
+    assert inside == {name: content for name, content in files(bucket).items() if name in inside}
+    assert f"session_{SESSION}/session_{SESSION}.nwb" in inside
+
+
+@pytest.mark.parametrize("fault", ["404", "gone"])
+def test_allen_asks_the_warehouse_for_what_the_bucket_lacks(made, server, tmp_path, fault, monkeypatch):
+    """Fails if a bucket without the file, or without a server, ends the run, or is asked for every file."""
+    monkeypatch.setattr(download, "BACK_OFF", 0.01)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with Warehouse(empty) as nothing:
+        address = nothing.address if fault == "404" else "http://127.0.0.1:9"
+        session = allen_session(server, tmp_path, bucket=address)
+        cache = allen.Cache(session, attempts=2, back_off=0.01)
+        assert cache.session_file(SESSION).is_file() and cache.scenes(range(3)).is_dir()
+        assert len(nothing.log) == (5 if fault == "404" else 0)
+    assert len(server.log) == 4
+
+
+def test_allen_streams_what_it_needs_and_keeps_it(bucket, tmp_path):
+    """Fails if values differ from the whole file's, all of it is read, or a second run asks for it again."""
+    far = tmp_path / "far"
+    shutil.copytree(bucket, far)
+    name = f"session_{SESSION}/session_{SESSION}.nwb"
+    with h5py.File(far / name, "r+") as file:
+        file["processing/filler"] = np.zeros(20_000_000, np.uint8)
+    local = nwb_files.read_session(far / name, structure="VISam")
+    with Warehouse(far) as server:
+        session = allen_session(server, tmp_path, bucket=server.address, stream=True)
+        first = allen.load(session, folder=None, structure="VISam")
+        asked = sum(file == f"session_{SESSION}.nwb" and part is not None for file, part in server.log)
+        second = allen.load(session, folder=None, structure="VISam")
+        again = sum(file == f"session_{SESSION}.nwb" and part is not None for file, part in server.log)
+    assert asked and again == asked
+    for one, two, whole in zip(first.spike_times, second.spike_times, local["spike_times"]):
+        assert np.array_equal(one, whole) and np.array_equal(two, whole)
+    assert first.notes == second.notes and any(note.startswith("Read over http") for note in first.notes)
+    kept = sum(path.stat().st_size for path in (tmp_path / "cache").rglob("*.blocks/*/*"))
+    assert 0 < kept < 6e6 and not (tmp_path / "cache" / name).exists()
+
+
+def test_blocks_of_another_version_are_not_mixed(tmp_path):
+    """Fails if blocks that were kept are used for a file that has changed on the server."""
+    (tmp_path / "far").mkdir()
+    with Warehouse(tmp_path / "far") as server:
+        for content in (b"a" * 600_000, b"b" * 600_000):
+            (tmp_path / "far" / "f").write_bytes(content)
+            address = download.KeptAddress(f"{server.address}/f", tmp_path / "kept")
+            with download.remote_file(address) as (file, _):
+                assert file.read() == content
 
 
 @pytest.mark.parametrize("faults", [["cut"], ["500"], ["web page"], ["garbage"], ["stall"]])
@@ -374,6 +450,7 @@ def test_list_of_sessions(server, tmp_path):
             "sessions",
             f"PY={sys.executable}",
             f"CACHE={tmp_path / 'cache'}",
+            f"BUCKET={server.address}",
             f"WAREHOUSE={server.address}",
         ],
         cwd=ROOT,
