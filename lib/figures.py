@@ -247,6 +247,18 @@ def intervals(ax, names, values, low, high, *, xlabel, reference=None):
     return ax
 
 
+def reliability(ax, predicted, measured, low, high, *, label=""):
+    """Draw measured against predicted probabilities, with the intervals of the measured ones."""
+    ax.plot([0, 1], [0, 1], color=GREY, ls=":", lw=1, zorder=0)
+    ax.errorbar(predicted, measured, [measured - low, high - measured], fmt="o-", ms=5, lw=1, label=label)
+    ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    ax.set_xlabel("predicted probability")
+    ax.set_ylabel("measured share")
+    if label:
+        ax.legend()
+    return ax
+
+
 def curves(ax, x, lines, *, xlabel, ylabel, log=False):
     """Draw named lines; `lines` maps label to values."""
     for k, (name, y) in enumerate(lines.items()):

@@ -114,6 +114,7 @@ STAGES = {
         makes=("transfer.json", "transfer.csv"),
         takes=("seed",),
     ),
+    "verdict": StageRow("12_verdict", needs=("units.csv",), makes=("verdict.json",)),
     "audit": StageRow(
         "09_audit",
         needs=("session.h5", "oracle.csv", "models/scores.csv", "units.csv", "population.json"),

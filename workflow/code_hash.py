@@ -30,7 +30,7 @@ def used_files(*names):
         file = waiting.pop(0)
         if file not in files:
             files.append(file)
-            waiting += imported(file)
+            waiting += imported(file) if file.suffix in (".py", ".ipynb") else []
     return [str(file) for file in files]
 
 
@@ -87,7 +87,8 @@ def files_of(name):
         return files
     for n in range(1, len(parts) + 1):
         path = ROOT.joinpath(*parts[:n])
-        files += [file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()]
+        own = (path.with_suffix(suffix) for suffix in (".py", ".csv", ".json"))  # a module, and its data
+        files += [file for file in (path / "__init__.py", *own) if file.is_file()]
     return [file for file in files if file.relative_to(ROOT).as_posix() not in LEFT_OUT]
 
 

@@ -5,6 +5,7 @@ from base64 import b64decode
 from book._ext.figure_links import data_anchor
 from book._ext.notebook_files import is_image, read_notebook
 from book._ext.unit_pages import LABELS, MANY
+from lib.mei.calibration import VERDICTS
 from lib.stages import load_result
 from lib.words import show
 from workflow.pictures import with_palette
@@ -12,7 +13,7 @@ from workflow.render import render
 
 OVERVIEW_CAPTION = (
     "Most exciting input, best Gabor and best natural image of selected neurons whose "
-    "MEI is reliable or uncertain (of any, if there is none), the most reliable "
+    f"MEI is {VERDICTS[0]} or {VERDICTS[1]} (of any, if there is none), the most reliable "
     "responses first; the rest stand in [](08_population.ipynb)."
 )
 COMPARISON = "fig-mei-gabor"  # of 08_population, also on the first page

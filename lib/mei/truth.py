@@ -141,7 +141,8 @@ def judge_mei(
     -------
     optimum : (h, w) array, or None if the unit does not depend on the image
     scalars : dict
-        truth_kind; <name>_true_response of every stimulus, of grey and of the optimum;
+        truth_kind; <name>_true_response of every stimulus, of grey and of the optimum; mei_share, the
+        rise of the true response from grey to the MEI over that to the optimum (NaN without any);
         mei_truth_correlation; the errors of `tuning_errors` after ``whole_mei_``.
     """
     shape = np.shape(stimuli["whole_mei"])
@@ -151,6 +152,8 @@ def judge_mei(
     own = metrics.stimulus_metrics(stimuli["whole_mei"], mask=mask, degrees_per_pixel=degrees_per_pixel)
     scalars = {"truth_kind": truth.table.truth_kind.iloc[0], "optimum_true_response": reached}
     scalars |= {f"{name}_true_response": float(r) for name, r in zip(shown, answers)}
+    grey, mine = scalars["grey_true_response"], scalars["whole_mei_true_response"]
+    scalars["mei_share"] = (mine - grey) / (reached - grey) if optimum is not None else np.nan
     scalars["mei_truth_correlation"] = truth.truth_correlation(
         stimuli["whole_mei"], truth.table.index[0], degrees_per_pixel=degrees_per_pixel
     )

@@ -1,34 +1,19 @@
-"""Can a most exciting input be believed? Agreement over starts and models, transfer, verdict."""
+"""Can a most exciting input be believed? Agreement over starts and models, transfer, verdict.
+
+What the figures are worth was measured: `lib.mei.calibration`.
+"""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from lib.mei import calibration
 from lib.models.ensemble import predicted_responses
 from lib.stimuli.contrast import Target, set_mean_contrast
 from lib.stimuli.metrics import local_energy
 
-# What a unit's figures must reach: (to be reliable, to be supported at all). Their meanings: `lib.mei.words`.
-VERDICT_RULES = {
-    "prediction_low": (0.1, 0.0),
-    "cc_norm": (0.7, 0.2),  # 0.7: half of the variance that noise leaves to explain
-    "start_response_ratio": (0.9, 0.5),
-    "start_energy_correlation": (0.7, 0.3),
-    "member_energy_correlation": (0.6, 0.2),
-    "transfer": (0.7, 0.3),
-    "natural_fraction_below": (1.0, 0.95),
-}
-
-
-class Missed(NamedTuple):
-    """A figure below a threshold: the second if it misses that too, else the first; NaN: not measured."""
-
-    name: str
-    value: float
-    threshold: float
+VERDICTS = calibration.VERDICTS  # best first
 
 
 def agreement(images, responses, *, degrees_per_pixel, best=None) -> dict:
@@ -101,29 +86,32 @@ def agreements(found, per_member, *, degrees_per_pixel) -> dict:
     }
 
 
-def evidence(judged, agreed, *, prediction) -> dict:
-    """The figures that `verdict` weighs, NaN for what was not measured.
+def evidence(judged, *, prediction, counts) -> dict:
+    """The figures that `judge` weighs, NaN for what was not measured.
 
     Parameters
     ----------
     judged : Series
         A row of `transfer`.
-    agreed : dict
-        Of `agreements`.
     prediction : dict
-        Scalars of 04_cnn: correlation_low and cc_norm, None for what was not measured.
+        Scalars of 04_cnn, None for what was not measured.
+    counts : (repeats, images) array
+        Recorded counts of the unit.
+
+    Returns
+    -------
+    dict of float
+        prediction_low (correlation_low) and cc_norm of 04_cnn; rise_over_signal, the judges' rise from
+        grey to the MEI over the standard deviation of the recorded means that noise does not explain.
     """
-    starts, members = agreed["over starts"], agreed["over fold models"]
+    low, norm, ceiling = (
+        np.nan if prediction[k] is None else prediction[k] for k in ("correlation_low", "cc_norm", "cc_max")
+    )
+    signal = max(ceiling, 0.05) * np.nanmean(counts, axis=0).std()
     return {
-        **{
-            name: np.nan if prediction[key] is None else prediction[key]
-            for name, key in (("prediction_low", "correlation_low"), ("cc_norm", "cc_norm"))
-        },
-        "start_response_ratio": starts["response_ratio"],
-        "start_energy_correlation": starts["energy_correlation"],
-        "member_energy_correlation": members.get("energy_correlation", np.nan),
-        "transfer": judged.transfer,
-        "natural_fraction_below": judged.natural_fraction_below,
+        "prediction_low": low,
+        "cc_norm": norm,
+        "rise_over_signal": float((judged.response - judged.grey_response) / max(signal, 1e-6)),
     }
 
 
@@ -185,32 +173,32 @@ def _natural_responses(models, images, unit, target, batch_size):
     return [predicted_responses(m, stimuli, units=[unit], batch_size=batch_size)[:, 0] for m in models]
 
 
-def verdict(figures, *, rules=VERDICT_RULES):
-    """Judge whether a unit's MEI can be believed.
+def judge(figures: dict) -> dict:
+    """How far one MEI can be believed, by what simulated neurons with such figures were worth.
 
     Parameters
     ----------
     figures : dict of float
-        Any of the keys of `rules`; a figure that is missing or NaN was not measured.
-    rules : dict
-        Name: (value to be reliable, value to be supported at all).
+        Of `evidence`.
 
     Returns
     -------
-    word : str
-        "not supported" if any figure misses its second threshold, "reliable" if all reach the
-        first, otherwise "uncertain".
-    missed : list of Missed
-        Every figure that misses a threshold; `lib.mei.words.reasons` makes sentences of them.
+    dict
+        verdict (of `lib.mei.calibration.VERDICTS`), verdict_probability that the MEI is right with
+        verdict_probability_low and _high, as `lib.mei.calibration.Calibration.judge` gives them, and
+        verdict_checks: a dict a figure with its name (figure), value, threshold (at which it neither speaks
+        for the MEI nor against it), contribution to the log odds and whether it passed the threshold.
     """
-    word, missed = "reliable", []
-    for name, (good, enough) in rules.items():
-        value = figures.get(name, np.nan)
-        if value >= good:
-            continue
-        if not np.isnan(value) and value < enough:
-            word = "not supported"
-        elif word == "reliable":
-            word = "uncertain"
-        missed.append(Missed(name, value, enough if value < enough else good))
-    return word, missed
+    measured = calibration.load()
+    row = measured.judge(pd.DataFrame([figures])).iloc[0].to_dict()
+    checks = [
+        {
+            "figure": name,
+            "value": float(figures[name]),
+            "threshold": figure.typical,
+            "contribution": row.pop(name),
+            "passed": bool(np.sign(figure.weight) * (figures[name] - figure.typical) >= 0),
+        }
+        for name, figure in measured.figures.items()
+    ]
+    return {**row, "verdict_checks": checks}

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from lib.mei import calibration
 from lib.mei.recovery import shortest_design
 from lib.words import listed
 
@@ -11,14 +12,10 @@ AGREEMENT = {
     "energy_correlation": "correlation of the local energy (phase-invariant)",
     "response_ratio": "ratio of the responses",
 }
-FIGURES = {  # of `lib.mei.verdict.VERDICT_RULES`
-    "prediction_low": "lower end of the interval of the correlation with responses to unseen images",
-    "cc_norm": "correlation with responses to unseen images, normalised by its noise ceiling (CCnorm),",
-    "start_response_ratio": "median response to the images from other starts, relative to that to the MEI,",
-    "start_energy_correlation": "median phase-invariant correlation of the MEI with images from other starts",
-    "member_energy_correlation": "phase-invariant correlation between the images made on single models",
-    "transfer": "rise above grey that the judges predict, relative to that predicted by the makers,",
-    "natural_fraction_below": "fraction of natural images, at equal contrast and mask, that the MEI beats",
+FIGURES = {  # of `lib.mei.verdict.evidence`
+    "prediction_low": "correlation with responses to unseen images: lower end of its interval",
+    "cc_norm": "correlation with responses to unseen images over its noise ceiling (CCnorm)",
+    "rise_over_signal": "rise above grey over the spread of recorded responses that is no noise",
 }
 
 
@@ -94,25 +91,142 @@ def others(drives, correlations, heard, *, alike=0.5):
     )
 
 
-def reasons(missed):
-    """Say which figures fall short: a sentence for each of `missed`, of `lib.mei.verdict.verdict`."""
+def judged(believed, row):
+    """Give the verdict, what it was worth, and what the judges predict.
+
+    Parameters
+    ----------
+    believed : dict
+        Of `lib.mei.verdict.judge`.
+    row : Series
+        Of `lib.mei.verdict.transfer`.
+    """
+    p, low, high = (believed[f"verdict_probability{end}"] for end in ("", "_low", "_high"))
+    return (
+        f"**Verdict: {believed['verdict']}.** Of 100 MEIs like this one, {100 * p:.0f} (95 % interval "
+        f"{100 * low:.0f} to {100 * high:.0f}) draw at least {100 * calibration.GOAL:.0f} % of the best "
+        "possible rise above grey at their mean and contrast: so it was on simulated neurons with such "
+        f"figures. {word_worth(believed['verdict'])} The judges predict {row.response:.2f} spikes in "
+        f"response to the MEI and {row.grey_response:.2f} to grey; this rise is {100 * row.transfer:.0f} % "
+        "of the one that the makers predict. In the judges, the MEI beats "
+        f"{100 * row.natural_fraction_below:.0f} % of the natural images at equal mean, contrast and mask."
+    )
+
+
+def word_worth(word):
+    """Say how often a word of the verdict was right on simulated neurons of which nothing was chosen."""
+    measured = calibration.load()
+    row = calibration.by_word(measured).loc[word]
+    if not row.n:
+        return "None of the simulated neurons that were held out had this verdict."
+    return (
+        f"Of {row.n:.0f} MEIs with this verdict, of simulated neurons on which nothing was chosen, "
+        f"{row.right:.0f} did ({100 * row.part:.0f} %, 95 % interval {100 * row.low:.0f} to "
+        f"{100 * row.high:.0f} %)."
+    )
+
+
+def shown_checks(believed):
+    """The figures that a verdict of `lib.mei.verdict.judge` rests on, as a page shows them."""
+    table = pd.DataFrame(believed["verdict_checks"])
+    return (
+        pd.DataFrame(
+            {
+                "figure": table.figure.map(FIGURES),
+                "value": table.value,
+                "neither for nor against": table.threshold,
+                "adds to the log odds": table.contribution.map("{:+.2f}".format),
+            }
+        )
+        .style.format(precision=2, na_rep="not measured")
+        .hide(axis="index")
+    )
+
+
+def measured_on(measured):
+    """Say on which neurons a `lib.mei.calibration.Calibration` was chosen and which were held out."""
+    parts = [
+        f"{about['neurons']} neurons of {len(about['kinds'])} kinds in {len(about['seeds'])} simulated "
+        f"sessions (CCmax {about['cc_max'][0]:.2f} to {about['cc_max'][2]:.2f}, 5th to 95th percentile)"
+        for about in (measured.about["chosen on"], measured.about["held out"])
+    ]
+    new = set(measured.about["held out"]["kinds"]) - set(measured.about["chosen on"]["kinds"])
+    named = [FIGURES[name] for name in measured.figures]
+    return (
+        f"The probability was chosen on {parts[0]}. Held out were {parts[1]}; {len(new)} of these kinds were "
+        f"not among those chosen on: {listed(sorted(kind.replace('_', ' ') for kind in new))}. It rests on "
+        f"{len(named)} figures: {'; '.join(named)}."
+    )
+
+
+def reliability_sentence(bins, *, least=20):
+    """Say how far the measured share is off the predicted one, in bins of at least some neurons."""
+    large = bins[bins.n >= least]
+    if large.empty:
+        return f"No bin holds {least} neurons."
+    off = (large.part - large.predicted).abs()
+    inside = (large.low <= large.predicted) & (large.predicted <= large.high)
+    return (
+        f"In the {len(large)} bins of {least} neurons or more, the measured share is off the predicted "
+        f"probability by at most {off.max():.2f}; the interval of {inside.sum()} of them holds it."
+    )
+
+
+def shown_by_word(table):
+    """`lib.mei.calibration.by_word`, or of a run, as a page shows it."""
+    shown = {"MEIs": table.n.map("{:.0f}".format)}
+    if "least" in table:
+        shown = {"probability from": table.least.map("{:.2f}".format)} | shown
+    shown |= {
+        f"at least {goal:g} of the best": table[name].map("{:.0f}".format)
+        for name, goal in (("right", calibration.GOAL), ("roughly_right", calibration.ROUGHLY))
+    }
+    shown["share right, 95 % interval"] = [
+        f"{r.part:.2f} ({r.low:.2f} to {r.high:.2f})" for r in table.itertuples()
+    ]
+    shown = pd.DataFrame(shown).replace(r"^nan.*", "–", regex=True)
+    return shown.rename_axis(index=None, columns="verdict").style
+
+
+def word_sentences(table):
+    """Say what each word of `lib.mei.calibration.by_word` was worth, and which neurons had none."""
     return [
-        f"The {FIGURES[name]} was not measured."
-        if np.isnan(value)
-        else f"The {FIGURES[name]} is {value:.2f}, below {threshold:g}."
-        for name, value, threshold in missed
+        f"*{word.capitalize()}*: {row.right:.0f} of {row.n:.0f} draw at least "
+        f"{100 * calibration.GOAL:.0f} % of the best possible rise, {row.roughly_right:.0f} at least "
+        f"{100 * calibration.ROUGHLY:.0f} %."
+        if row.n
+        else f"*{word.capitalize()}*: none of the neurons held out had this verdict."
+        for word, row in table.iterrows()
     ]
 
 
-def judged(word, reasons, row):
-    """Give the verdict, what the judges predict (`row` of `verdict.transfer`) and what speaks against it."""
-    text = (
-        f"**Verdict: {word}.** The judges predict {row.response:.2f} spikes in response to the MEI and "
-        f"{row.grey_response:.2f} to grey; this rise above grey is {100 * row.transfer:.0f} % of the rise "
-        "that the makers predict. In the judges, the MEI beats "
-        f"{100 * row.natural_fraction_below:.0f} % of the natural images at equal mean, contrast and mask.\n"
+def shown_by_kind(table):
+    """`lib.mei.calibration.by_kind` as a page shows it."""
+    shown = pd.DataFrame(
+        {
+            "neurons": table.n,
+            "mean probability": table.probability.map("{:.2f}".format),
+            "share right": (table.right / table.n).map("{:.2f}".format),
+            f"{calibration.VERDICTS[0]}": table.best,
+            "of these right": table.best_right,
+        }
     )
-    return text + "".join(f"\n- {reason}" for reason in reasons)
+    shown.index = shown.index.str.replace("_", " ")
+    return shown.rename_axis(index=None, columns="kind").style
+
+
+def run_sentence(own):
+    """Say how often the verdicts of a run are right (`lib.mei.calibration.of_run`), if that is known."""
+    if own.right.isna().all():
+        return "*These are recorded neurons: whether their MEIs are right is not known.*"
+    best = own.iloc[0]
+    if not best.n:
+        return f"No MEI of this run is {own.index[0]}; {own.right.sum():.0f} of {own.n.sum():.0f} are right."
+    return (
+        f"In truth, {best.right:.0f} of the {best.n:.0f} MEIs of this run that are {own.index[0]} draw at "
+        f"least {100 * calibration.GOAL:.0f} % of the best possible rise, and {own.right[1:].sum():.0f} of "
+        f"the {own.n[1:].sum():.0f} others."
+    )
 
 
 def published(mine, theirs, *, contrast):

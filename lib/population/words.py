@@ -5,6 +5,7 @@ import pandas as pd
 from scipy.stats import kruskal
 
 from lib import columns
+from lib.mei.calibration import VERDICTS
 from lib.population.tests import AREA_MEASURES, OF_KIND, SHAPES, STIMULI, by_kind
 from lib.statistics import FEWEST_PAIRS, compare, holm
 from lib.words import sentence
@@ -49,9 +50,9 @@ def doubted(believed, doubts):
     if not believed and not doubts:
         return "*No selected neuron has an MEI to show.*"
     if not doubts:
-        return '*No MEI has the verdict "not supported".*'
+        return f'*No MEI has the verdict "{VERDICTS[-1]}".*'
     if not believed:
-        return '*Every MEI has the verdict "not supported"; all of them are shown above.*'
+        return f'*Every MEI has the verdict "{VERDICTS[-1]}"; all of them are shown above.*'
     both = len(believed) + len(doubts)
     return f"The evidence does not support the MEI of {len(doubts)} of {both} selected neurons."
 
@@ -266,7 +267,7 @@ def truth_sentences(table, *, goal, alpha=0.05):
 
 def tuning_sentence(table):
     """Say what neurons prefer and how far MEI and best Gabor agree, where the MEI is supported."""
-    known = table[table.verdict != "not supported"].dropna(
+    known = table[table.verdict != VERDICTS[-1]].dropna(
         subset=["mei_orientation", "gabor_measured_orientation"]
     )
     if known.empty:

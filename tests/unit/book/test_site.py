@@ -97,7 +97,7 @@ def run(tmp_path):
                     "units": 3,
                     "selected": 2,
                     "median_correlation": None,
-                    "verdicts": {"reliable": 2},
+                    "verdicts": {"well supported": 2},
                     "failed": [12],
                     "found": ["Two were selected."],
                     "sure": ["Quite."],
@@ -293,7 +293,7 @@ def test_the_first_page_says_what_was_asked_what_was_found_and_how_sure(run):
     asked, found, sure = (text.index(f"**{part}**") for part in ("Asked", "Found", "How sure"))
     assert asked < found < text.index("- Two were selected.") < sure < text.index("- Quite.")
     assert "so that these neurons have no result: [12](units/12.ipynb)" in text
-    assert "| units | selected | verdicts |" in text and "| 3 | 2 | 2 reliable |" in text
+    assert "| units | selected | verdicts |" in text and "| 3 | 2 | 2 well supported |" in text
     assert "None" not in text and "figure" not in text
 
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
-from lib.mei import diverse, localise, search, verdict
+from lib.mei import calibration, diverse, localise, search, verdict
 from lib.mei import mask as mei
-from lib.mei import words as mei_words
 from lib.mei.ascent import AscentSettings
+from lib.mei.calibration import VERDICTS
 from lib.models import ensemble
 from lib.original import mei as original_mei
 from lib.stimuli import metrics
@@ -517,47 +517,23 @@ def test_transfer_to_a_model_that_agrees_and_to_one_that_does_not():
     assert bad.maker_response == pytest.approx(good.response)
 
 
-@pytest.mark.parametrize(
-    "change, word, reason",
-    [
-        ({}, "reliable", None),
-        ({"transfer": 0.5}, "uncertain", "0.50, below 0.7"),
-        ({"transfer": 0.1}, "not supported", "0.10, below 0.3"),
-        ({"cc_norm": 0.51}, "uncertain", "0.51, below 0.7"),  # as of corners, whose MEIs are far off
-        ({"transfer": float("nan")}, "uncertain", "not measured"),
-        ({"prediction_low": -0.02}, "not supported", "unseen images"),
-    ],
-)
-def test_verdict_names_what_fails(change, word, reason):
-    """Fault: NaN taken for a pass; a bad figure outvoted by good ones."""
-    figures = dict.fromkeys(verdict.VERDICT_RULES, 1.0) | change
-    found, missed = verdict.verdict(figures)
-    reasons = mei_words.reasons(missed)
-    assert found == word
-    assert len(reasons) == (reason is not None)
-    assert reason is None or reason in reasons[0]
+def test_evidence_lacks_what_was_not_measured():
+    """Fault: grey not taken off the rise, noise counted as signal, a missing score taken for one."""
+    row = pd.Series({"response": 5.0, "grey_response": 1.0})
+    counts = np.array([[0.0, 4.0], [2.0, 6.0]])  # means of 1 and 5
+    scores = {"correlation_low": None, "cc_norm": 0.4, "cc_max": 0.5}
+    found = verdict.evidence(row, prediction=scores, counts=counts)
+    assert np.isnan(found["prediction_low"]) and found["cc_norm"] == 0.4
+    assert found["rise_over_signal"] == pytest.approx(4 / (0.5 * 2))
 
 
-def test_evidence_is_of_starts_and_of_models_and_lacks_what_was_not_measured():
-    """Fault: starts taken for models; one model alone refused, or taken for agreement."""
-    model = ensemble.SideBySide([Filters([patch()]), Filters([patch(120)])]).eval()
-    own = search.most_exciting_input(
-        Filters([patch()]), SHAPE, LIMITS, starts=("noise", "grey"), settings=AscentSettings(steps=30)
-    )
-    alone = search.most_exciting_input(
-        model, SHAPE, LIMITS, starts=("noise",), settings=AscentSettings(steps=30)
-    )
-    assert own.labels == ["noise 1", "grey 2"]
-    agreed = verdict.agreements(own, alone, degrees_per_pixel=DPP)
-    row = pd.Series({"transfer": 0.8, "natural_fraction_below": 0.9})
-    found = verdict.evidence(row, agreed, prediction={"correlation_low": None, "cc_norm": 0.4})
-    assert set(found) == set(verdict.VERDICT_RULES) and np.isnan(found["prediction_low"])
-    assert found["cc_norm"] == 0.4
-    assert found["start_energy_correlation"] > 0.9 > 0.7 > found["member_energy_correlation"]
-    assert found["transfer"] == 0.8 and found["natural_fraction_below"] == 0.9
-    single = verdict.agreements(own, own, degrees_per_pixel=DPP)
-    assert np.isnan(
-        verdict.evidence(row, single, prediction={"correlation_low": 0.4, "cc_norm": None})[
-            "member_energy_correlation"
-        ]
-    )
+def test_a_verdict_lists_the_figures_it_rests_on():
+    """Fault: a bad figure that passes, one not measured that counts for the MEI; a word of another list."""
+    best = {name: f.high if f.weight > 0 else f.low for name, f in calibration.load().figures.items()}
+    good = verdict.judge(best)
+    assert good["verdict"] in VERDICTS and good["verdict_probability"] > 0.5
+    assert good["verdict_probability_low"] < good["verdict_probability"] < good["verdict_probability_high"]
+    assert all(check["passed"] and check["contribution"] > 0 for check in good["verdict_checks"])
+    missing = verdict.judge(dict.fromkeys(best, np.nan))
+    assert missing["verdict"] == VERDICTS[-1] and missing["verdict_probability"] < 0.2
+    assert not any(check["passed"] or check["contribution"] > 0 for check in missing["verdict_checks"])

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from lib.mei import calibration, verdict
 from lib.mei import mask as mei
-from lib.mei import verdict
 from lib.mei import words as mei_words
 from lib.stimuli.contrast import Target
 
@@ -23,14 +23,20 @@ def test_others_are_said_to_differ_only_where_they_do():
     assert same.endswith("0.70 to grey.")
 
 
-def test_verdict_and_reasons_are_said():
-    """Fault: a reason lost, or shares of one written as they are."""
+def test_a_verdict_is_said_with_what_it_was_worth():
+    """Fault: the ends of the interval exchanged, shares of one for per cent, the worth of another word."""
     row = pd.Series({"response": 4.0, "grey_response": 1.0, "transfer": 0.756, "natural_fraction_below": 0.5})
-    text = mei_words.judged("uncertain", ["too few images", "starts differ"], row)
-    assert (
-        "Verdict: uncertain" in text and "rise above grey is 76 %" in text and "50 % of the natural" in text
-    )
-    assert text.count("\n- ") == 2
+    believed = {
+        "verdict": "uncertain",
+        "verdict_probability": 0.52,
+        "verdict_probability_low": 0.35,
+        "verdict_probability_high": 0.68,
+    }
+    text = mei_words.judged(believed, row)
+    assert "Verdict: uncertain.** Of 100 MEIs like this one, 52 (95 % interval 35 to 68) draw" in text
+    assert "this rise is 76 % of" in text and "50 % of the natural" in text
+    n = (calibration.load().held_out.probability.map(calibration.load().word) == "uncertain").sum()
+    assert f"Of {n} MEIs with this verdict" in text
 
 
 def test_errors_stand_under_their_own_words_and_undefined_ones_are_left_out():
@@ -65,14 +71,12 @@ def test_mask_is_in_square_degrees():
     assert "preserves 95 %" in text
 
 
-def test_every_figure_of_the_verdict_has_a_sentence():
-    """Fault: a rule without words, the value of another rule, or a threshold that was not missed."""
-    assert set(mei_words.FIGURES) == set(verdict.VERDICT_RULES)
-    _, missed = verdict.verdict(dict.fromkeys(verdict.VERDICT_RULES, 1.0) | {"transfer": 0.5})
-    (said,) = mei_words.reasons(missed)
-    assert said.startswith("The rise above grey") and said.endswith("is 0.50, below 0.7.")
-    (unknown,) = mei_words.reasons([verdict.Missed("cc_norm", float("nan"), 0.7)])
-    assert unknown.startswith("The correlation with") and unknown.endswith("was not measured.")
+def test_every_figure_of_the_verdict_has_words():
+    """Fault: a figure under its name in the code, or with the value of another."""
+    figures = dict.fromkeys(calibration.load().figures, 0.5)
+    shown = mei_words.shown_checks(verdict.judge(figures)).data
+    assert set(calibration.load().figures) <= set(mei_words.FIGURES)
+    assert shown.figure.notna().all() and (shown.value == 0.5).all() and len(shown) == len(figures)
 
 
 def test_makers_and_judges_are_told_apart():

@@ -207,7 +207,7 @@ def test_tuning_is_compared_round_the_circle():
         mei_spatial_frequency=0.04,
         gabor_measured_spatial_frequency=0.08,
         mei_radius=12.0,
-        verdict="reliable",
+        verdict="well supported",
     )
     table.loc[table.index[0], ["gabor_measured_orientation", "verdict"]] = 90.0, "not supported"
     assert "4.0 degrees in orientation and 1.00 octaves in" in population_words.tuning_sentence(table)
@@ -231,7 +231,7 @@ def test_the_truth_is_told_of_the_units_that_have_one():
         mei_true_response=3.0,
         optimum_true_response=[4.0, 4, 4, 6],
         truth_kind=["simple", "simple", "spot", "complex"],
-        verdict=["uncertain", "uncertain", "uncertain", "reliable"],
+        verdict=["uncertain", "uncertain", "uncertain", "well supported"],
         gabor_position_error_deg=[1.0, 2, 50, 50],
         gabor_orientation_error_deg=4.0,
         gabor_frequency_error_octaves=0.2,
@@ -253,7 +253,7 @@ def test_the_truth_is_told_of_the_units_that_have_one():
     said = population_words.truth_sentences(known, goal=0.7)
     best, kinds, simple, mapped = (said[name] for name in ("share", "kinds", "gabors", "maps"))
     assert "evokes 75 %" in best and "Gabor 50 % and the best natural image in the mask 25 %" in best
-    assert "lowest share of an MEI is 50 %, in a *complex* neuron whose verdict is *reliable*" in best
+    assert "lowest share of an MEI is 50 %, in a *complex* neuron whose verdict is *well supported*" in best
     assert "less than 70 % of the response to the optimum (medians) in *complex* (50 %, n = 1" in kinds
     assert "1.5 degrees in position (medians, n = 2)" in simple
     assert "1.5 degrees (median, n = 2" in mapped
@@ -446,19 +446,19 @@ def test_a_run_is_summed_up_by_its_selected_units():
     table = pd.DataFrame(
         {
             "selected": [True, True, True, False],
-            "verdict": ["reliable", "uncertain", "reliable", "uncertain"],
+            "verdict": ["well supported", "uncertain", "well supported", "uncertain"],
             "correlation_to_average": [0.9, 0.8, 0.7, 0.1],
         }
     )
     found = population_table.summary(table, model="v1", failed={})
     assert found["units"] == 4 and found["selected"] == 3
-    assert found["verdicts"] == {"reliable": 2, "uncertain": 1}
+    assert found["verdicts"] == {"well supported": 2, "uncertain": 1}
     assert found["median_correlation_of_all_scored_units"] == pytest.approx(0.75)
     assert found["median_correlation_of_the_selected"] == pytest.approx(0.8)
-    assert population_words.verdicts(table[table.selected]).endswith(": 2 reliable, 1 uncertain.")
+    assert population_words.verdicts(table[table.selected]).endswith(": 2 well supported, 1 uncertain.")
     assert "No selected neuron" in population_words.verdicts(table[:0])
     assert population_words.verdict_sentences(table[table.selected]) == [
-        "The MEI is reliable in 2 of 3 selected neurons.",
+        "The MEI is well supported in 2 of 3 selected neurons.",
         "The MEI is uncertain in 1 of 3 selected neurons.",
     ]
 

@@ -38,6 +38,15 @@ def test_a_change_of_a_module_in_a_room_is_seen(copied, module):
     assert hashed("notebooks/05_mei.ipynb") != before
 
 
+def test_a_change_of_the_data_beside_a_module_is_seen(copied):
+    """Fault: a new calibration of the verdict, or a column, leaves the results of the old one in place."""
+    folder, hashed = copied
+    for name, stage in (("mei/calibration.json", "05_mei"), ("columns.csv", "08_population")):
+        before = hashed(f"notebooks/{stage}.ipynb")
+        (folder / "lib" / name).write_text("other")
+        assert hashed(f"notebooks/{stage}.ipynb") != before
+
+
 def test_a_change_of_another_room_is_not(copied):
     """Fault: every module counted for every stage, so that any change redoes everything."""
     folder, hashed = copied

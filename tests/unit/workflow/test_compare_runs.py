@@ -21,7 +21,7 @@ def table(**columns):
 def runs(tmp_path):
     """Two finished runs of ten units, the second without the first unit and with another first."""
     old = table(
-        selected=True, verdict=["reliable"] * 10, mei_response=np.arange(10.0), oracle_correlation=0.5
+        selected=True, verdict=["well supported"] * 10, mei_response=np.arange(10.0), oracle_correlation=0.5
     )
     new = old.copy()
     new["mei_response"] += 2
@@ -75,13 +75,13 @@ def test_the_last_digit_of_a_file_is_no_change():
 
 
 def test_words_that_differ_are_given_with_their_units():
-    a = table(verdict=["reliable"] * 10)
+    a = table(verdict=["well supported"] * 10)
     b = a.copy()
     b.loc[[13, 17], "verdict"] = "uncertain"
     b.loc[19, "verdict"] = None
     assert compare_runs.moves(a, b, "verdict") == {
-        ("reliable", "uncertain"): [13, 17],
-        ("reliable", "none"): [19],
+        ("well supported", "uncertain"): [13, 17],
+        ("well supported", "none"): [19],
     }
 
 

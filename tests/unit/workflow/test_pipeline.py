@@ -12,7 +12,7 @@ from lib.files import ROOT
 from tests.support.project import A, B, C, D, Project
 from workflow.code_hash import used_files
 
-END = ["08_population", "09_audit", "book"]
+END = ["08_population", "12_verdict", "09_audit", "book"]
 ALL = ["01_data", "02_rasterplot", "03_oracle", "models", "gabor_grid", "power", "11_transfer", *END]
 
 
