@@ -1,0 +1,1 @@
+"""The next experiment: stimuli out, responses back, and what they say of each prediction."""
