@@ -2,7 +2,7 @@ PARAMS ?= params.yml
 PY = .venv/bin/python
 CLUSTER = $(if $(PROFILE),--profile $(PROFILE)) $(if $(BATCH),--batch $(BATCH))
 
-.PHONY: report plan compare sessions test lint small nbval refresh faults bench notebook unit pdf clean FORCE
+.PHONY: report plan compare sessions test lint small nbval refresh faults bench notebook unit stimuli pdf clean FORCE
 
 report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html; PROFILE=slurm BATCH=25
 	@$(PY) -m workflow.report $(PARAMS) $(CLUSTER)
@@ -42,6 +42,9 @@ notebook: .venv/ready     ## execute one notebook of a run: NB=05_mei UNIT=id
 
 unit: .venv/ready         ## every stage of one unit: UNIT=id
 	@$(PY) -m workflow.report $(PARAMS) --unit $(UNIT)
+
+stimuli: .venv/ready      ## what the next experiment shows: pictures, tables, a script, to build/<name>/stimuli/
+	@$(PY) -m workflow.report $(PARAMS) --stimuli
 
 pdf: .venv/ready          ## the book as a PDF, or UNIT=id one unit's report; CHROME=program that prints
 	@$(PY) -m workflow.report $(PARAMS) --pdf $(if $(UNIT),--unit $(UNIT))

@@ -10,6 +10,7 @@ The rooms, from the ground up; a room imports from itself and from those above i
     mei          most exciting inputs: search, mask, verdict, truth, recovery
     gabors       Gabors in a model: grid, search, fit, comparison
     population   the table of units, tests across units, conclusions
+    experiment   the next experiment: stimuli out, responses back, confirmed or refuted
     original     the original report: its algorithms, its printed values, the audit
 
 `workflow/` (what runs the notebooks) and `book/_ext/` (what builds the site) stand above all rooms.

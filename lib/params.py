@@ -55,6 +55,7 @@ def load_params(path: Path | str = DEFAULTS) -> dict:
         raise InputError(f"{path.name}: source: {params['source']} needs its own `session:`")
     params["session"] = _check_session(params, path)
     params["per_unit"] = _check_per_unit(params, path.name)
+    _check_inputs(params, path)
     return params
 
 
@@ -186,6 +187,8 @@ def check_value(value: object, rule: dict, name: str) -> None:
         return
     many = isinstance(value, list)
     words = rule.get("enum") or rule.get("items", {}).get("enum")
+    if isinstance(value, str) and "anyOf" in rule:
+        words = next((form["enum"] for form in rule["anyOf"] if "enum" in form), None)
     unknown = [v for v in (value if many else [value]) if words and v not in words]
     if unknown and many == ("items" in rule):
         raise InputError(f"{name}: unknown {unknown[0]!r}; {nearest(unknown[0], words)}")
@@ -214,6 +217,50 @@ def _check_values(params, file):
     for name, rule in parameter_rules():
         if name not in ("session", "per_unit"):
             check_value(_at(params, name), rule, f"{file}: {name}")
+
+
+def _check_inputs(params, path):
+    """Make the paths of `loop` and of one's own model absolute; each must be there."""
+    places = [("loop", key) for key in params["loop"]]
+    if isinstance(params["cnn"]["model"], dict):
+        params["cnn"]["model"] = dict(params["cnn"]["model"])
+        places.append(("cnn.model", "file"))
+    for section, key in places:
+        holder = _at(params, section)
+        given = holder[key] if isinstance(holder[key], list) else [holder[key]]
+        full = [str((path.parent / Path(name).expanduser()).resolve()) if name else "" for name in given]
+        for name, one in zip(given, full):
+            if one and not _exists(one):
+                raise InputError(f"{path.name}: {section}.{key}: no such file {name!r}")
+        holder[key] = full if isinstance(holder[key], list) else full[0]
+    files = [params["loop"][key] for key in ("responses", "units")]
+    many = [len(f) if isinstance(f, list) else int(bool(f)) for f in files]
+    if many[0] != many[1]:
+        raise InputError(
+            f"{path.name}: loop names {many[0]} files of responses and {many[1]} of units; give one of "
+            "units for "
+            "each of responses"
+        )
+
+
+def _exists(path):
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # too long, or no text of a path
+        return False
+
+
+def model_files(params: dict) -> list[str]:
+    """Return the files of a model of one's own."""
+    model = params["cnn"]["model"]
+    files = model["file"] if isinstance(model, dict) else []
+    return files if isinstance(files, list) else [files]
+
+
+def loop_files(params: dict) -> list[str]:
+    """Return the files and folders that `loop` names."""
+    given = params["loop"].values()
+    return [path for value in given for path in (value if isinstance(value, list) else [value]) if path]
 
 
 def input_files(params: dict) -> list[str]:

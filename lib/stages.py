@@ -108,6 +108,19 @@ STAGES = {
         makes=("units.csv", "columns.csv", "population.json"),
         takes=("population", "seed"),
     ),
+    "stimuli": StageRow(
+        None,
+        needs=("session.h5", "units.csv", "population.json"),
+        makes=("stimuli/stimuli.csv", "stimuli/presentations.csv"),
+        takes=("stimuli", "screen", "seed"),
+        code="lib/experiment/folder.py",
+    ),
+    "loop": StageRow(
+        "10_loop",
+        needs=("session.h5", "units.csv", "stimuli/stimuli.csv"),
+        makes=("loop.json", "loop.csv", "loop_kinds.csv", "loop_conclusions.md"),
+        takes=("loop", "source", "seed"),
+    ),
     "transfer": StageRow(
         "11_transfer",
         needs=("session.h5", "oracle.csv"),

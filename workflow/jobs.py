@@ -1,6 +1,6 @@
 """Jobs of the pipeline that are no notebooks: what is done for all units of a run at once.
 
-python -m workflow.jobs models|gabor_grid|power PARAMETERS
+python -m workflow.jobs models|gabor_grid|power|stimuli PARAMETERS
 """
 
 import argparse
@@ -12,11 +12,12 @@ from pathlib import Path
 import torch
 
 from lib.errors import InputError
+from lib.experiment.folder import write_none, write_stimuli
 from lib.gabors.grid import search_run
 from lib.machine import cores
 from lib.mei.recovery import choose_designs, recovery_by_design, simulate_recovery
 from lib.models.fit_run import fit_models
-from lib.stages import Stage
+from lib.stages import STAGES, Stage
 
 
 def models(stage, parameters):
@@ -47,7 +48,19 @@ def power(stage, parameters):
     stage.save({"units": recovered.unit_id.nunique(), "designs": table.to_dict("list")})
 
 
-JOBS = {job.__name__: job for job in (models, gabor_grid, power)}
+def stimuli(stage, parameters):
+    """Write the folder of stimuli for the next experiment."""
+    for name in STAGES["stimuli"].needs:
+        stage.use(name)
+    try:
+        found = {"set": write_stimuli(stage.run_folder, **parameters).name}
+    except InputError as error:  # the report goes on, and `make stimuli` says it again
+        write_none(stage.run_folder, str(error))
+        found = {"reason": str(error)}
+    stage.save(found, path="stimuli/provenance")
+
+
+JOBS = {job.__name__: job for job in (models, gabor_grid, power, stimuli)}
 
 
 def main():

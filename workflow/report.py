@@ -1,7 +1,7 @@
 """Make the report of a run.
 
-python -m workflow.report [PARAMS.yml] [--notebook 05_mei | --pdf | --plan] [--unit ID] [--cores N]
-                          [--profile slurm [--batch UNITS]]
+python -m workflow.report [PARAMS.yml] [--notebook 05_mei | --pdf | --plan | --stimuli] [--unit ID]
+                          [--cores N] [--profile slurm [--batch UNITS]]
 """
 
 import argparse
@@ -18,12 +18,15 @@ from pathlib import Path
 from lib.data.download import check_space
 from lib.data.sources import choose
 from lib.errors import InputError
+from lib.experiment.folder import read_stimuli
 from lib.files import ROOT
+from lib.models import own_checks
 from lib.params import DEFAULTS, load_params, nearest, run_folder
 from lib.stages import NOTEBOOK, STAGES, UNIT_STAGES
 from workflow.warm import warm_process
 
 LEAKS = ("MPLBACKEND", "MATPLOTLIBRC", "IPYTHONDIR", "PYTHONSTARTUP")  # variables that change what jobs do
+STIMULI = STAGES["stimuli"].makes[0]
 SPACE = 1e9  # bytes that a run may need; the default one takes half of it
 STEPS = re.compile(r"(\d+) of (\d+) steps .* done")
 ROUTINE = re.compile(  # what Snakemake says of itself
@@ -33,7 +36,9 @@ ROUTINE = re.compile(  # what Snakemake says of itself
 )
 
 
-def make_report(params_file, *, cores=None, notebook=None, unit=None, profile=None, batch=None, plan=False):
+def make_report(
+    params_file, *, cores=None, notebook=None, unit=None, profile=None, batch=None, plan=False, stimuli=False
+):
     """Run the pipeline for one declaration; returns the exit code.
 
     Parameters
@@ -52,11 +57,13 @@ def make_report(params_file, *, cores=None, notebook=None, unit=None, profile=No
         With a profile: units in one job.
     plan : bool
         Only say which stages would be executed, and how often.
+    stimuli : bool
+        Only what the next experiment shows, written again.
     """
     params = load_params(params_file)
     profile = profile and _profile(profile)
-    targets = _targets(notebook, unit)
-    choose.prepare(params)
+    targets = [STIMULI] if stimuli else _targets(notebook, unit)
+    own_checks.check_declared(params, choose.prepare(params).index)
     folder = run_folder(params)
     check_space(folder, f"run {params['name']}", SPACE)
     lock = _lock(folder)
@@ -67,7 +74,7 @@ def make_report(params_file, *, cores=None, notebook=None, unit=None, profile=No
         "-m",
         "snakemake",
         *targets,
-        *(["--forcerun", *targets] if notebook else []),
+        *(["--forcerun", *targets] if notebook or stimuli else []),
         "--snakefile",
         str(ROOT / "workflow" / "Snakefile"),
         "--directory",
@@ -99,6 +106,9 @@ def make_report(params_file, *, cores=None, notebook=None, unit=None, profile=No
     book = folder / "site" / "index.html"
     if code == 0 and not targets and book.is_file():
         print(f"the book: {book} ({time.time() - started:.0f} s)")
+    if code == 0 and stimuli:
+        shown = read_stimuli(folder / STIMULI.split("/")[0])
+        print(f"the stimuli: {shown.folder} ({len(shown.table)} pictures; start with its README.md)")
     return code or int(bool(failed))
 
 
@@ -286,6 +296,7 @@ def main():
     parser.add_argument("--notebook")
     parser.add_argument("--unit", type=int)
     parser.add_argument("--pdf", action="store_true")
+    parser.add_argument("--stimuli", action="store_true")
     arguments = parser.parse_args()
     if arguments.pdf and arguments.notebook:
         parser.error("--pdf prints finished pages: it takes --unit, not --notebook")
@@ -299,6 +310,7 @@ def main():
                 notebook=arguments.notebook,
                 batch=arguments.batch,
                 plan=arguments.plan,
+                stimuli=arguments.stimuli,
                 **options,
             )
     except InputError as error:

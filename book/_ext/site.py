@@ -101,7 +101,8 @@ def gather_pages(run_folder):
     shutil.copytree(SOURCE / "mathjax", pages / "_extra" / "mathjax")
     for name in ("units.csv", "columns.csv"):
         shutil.copy(required(run_folder / name), pages / name)
-    shutil.copy(required(run_folder / "conclusions.md"), pages / "_run_conclusions.md")
+    said = [required(run_folder / f"{name}.md").read_text() for name in ("conclusions", "loop_conclusions")]
+    (pages / "_run_conclusions.md").write_text("".join(said), encoding="utf-8")
     (pages / "_run_cost.md").write_text(
         cost.chapter(run_folder, units=len(table), selected=len(units)), encoding="utf-8"
     )

@@ -31,8 +31,10 @@ def difference(first: np.ndarray, second: np.ndarray, *, level: float = LEVEL) -
     """Mean of first - second over blocks with its t interval; NaN in blocks that lack one are left out."""
     d = np.asarray(first, float) - np.asarray(second, float)
     d = d[np.isfinite(d)]
-    half = stats.t.ppf((1 + level) / 2, len(d) - 1) * d.std(ddof=1) / np.sqrt(len(d)) if len(d) > 1 else np.nan
-    return (float(d.mean()), float(d.mean() - half), float(d.mean() + half)) if len(d) else (np.nan,) * 3
+    if len(d) < 2:
+        return (float(d.mean()) if len(d) else np.nan, np.nan, np.nan)
+    half = stats.t.ppf((1 + level) / 2, len(d) - 1) * d.std(ddof=1) / np.sqrt(len(d))
+    return float(d.mean()), float(d.mean() - half), float(d.mean() + half)
 
 
 def gain(first: np.ndarray, second: np.ndarray, *, level: float = LEVEL) -> tuple[float, float, float]:
@@ -68,14 +70,13 @@ def gain(first: np.ndarray, second: np.ndarray, *, level: float = LEVEL) -> tupl
     t2 = stats.t.ppf((1 + level) / 2, n - 1) ** 2 / n
     (va, vab), (_, vb) = np.cov(a, b)
     # (mean a - g mean b)^2 <= t^2 (va - 2 g vab + g^2 vb), a quadratic in g
-    square, linear, constant = b.mean() ** 2 - t2 * vb, a.mean() * b.mean() - t2 * vab, a.mean() ** 2 - t2 * va
+    square, constant = b.mean() ** 2 - t2 * vb, a.mean() ** 2 - t2 * va
+    linear = a.mean() * b.mean() - t2 * vab
     root = np.sqrt(max(linear**2 - square * constant, 0))
     if square > 0:
         return value, max((linear - root) / square, 0.0), (linear + root) / square
-    # the second may be 0: all ratios above one bound
-    low = (linear - root) / square if square < 0 else constant / (2 * linear)
-    low = min(x for x in (low, (linear + root) / square) if x >= 0) if square < 0 and constant > 0 else max(low, 0)
-    return value, float(low) if constant > 0 else 0.0, np.inf
+    # the second may be 0: every ratio above the one positive root, or any at all
+    return value, float(constant / (linear + root)) if constant > 0 else 0.0, np.inf
 
 
 def outcome(versus: dict[str, tuple], rise: tuple, predicted_rise: float) -> str:
@@ -157,12 +158,13 @@ def judge(responses: Responses, shown: StimulusSet, session: Session) -> tuple[p
         row["log_gain"], row["log_gain_error"] = log_gain(mei, versus["image"])
         row |= dict(zip(("rise", "rise_low", "rise_high"), rise))
         reference = each[references].mean(axis=1)
+        drift = stats.spearmanr(reference.index, reference).statistic if reference.std() > 0 else 0.0
         row |= {
             "predicted_rise": predicted_rise,
             "rate_change": rate,
             "blocks": int(mei.notna().sum()),
             "agreement": responses.agreement[unit],
-            "drift": float(stats.spearmanr(reference.index, reference).statistic) if reference.std() > 0 else 0.0,
+            "drift": float(drift),
         }
         rows[unit] = row
         for name, counts in kind.items():

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from lib.data.session import load_session
+from lib.data.session import Session, load_session
 from lib.errors import InputError
 from lib.experiment import schedule, stimuli, words
 from lib.experiment.screen import WHITE, Screen
@@ -58,7 +58,18 @@ class StimulusSet:
 
 
 def write_stimuli(
-    run_folder: Path | str, *, units, minutes: float, on: float, gap: float, screen: dict, seed: int
+    run_folder: Path | str,
+    *,
+    units: int | str | list[int] | dict,
+    minutes: float,
+    duration: float,
+    gap: float,
+    width: int,
+    height: int,
+    degrees_per_pixel: float,
+    grey: float,
+    gamma: float,
+    seed: int,
 ) -> StimulusSet:
     """Write stimuli/ of a finished run: pictures, exact arrays, two tables, README and a script.
 
@@ -68,14 +79,14 @@ def write_stimuli(
     ----------
     run_folder : Path
         `build/<name>` with units.csv.
-    units : str, list of int or dict
+    units : int, str, list of int or dict
         See `lib.experiment.stimuli.choose_units`.
     minutes : float
         That the experiment may take.
-    on, gap : float
+    duration, gap : float
         Seconds of a stimulus and of the grey after it.
-    screen : dict
-        width, height (pixels), degrees_per_pixel, grey (0: the mean of the images), gamma.
+    width, height, degrees_per_pixel, grey, gamma
+        Of the screen (`lib.experiment.screen.Screen`); grey 0: the mean of the images.
     seed : int
         Of the order.
 
@@ -89,16 +100,33 @@ def write_stimuli(
     table = pd.read_csv(required(run_folder / "units.csv"), index_col="unit_id")
     chosen = stimuli.choose_units(table, units, stimuli.failed_units(run_folder))
     shown, images = stimuli.all_stimuli(run_folder, chosen, session)
-    where = Screen(**screen | {"grey": screen["grey"] or session.mean_luminance})
+    where = Screen(width, height, degrees_per_pixel, grey or session.mean_luminance, gamma)
     where.size_of(images.shape[1:], session.degrees_per_pixel)
+    return write_set(
+        run_folder, session, shown, images, where, minutes=minutes, duration=duration, gap=gap, seed=seed
+    )
+
+
+def write_set(
+    run_folder: Path,
+    session: Session,
+    shown: pd.DataFrame,
+    images: np.ndarray,
+    screen: Screen,
+    *,
+    minutes: float,
+    duration: float,
+    gap: float,
+    seed: int,
+) -> StimulusSet:
+    """Write stimuli and their images, of `lib.experiment.stimuli.tabulate`, as `write_stimuli` does."""
+    shown = shown.copy()
     plan = schedule.repeats_needed(shown, schedule.fano_factors(session.counts, session.unit_ids))
-    repeats = schedule.passes(len(shown), plan.needs, minutes=minutes, on=on, gap=gap)
-    order = schedule.presentations(shown.file.tolist(), repeats, on=on, gap=gap, seed=seed)
-    new = run_folder / ".stimuli.partial"
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir()
+    repeats = schedule.passes(len(shown), plan.needs, minutes=minutes, duration=duration, gap=gap)
+    order = schedule.presentations(shown.file.tolist(), repeats, duration=duration, gap=gap, seed=seed)
+    new = _new(run_folder)
     for name, image in zip(shown.file, images):
-        values = where.encode(where.render(image, degrees_per_pixel=session.degrees_per_pixel))
+        values = screen.encode(screen.render(image, degrees_per_pixel=session.degrees_per_pixel))
         Image.fromarray(values).save(new / name, compress_level=3)
     shown["sha256"] = [file_hash(new / name) for name in shown.file]
     name = hashlib.sha256((shown.to_csv() + order.to_csv()).encode()).hexdigest()[:12]
@@ -108,25 +136,53 @@ def write_stimuli(
     order.to_csv(new / "presentations.csv", index=False)
     plan.assign(repeats=repeats).to_csv(new / "plan.csv")
     np.savez_compressed(new / "stimuli.npz", images=images, files=shown.file.to_numpy(str))
-    about = {"set": name, "screen": vars(where), "degrees_per_pixel": session.degrees_per_pixel}
+    about = {"set": name, "screen": vars(screen), "degrees_per_pixel": session.degrees_per_pixel}
     (new / "geometry.json").write_text(json.dumps(about, indent=1) + "\n")
     (new / "README.md").write_text(
-        words.readme(where, images.shape[1:], session.degrees_per_pixel, order, plan, repeats, minutes)
+        words.readme(screen, images.shape[1:], session.degrees_per_pixel, order, plan, repeats, minutes)
     )
     shutil.copy(Path(__file__).with_name("show.py"), new / "show.py")
+    return read_stimuli(_in_place(run_folder, new))
+
+
+def write_none(run_folder: Path | str, reason: str) -> None:
+    """Write a folder stimuli/ that holds but the reason why there are none, and empty tables."""
+    new = _new(Path(run_folder))
+    (new / "README.md").write_text(f"{reason}\n")
+    (new / "stimuli.csv").write_text("file\n")
+    (new / "presentations.csv").write_text("file\n")
+    _in_place(Path(run_folder), new)
+
+
+def _new(run_folder):
+    new = run_folder / ".stimuli.partial"
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    return new
+
+
+def _in_place(run_folder, new):
     folder, old = run_folder / "stimuli", run_folder / ".stimuli.old"
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         os.replace(folder, old)
     os.replace(new, folder)
     shutil.rmtree(old, ignore_errors=True)
-    return read_stimuli(folder)
+    return folder
 
 
 def read_stimuli(folder: Path | str) -> StimulusSet:
-    """Read what `write_stimuli` wrote, without the pictures (`check_pictures`)."""
+    """Read what `write_stimuli` wrote, without the pictures (`check_pictures`).
+
+    Raises
+    ------
+    InputError
+        Not a whole folder, or one that holds but the reason why there are no stimuli, which is said.
+    """
     folder = Path(folder)
-    table = pd.read_csv(required(folder / "stimuli.csv", ""), index_col="file")
+    table = pd.read_csv(required(folder / "stimuli.csv"), index_col="file")
+    if table.empty:
+        raise InputError((folder / "README.md").read_text().strip())
     about = json.loads(required(folder / "geometry.json").read_text())
     with np.load(required(folder / "stimuli.npz"), allow_pickle=False) as stored:
         images = dict(zip(stored["files"].tolist(), stored["images"]))
@@ -163,7 +219,8 @@ def read_picture(shown: StimulusSet, name: str) -> np.ndarray:
     size = shown.screen.height, shown.screen.width
     if mode != "L" or values.shape != size:
         raise InputError(
-            f"{path} is a picture {mode} of {values.shape[1]} x {values.shape[0]} pixels, expected 8-bit grey of "
+            f"{path} is a picture {mode} of {values.shape[1]} x {values.shape[0]} pixels, expected 8-bit "
+            "grey of "
             f"{size[1]} x {size[0]}; `make stimuli` writes it again"
         )
     return values
@@ -189,7 +246,7 @@ def check_pictures(shown: StimulusSet) -> None:
         if np.isfinite(other) and np.abs(values - again.values(luminance)).max() < 2 * HALF:
             raise InputError(
                 f"{shown.folder / name} is made for a screen of gamma {other:.2g}, the run says gamma "
-                f"{shown.screen.gamma:g} (stimuli.screen.gamma); `make stimuli` writes it for the run's screen"
+                f"{shown.screen.gamma:g} (screen.gamma); `make stimuli` writes it for the run's screen"
             )
         raise InputError(
             f"{shown.folder / name} differs from the array of its name by up to {off:.0f} grey levels; "

@@ -84,8 +84,10 @@ def read_responses(
     agreement, p = pairing(table, shown, session, seed=seed)
     if len(agreement) >= PAIRS_FOR_A_CHECK and not p < 0.01:
         raise InputError(
-            f"{Path(units).name}: the units that it pairs answer the same {(shown.table.kind == 'reference').sum()} "
-            f"scenes no more alike (correlation {agreement.mean():.2f}) than units paired at random (p = {p:.2g}); "
+            f"{Path(units).name}: the units that it pairs answer the same "
+            f"{(shown.table.kind == 'reference').sum()} "
+            f"scenes no more alike (correlation {agreement.mean():.2f}) than units paired at random (p = "
+            f"{p:.2g}); "
             "pair the units that are the same, and leave out those that may not be"
         )
     lost = [unit for unit in shown.units if unit not in table]
@@ -102,7 +104,8 @@ def _read_folder(path, _):
     ids, said = path / "meta/neurons/unit_ids.npy", path / "set.txt"
     if not files or not all(f.stem.isdigit() for f in files) or not ids.is_file() or not said.is_file():
         raise InputError(
-            f"{path.name}: expected set.txt, data/responses/<presentation>.npy and meta/neurons/unit_ids.npy in it"
+            f"{path.name}: expected set.txt, data/responses/<presentation>.npy and "
+            "meta/neurons/unit_ids.npy in it"
         )
     try:
         rows = [np.load(file, allow_pickle=False) for file in files]
@@ -131,7 +134,8 @@ def _read_nwb(path, window):
 def _check(file, name, numbers, counts, ids, shown):
     if name != shown.name:
         raise InputError(
-            f"{file} holds responses to stimulus set {name}, stimuli/ of this run is set {shown.name}; give the "
+            f"{file} holds responses to stimulus set {name}, stimuli/ of this run is set {shown.name}; "
+            "give the "
             "responses to this set, or the run that made the other"
         )
     if counts.ndim != 2 or counts.shape != (len(numbers), len(ids)) or counts.dtype.kind not in "iuf":
@@ -143,11 +147,14 @@ def _check(file, name, numbers, counts, ids, shown):
         raise InputError(f"{file}: a presentation or a unit id stands in it twice; name each once")
     known = set(shown.presentations.presentation)
     if odd := sorted(set(numbers.tolist()) - known):
-        raise InputError(f"{file}: presentation {odd[0]} is not in presentations.csv, which ends at {max(known)}")
+        raise InputError(
+            f"{file}: presentation {odd[0]} is not in presentations.csv, which ends at {max(known)}"
+        )
     never = set(shown.table.index) - set(shown.presentations.set_index("presentation").file[numbers])
     if never:
         raise InputError(
-            f"{file}: {len(never)} of the {len(shown.table)} stimuli have no response, such as {min(never)}; record "
+            f"{file}: {len(never)} of the {len(shown.table)} stimuli have no response, such as "
+            f"{min(never)}; record "
             "every stimulus of stimuli.csv at least once"
         )
     if not np.isfinite(counts).all() or counts.min() < 0:
@@ -162,7 +169,9 @@ def _read_units(path, ids, file, shown):
         missing = {"unit_id", "next_unit_id"} - set(pairs)
         pairs = None if missing else pairs[["unit_id", "next_unit_id"]].astype("Int64")
     except (ValueError, TypeError, pd.errors.ParserError):
-        raise InputError(f"{path.name}: unit ids must be whole numbers, next_unit_id empty for a lost unit") from None
+        raise InputError(
+            f"{path.name}: unit ids must be whole numbers, next_unit_id empty for a lost unit"
+        ) from None
     if missing:
         raise InputError(f"{path.name}: needs the column {min(missing)}")
     found = pairs.dropna()
@@ -173,7 +182,9 @@ def _read_units(path, ids, file, shown):
             raise InputError(f"{path.name}: unit {unit} is not in {file}; {nearest(unit, ids)}")
     for unit in found.unit_id:
         if unit not in shown.units:
-            raise InputError(f"{path.name}: unit {unit} has no stimuli in this set; {nearest(unit, shown.units)}")
+            raise InputError(
+                f"{path.name}: unit {unit} has no stimuli in this set; {nearest(unit, shown.units)}"
+            )
     if len(found) == 0:
         raise InputError(f"{path.name}: no unit was found again, so nothing can be compared")
     return pairs

@@ -59,7 +59,7 @@ def fano_factors(counts: np.ndarray, unit_ids: np.ndarray) -> pd.Series:
     return pd.Series(np.maximum(np.nan_to_num(ratio, nan=1.0), 0.5), index=unit_ids)
 
 
-def passes(n: int, needs: pd.Series, *, minutes: float, on: float, gap: float) -> int:
+def passes(n: int, needs: pd.Series, *, minutes: float, duration: float, gap: float) -> int:
     """Return how often all stimuli are shown: as often as the units need, as far as the time goes.
 
     Parameters
@@ -74,7 +74,7 @@ def passes(n: int, needs: pd.Series, *, minutes: float, on: float, gap: float) -
     InputError
         The time is too short for `FEWEST` passes.
     """
-    seconds = (n + BLANKS) * (on + gap)
+    seconds = (n + BLANKS) * (duration + gap)
     fit = int(60 * minutes // seconds)
     if fit < FEWEST:
         raise InputError(
@@ -85,7 +85,7 @@ def passes(n: int, needs: pd.Series, *, minutes: float, on: float, gap: float) -
     return int(np.clip(wanted.max() if len(wanted) else MOST, FEWEST, min(fit, MOST)))
 
 
-def presentations(files: list[str], repeats: int, *, on: float, gap: float, seed: int) -> pd.DataFrame:
+def presentations(files: list[str], repeats: int, *, duration: float, gap: float, seed: int) -> pd.DataFrame:
     """The order of the experiment: passes (blocks) that hold every stimulus once, in random order.
 
     Parameters
@@ -94,7 +94,7 @@ def presentations(files: list[str], repeats: int, *, on: float, gap: float, seed
         blank.png among them, which is shown `BLANKS` times a pass.
     repeats : int
         Passes.
-    on, gap : float
+    duration, gap : float
         Seconds of a stimulus and of the grey after it.
 
     Returns
@@ -109,8 +109,8 @@ def presentations(files: list[str], repeats: int, *, on: float, gap: float, seed
         {
             "presentation": np.arange(1, len(shown) + 1),
             "block": np.repeat(np.arange(1, repeats + 1), len(once)),
-            "onset_s": np.round(np.arange(len(shown)) * (on + gap), 4),
-            "duration_s": on,
+            "onset_s": np.round(np.arange(len(shown)) * (duration + gap), 4),
+            "duration_s": duration,
             "file": shown,
         }
     )

@@ -45,7 +45,7 @@ class Screen:
         size = round(shape[0] * scale), round(shape[1] * scale)
         if size[0] > self.height or size[1] > self.width:
             raise InputError(
-                f"stimuli.screen is {self.width} x {self.height} pixels, the images take {size[1]} x {size[0]} "
+                f"screen is {self.width} x {self.height} pixels, the images take {size[1]} x {size[0]} "
                 "at its degrees_per_pixel; give the screen that shows them whole"
             )
         return size

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 
-def main(folder):
+def main(folder: Path) -> None:
     from psychopy import core, event, visual
 
     with open(folder / "stimuli.csv", newline="") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from lib.data.session import Session
 from lib.errors import InputError
 from lib.experiment.screen import place
+from lib.mei.verdict import VERDICTS
 from lib.models import ensemble
 from lib.models.ensemble import predicted_responses
 from lib.population.table import stimuli_of
@@ -38,15 +40,17 @@ OTHERS = ("other_1", "other_2", "other_3")
 REFERENCES = 12  # natural scenes that were recorded before: they tell drift, and which unit is which
 
 
-def choose_units(table: pd.DataFrame, units, failed=()) -> list[int]:
+def choose_units(
+    table: pd.DataFrame, units: int | str | list[int] | dict, failed: Sequence[int] = ()
+) -> list[int]:
     """Return the ids of the units whose stimuli are shown, best first.
 
     Parameters
     ----------
     table : DataFrame
         units.csv, index unit_id.
-    units : str, list of int or dict
-        selected, a verdict, ids, or {best: N} (best verdict first, then highest oracle correlation).
+    units : int, str, list of int or dict
+        N or {best: N} (best verdict first, then highest oracle correlation), selected, a verdict, or ids.
     failed : sequence of int
         Units without stimuli.
 
@@ -56,9 +60,9 @@ def choose_units(table: pd.DataFrame, units, failed=()) -> list[int]:
         No unit, or one that has no MEI.
     """
     able = table[table.selected & table.verdict.notna() & ~table.index.isin(list(failed))]
-    words = ["well supported", "reliable", "uncertain", "not supported"]
-    rank = able.verdict.map({word: k for k, word in enumerate(words)}).fillna(len(words))
-    able = able.assign(rank=rank).sort_values(["rank", "oracle_correlation"], ascending=[True, False])
+    able = able.assign(rank=able.verdict.map({word: k for k, word in enumerate(VERDICTS)})).sort_values(
+        ["rank", "oracle_correlation"], ascending=[True, False]
+    )
     if isinstance(units, list):
         for unit in units:
             if unit not in able.index:
@@ -66,12 +70,12 @@ def choose_units(table: pd.DataFrame, units, failed=()) -> list[int]:
                     f"stimuli.units: unit {unit} has no MEI in this run; name it in `units` as well"
                 )
         return list(units)
-    if isinstance(units, dict):
-        chosen = able.index[: units["best"]]
+    if isinstance(units, (int, dict)):
+        chosen = able.index[: units if isinstance(units, int) else units["best"]]
     else:
         chosen = able.index if units == "selected" else able.index[able.verdict == units]
     if len(chosen) == 0:
-        raise InputError(f"stimuli.units: no unit is {units}; there are {len(able)} with an MEI")
+        raise InputError(f"stimuli.units is {units}, which leaves none of {len(able)} units with an MEI")
     return [int(unit) for unit in chosen]
 
 
@@ -173,8 +177,12 @@ def all_stimuli(run_folder: Path, units: list[int], session: Session) -> tuple[p
     images : (n, h, w) float32 array
         In [0, 1], at the resolution of the analysis.
     """
-    everything = {unit: unit_stimuli(run_folder, unit, session) for unit in units}
-    degrees, rows, images = session.degrees_per_pixel, [], []
+    return tabulate({unit: unit_stimuli(run_folder, unit, session) for unit in units}, session)
+
+
+def tabulate(everything: dict[int, dict], session: Session) -> tuple[pd.DataFrame, np.ndarray]:
+    """`all_stimuli` from the results of each unit as `unit_stimuli` returns them."""
+    units, degrees, rows, images = list(everything), session.degrees_per_pixel, [], []
     for unit, own in everything.items():
         shown = {kind: (image, 0) for kind, image in own["images"].items()} | controls(unit, everything)
         pixels = np.stack([image for image, _ in shown.values()])
@@ -198,9 +206,7 @@ def all_stimuli(run_folder: Path, units: list[int], session: Session) -> tuple[p
     scenes = reference_scenes(session, units)
     for scene in scenes:
         image_id = int(session.image_ids[scene])
-        rows.append(
-            _row(f"scene_{image_id}", 0, "reference", image_id, session.images[scene], degrees)
-        )
+        rows.append(_row(f"scene_{image_id}", 0, "reference", image_id, session.images[scene], degrees))
     blank = np.full((1, *session.images.shape[1:]), session.mean_luminance, np.float32)
     rows.append(_row("blank", 0, "blank", 0, blank[0], degrees))
     table = pd.DataFrame(rows)

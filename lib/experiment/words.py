@@ -21,7 +21,8 @@ def untold(plan, repeats):
             "natural image or to the MEIs of other units: no number of repeats will show one."
         )
     return " ".join(said) or (
-        f"With {counted(repeats, 'repeat')}, each MEI should be told from the best natural image and from the MEIs "
+        f"With {counted(repeats, 'repeat')}, each MEI should be told from the best natural image and from "
+        "the MEIs "
         "of other units with a chance of at least 80 %, if the predictions hold."
     )
 
@@ -65,5 +66,171 @@ the declaration of the run:
 
     loop: {{responses: responses.npz, units: units.csv}}
 
-and `make report`. An NWB file or a folder of responses are read as well: see the chapter "The next experiment".
+and `make report`. An NWB file or a folder of responses is read as well: see the chapter "Stimuli out,
+responses back".
 """
+
+
+def opened(loop):
+    """Say what was shown, and whether anything was recorded."""
+    if loop.shown is None:
+        return f"*There are no stimuli for a next experiment: {loop.reason}.*"
+    shown, plan = loop.shown, loop.shown.plan
+    said = (
+        f"Stimulus set {shown.name}: {counted(len(shown.table), 'picture')} for "
+        f"{counted(len(plan), 'unit')}. {untold(plan, int(plan.repeats.iloc[0]))}"
+    )
+    if not loop.answered:
+        return (
+            f"{said}\n\n*No responses have come back yet, so that the rest of this chapter is empty. `make "
+            "stimuli` "
+            "has written the folder that goes to the rig; its README.md says what to bring back and where to "
+            "name it.*"
+        )
+    if loop.simulated:
+        said += (
+            "\n\n**The animal is simulated**, as the session is. On its next day some units are lost, "
+            "firing rates "
+            "have changed and receptive fields have moved by a degree or two; it is shown the exported "
+            "pictures "
+            "as a screen would show them. What follows shows how a closed loop looks, not that an animal "
+            "agrees."
+        )
+    for recording in loop.recordings:
+        lost = f"{listed(recording.lost)} lost" if recording.lost else "none lost"
+        said += (
+            f"\n\nIn {recording.name}, {recording.counts.shape[1]} of {len(loop.shown.units)} units were "
+            "found again "
+            f"({lost}); {counted(recording.unpaired, 'unit')} of the recording "
+            f"{'is' if recording.unpaired == 1 else 'are'} not of this run."
+        )
+    return said
+
+
+def held(loop, units):
+    """Say whether the units are the same and whether they drifted."""
+    said = []
+    for recording in loop.recordings:
+        mine = units[units.session == recording.name]
+        agreed, scenes = recording.agreement, (loop.shown.table.kind == "reference").sum()
+        text = (
+            f"In {recording.name}, the responses of the paired units to the "
+            f"{scenes} "
+            f"scenes of both days correlate {agreed.median():.2f} (median over units, lowest "
+            f"{agreed.min():.2f})"
+        )
+        if np.isfinite(recording.pairing_p):
+            text += f"; units paired at random agree as well with p = {recording.pairing_p:.2g}"
+        moved = mine.index[mine.drift.abs() > 0.5].tolist()
+        text += ". " + (
+            f"Responses of {listed(moved)} drift over the blocks (rank correlation above 0.5)."
+            if moved
+            else "No unit's responses drift much over the blocks (no rank correlation above 0.5)."
+        )
+        said.append(text)
+    return "\n\n".join(said)
+
+
+RIVALS = {"image": "the best natural image in the mask", "others": "other units' MEIs in its place"}
+
+
+def gains(units):
+    """Say how much more the MEIs evoke than what they are compared with."""
+    said = []
+    for name, rival in RIVALS.items():
+        if f"{name}_gain" in units and units[f"{name}_gain"].notna().any():
+            above = int((units[f"{name}_low"] > 0).sum())
+            below = int((units[f"{name}_high"] < 0).sum())
+            said.append(
+                f"The MEI evokes {units[f'{name}_gain'].median():.2f} times the response to {rival} "
+                "(median over "
+                f"units); it evokes more in {above} of {len(units)} units and less in {below}, as far as "
+                "their "
+                "95 % intervals tell."
+            )
+    return " ".join(said)
+
+
+def pooled_gain(found):
+    """Say what `lib.experiment.confirm.pooled` found for the log of the gain over the natural image."""
+    if not np.isfinite(found["mean"]):
+        return "No gain can be pooled over units."
+    mean, low, high = np.exp([found["mean"], found["low"], found["high"]])
+    over = "more than" if low > 1 else "less than" if high < 1 else "no more and no less than"
+    sample = (
+        f"{counted(found['n'], 'unit')} of {counted(found['sessions'], 'recording')}"
+        if found["sessions"] > 1
+        else f"{counted(found['n'], 'unit')} of one recording, so that it tells of no other animal"
+    )
+    return (
+        f"Pooled over units that differ, an MEI evokes {over} the best natural image: {mean:.2f} times its "
+        "response "
+        f"(95 % interval {low:.2f} to {high:.2f}; {sample})."
+    )
+
+
+def own_mei(found, name=""):
+    """Say whether each unit is driven most by its own MEI (`lib.experiment.confirm.matrix`)."""
+    start = f"In {name}, " if name else ""
+    verdict = (
+        "which chance does not explain"
+        if found["p"] < 0.05
+        else "which chance explains"
+        if np.isfinite(found["p"])
+        else "too few to test"
+    )
+    return (
+        f"{start}{found['first']} of {found['n']} units respond most to their own MEI; "
+        f"{found['expected_first']:.1f} would "
+        f"by chance. The median rank of the own MEI is {found['median_rank']:g}, {verdict} (p = "
+        f"{found['p']:.2g})."
+    )
+
+
+def predicted(kinds):
+    """Say how well recorded responses follow the predicted ones."""
+    r = kinds[["predicted", "recorded"]].corr().iloc[0, 1]
+    mei = kinds[kinds.kind == "mei"]
+    ratio = (mei.recorded / mei.predicted).median()
+    side = "less than" if ratio < 0.9 else "more than" if ratio > 1.1 else "about"
+    return (
+        f"Over all stimuli and units, recorded and predicted responses correlate {r:.2f}. To the MEI, "
+        "units respond "
+        f"{side} as predicted (median ratio {ratio:.2f}); an MEI is the best of very many images, and its "
+        "prediction is too high for that alone."
+    )
+
+
+def outcomes(shares):
+    """Say how many MEIs were confirmed, by the verdict of before: a sentence each."""
+    return [
+        f"Of {counted(int(row.n), 'unit')} whose MEI was called *{word}*, the next experiment confirms "
+        f"{row.confirmed:.0f}, refutes {row.refuted:.0f} and leaves {row.undecided:.0f} undecided "
+        f"(confirmed: {100 * row.share:.0f} %, 95 % interval {100 * row.low:.0f} to {100 * row.high:.0f} %)."
+        for word, row in shares.iterrows()
+    ]
+
+
+def shown_units(units):
+    """Return the units with their outcomes as a page shows them."""
+
+    def between(name):
+        ends = zip(units[f"{name}_gain"], units[f"{name}_gain_low"], units[f"{name}_gain_high"])
+        return [f"{value:.2f} ({low:.2f} to {high:.2f})" for value, low, high in ends]
+
+    table = units[["before", "outcome"]].assign(mei=units.mei_recorded.map("{:.2f}".format))
+    names = {"before": "verdict before", "outcome": "outcome", "mei": "response to the MEI"}
+    for name, label in (("image", "gain over the natural image"), ("others", "gain over other units' MEIs")):
+        if f"{name}_gain" in units:
+            table[name] = between(name)
+            names[name] = label
+    return table.rename(columns=names).rename_axis("unit").reset_index().style.hide(axis="index")
+
+
+def conclusions(loop, units, sentences):
+    """Return the conclusions of the loop as a section of the chapter of conclusions, empty without one."""
+    if not loop.answered:
+        return ""
+    whose = "a simulated animal" if loop.simulated else counted(len(loop.recordings), "recording")
+    title = f"## The next experiment ({whose})"
+    return "\n".join([f"\n{title}\n", *(f"- {text}" for text in sentences)]) + "\n"

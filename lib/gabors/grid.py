@@ -15,10 +15,9 @@ from tqdm.auto import tqdm
 
 from lib.data.session import load_session
 from lib.errors import InputError
-from lib.files import required
 from lib.gabors.parameters import PARAMETERS, render_gabors
 from lib.machine import cores
-from lib.models import crossvalidation, ensemble
+from lib.models import ensemble, own
 from lib.models.ensemble import MeanModel, one_model
 from lib.stimuli.contrast import Target, at_mean_contrast
 
@@ -177,7 +176,7 @@ def images_of(
 
 
 def search_run(
-    run_folder: Path | str, *, model: str, grid: str, contrast: float, progress: bool = True
+    run_folder: Path | str, *, model: str | dict, grid: str, contrast: float, progress: bool = True
 ) -> GridSearch:
     """Search the grid for all units of a run, on the models that make stimuli.
 
@@ -185,8 +184,8 @@ def search_run(
     ----------
     run_folder : Path
         `build/<name>` with session.h5 and models/<model>.
-    model : str
-        Kind of the models.
+    model : str or dict
+        Kind of the models, or somebody's own (`lib.models.own`).
     grid : {"full", "coarse", "quick"}
     contrast : float
         RMS contrast of the Gabors over the images' mean standard deviation.
@@ -197,8 +196,7 @@ def search_run(
     GridSearch
     """
     session = load_session(run_folder)
-    folder = required(Path(run_folder) / "models" / model, "04_cnn")
-    makers, _ = ensemble.split_members(crossvalidation.load_ensemble(folder).models)
+    makers, _ = ensemble.split_members(ensemble.load_models(run_folder, own.kind_of(model)))
     target = Target(session.mean_luminance, contrast * session.target_contrast)
     return search_grid(
         MeanModel(makers),

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lib.files import required
-from lib.models import crossvalidation
+from lib.models import crossvalidation, own
 from lib.models.v1 import ResponseModel
 from lib.stimuli.contrast import Target
 
@@ -32,8 +32,15 @@ def load_members(run_folder: Path | str, kind: str, *, column: int) -> list[nn.M
     InputError
         If the models are not there: one line that names the command.
     """
+    return load_models(run_folder, kind, units=[column])
+
+
+def load_models(run_folder: Path | str, kind: str, *, units: Sequence[int] | None = None) -> list[nn.Module]:
+    """Return the fold models of a run for some units (positions), all by default; see `load_members`."""
     folder = required(Path(run_folder) / "models" / kind, "04_cnn")
-    return crossvalidation.load_ensemble(folder, units=[column]).models
+    if kind == own.KIND:
+        return own.load_members(folder, units)
+    return crossvalidation.load_ensemble(folder, units=units).models
 
 
 def split_members(members: list[nn.Module]) -> tuple[list[nn.Module], list[nn.Module]]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from lib.data.session import load_session
 from lib.files import ROOT, file_hash, required, write_atomically, write_json
-from lib.models import crossvalidation
+from lib.models import crossvalidation, own, own_checks
 from lib.models.training_sets import training_sets
 
 CODE = (
@@ -78,7 +78,7 @@ def fit_models(
     run_folder: Path | str,
     *,
     session_hash: str,
-    model: str,
+    model: str | dict,
     baselines: list[str],
     stimuli: list[str],
     folds: int,
@@ -93,8 +93,8 @@ def fit_models(
     ----------
     run_folder : Path
         `build/<name>` with session.h5 and oracle.csv; models/<kind>/ is written there.
-    model : str
-        The kind MEIs are made on; fitted to all units.
+    model : str or dict
+        The kind MEIs are made on, fitted to all units; or somebody's own (`lib.models.own`).
     baselines : list of str
         Other kinds, fitted to all units on the same folds, and to natural scenes alone.
     stimuli : list of str
@@ -111,6 +111,7 @@ def fit_models(
     """
     run_folder = Path(run_folder)
     session = load_session(run_folder)
+    given, model = model, own.kind_of(model)
     kinds = _units_by_kind(run_folder, session, model, baselines, published_units)
     code = {name: file_hash(ROOT / "lib" / f"{name}.py") for name in CODE}
     keys = {
@@ -124,7 +125,10 @@ def fit_models(
         }
         for kind, unit_ids in kinds
     }
-    keys[model]["stimuli"] = sorted({"natural_scenes", *stimuli})
+    if model == own.KIND:
+        keys[model] |= {"given": given, "files": [file_hash(file) for file in own.files_of(given)]}
+    else:
+        keys[model]["stimuli"] = sorted({"natural_scenes", *stimuli})
     whole = {"model": model, "models": keys, "permutations": permutations}
     about = run_folder / "models" / "scores.json"
     if about.exists() and about.with_suffix(".csv").exists() and json.loads(about.read_text()) == whole:
@@ -133,6 +137,10 @@ def fit_models(
     for kind, unit_ids in kinds:
         counts = session.counts[:, :, [session.unit_index(unit) for unit in unit_ids]]
         key = keys[kind]
+        if kind == own.KIND:
+            predictions = _own_predictions(run_folder, session, given, key)
+            tables.append(_scores(predictions, counts, kind, unit_ids, permutations, seed))
+            continue
         result = _saved(run_folder / "models" / kind, key)
         if result is None:
             more = training_sets(session, key.get("stimuli", [])).values()
@@ -148,17 +156,41 @@ def fit_models(
             )
             crossvalidation.save_ensemble(run_folder / "models" / kind, result)
             write_json(run_folder / "models" / kind / "key.json", key)
-        scores = crossvalidation.prediction_scores(result.predictions, counts, seed=seed)
-        scores["permutation_p"] = crossvalidation.permutation_null(
-            result.predictions, counts, permutations=permutations, seed=seed
-        )
-        scores.insert(0, "model", kind)
-        scores.insert(0, "unit_id", unit_ids)
-        tables.append(scores)
+        tables.append(_scores(result.predictions, counts, kind, unit_ids, permutations, seed))
     scores = pd.concat(tables, ignore_index=True)
     write_atomically(run_folder / "models" / "scores.csv", lambda path: scores.to_csv(path, index=False))
     write_json(about, whole)
     return load_fits(run_folder)
+
+
+def _scores(predictions, counts, kind, unit_ids, permutations, seed):
+    """A row a unit that is predicted; images without a held-out prediction do not count."""
+    units = np.isfinite(predictions).any(axis=0)
+    held = np.isfinite(predictions[:, units]).all(axis=1)
+    predictions, counts = predictions[held][:, units], counts[:, held][:, :, units]
+    scores = crossvalidation.prediction_scores(predictions, counts, seed=seed)
+    scores["permutation_p"] = crossvalidation.permutation_null(
+        predictions, counts, permutations=permutations, seed=seed
+    )
+    scores.insert(0, "model", kind)
+    scores.insert(0, "unit_id", np.asarray(unit_ids)[units])
+    return scores
+
+
+def _own_predictions(run_folder, session, given, key):
+    """Check somebody's own ensemble, note where it is, and return its held-out predictions."""
+    oracle = pd.read_csv(required(run_folder / "oracle.csv", "03_oracle"), index_col="unit_id")
+    ensemble, name = own.load(given), Path(own.files_of(given)[0]).name
+    predictions = own_checks.check_ensemble(ensemble, session, oracle.index[oracle.selected].tolist(), name)
+    folder = run_folder / "models" / own.KIND
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "own.json", {"model": given, "unit_ids": session.unit_ids.tolist()})
+    write_atomically(
+        folder / "predictions.npz",
+        lambda path: np.savez(path, predictions=predictions, fold=np.full(len(predictions), -1)),
+    )
+    write_json(folder / "key.json", key)
+    return predictions
 
 
 def learning_curves(run_folder: Path | str, unit_id: int) -> dict[str, np.ndarray]:

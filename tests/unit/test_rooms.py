@@ -8,7 +8,18 @@ import pytest
 import lib
 from lib.files import ROOT
 
-FLOORS = ["ground", "stimuli", "data", "responses", "models", "mei", "gabors", "population", "original"]
+FLOORS = [
+    "ground",
+    "stimuli",
+    "data",
+    "responses",
+    "models",
+    "mei",
+    "gabors",
+    "population",
+    "experiment",
+    "original",
+]
 FILES = sorted((ROOT / "lib").rglob("*.py"))
 LONGEST = 500
 LONGER = {}  # file: why it is longer

@@ -47,13 +47,18 @@ def load_recording(
     )
 
 
-def prepare(params: dict) -> None:
+def prepare(params: dict) -> pd.DataFrame:
     """Check all that a run takes from its source, and fetch what is not there, before any work.
 
     Parameters
     ----------
     params : dict
         Of `lib.params.load_params`.
+
+    Returns
+    -------
+    DataFrame
+        The units of the structure, index unit_id.
 
     Raises
     ------
@@ -69,4 +74,4 @@ def prepare(params: dict) -> None:
             module.check(part, structure=structure)
             for part in (session if isinstance(session, list) else [session])
         ]
-    select_units(pd.concat(tables), structure, params["units"], "this recording")
+    return select_units(pd.concat(tables), structure, params["units"], "this recording")

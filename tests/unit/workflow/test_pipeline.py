@@ -12,7 +12,7 @@ from lib.files import ROOT
 from tests.support.project import A, B, C, D, Project
 from workflow.code_hash import used_files
 
-END = ["08_population", "12_verdict", "09_audit", "book"]
+END = ["08_population", "12_verdict", "09_audit", "stimuli", "10_loop", "book"]
 ALL = ["01_data", "02_rasterplot", "03_oracle", "models", "gabor_grid", "power", "11_transfer", *END]
 
 
@@ -44,7 +44,7 @@ def project(finished):
 def test_each_job_is_done_once_and_counted(finished):
     jobs, printed, *_ = finished
     assert sorted(jobs) == sorted(ALL + of_unit(A) + of_unit(B) + of_unit(C))
-    assert "23 of 23 steps done, 0 left" in printed  # with the report itself
+    assert "26 of 26 steps done, 0 left" in printed  # with the report itself
 
 
 def test_files_that_were_touched_redo_nothing(project):
