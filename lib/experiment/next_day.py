@@ -95,6 +95,15 @@ def record(
     return rng.poisson(mean)
 
 
+def draw_day(truth: TrueUnits, shown: StimulusSet, *, seed: int) -> tuple[TrueUnits, np.random.Generator]:
+    """Return the units that are found on the next day, in a new order, and the generator for what follows."""
+    rng = np.random.default_rng([seed, 18])
+    new = [u for u in truth.table.index if u not in shown.units][:NEW]
+    units = next_units(truth.subset([*shown.units, *new]), rng=rng)
+    kept = units.table.index[rng.random(len(units.table)) >= LOST]
+    return units.subset(rng.permutation(kept)), rng
+
+
 def answer(
     run_folder: Path | str, shown: StimulusSet, *, window: tuple[float, float], seed: int
 ) -> tuple[Path, Path]:
@@ -112,12 +121,7 @@ def answer(
         Of the counts, s after onset.
     seed : int
     """
-    rng = np.random.default_rng([seed, 18])
-    truth = TrueUnits.load(Path(run_folder) / "truth.h5")
-    new = [u for u in truth.table.index if u not in shown.units][:NEW]
-    units = next_units(truth.subset([*shown.units, *new]), rng=rng)
-    kept = units.table.index[rng.random(len(units.table)) >= LOST]
-    units = units.subset(rng.permutation(kept))
+    units, rng = draw_day(TrueUnits.load(Path(run_folder) / "truth.h5"), shown, seed=seed)
     expected = pd.DataFrame(expected_responses(units, seen_images(shown)), index=shown.table.index)
     latency = units.table.latency.to_numpy()
     counts = record(expected, shown.presentations, latency, window=window, rng=rng)
