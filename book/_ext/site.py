@@ -101,8 +101,9 @@ def gather_pages(run_folder):
     shutil.copytree(SOURCE / "mathjax", pages / "_extra" / "mathjax")
     for name in ("units.csv", "columns.csv"):
         shutil.copy(required(run_folder / name), pages / name)
-    said = [required(run_folder / f"{name}.md").read_text() for name in ("conclusions", "loop_conclusions")]
-    (pages / "_run_conclusions.md").write_text("".join(said), encoding="utf-8")
+    said, loop = required(run_folder / "conclusions.md"), run_folder / "loop_conclusions.md"
+    text = said.read_text(encoding="utf-8") + (loop.read_text(encoding="utf-8") if loop.exists() else "")
+    (pages / "_run_conclusions.md").write_text(text, encoding="utf-8")
     (pages / "_run_cost.md").write_text(
         cost.chapter(run_folder, units=len(table), selected=len(units)), encoding="utf-8"
     )
