@@ -9,6 +9,7 @@ from lib.data.simulated_neurons import SCENE_HEIGHT, TrueUnits, make_units
 from lib.data.simulated_session import dead_leaves
 from lib.experiment import folder, stimuli
 from lib.experiment.screen import Screen
+from lib.mei.verdict import VERDICTS
 from lib.models.ensemble import predicted_responses
 from lib.stimuli.contrast import Target, set_mean_contrast
 from lib.stimuli.patterns import pixel_grid
@@ -72,7 +73,7 @@ def everything(truth, session):
             "target": target,
             "judges": [model],
             "folds": 2,
-            "verdict": "reliable",
+            "verdict": VERDICTS[0],
         }
     return found
 

@@ -9,8 +9,10 @@ import pytest
 from PIL import Image
 
 from lib.errors import InputError
-from lib.experiment import folder, schedule
+from lib.experiment import folder, schedule, stimuli
 from lib.experiment.screen import Screen, place
+from lib.mei.verdict import VERDICTS
+from lib.params import parameter_rules
 from tests.unit.experiment.conftest import DEGREES, SCREEN
 
 
@@ -97,8 +99,6 @@ def test_a_screen_too_small_is_said():
 
 def test_the_set_reads_back_and_is_the_same_when_made_again(written, everything, session, tmp_path):
     """Fault: an order or a picture that changes from one time to the next, so that responses find no set."""
-    from lib.experiment import stimuli
-
     table, images = stimuli.tabulate(everything, session)
     again = folder.write_set(
         tmp_path, session, table, images, SCREEN, minutes=40, duration=0.25, gap=0.1, seed=1
@@ -144,6 +144,27 @@ def test_a_picture_that_is_not_that_of_the_set_is_one_line(copied, change, messa
     with pytest.raises(InputError, match=message) as error:
         folder.check_pictures(copied)
     assert "\n" not in str(error.value)
+
+
+def test_units_are_chosen_by_verdict_then_by_oracle_and_a_verdict_is_a_choice_of_the_declaration():
+    """Fault: the best units last, or a verdict that was renamed and can no longer be asked for."""
+    table = pd.DataFrame(
+        {
+            "selected": True,
+            "verdict": [VERDICTS[k] for k in (1, 0, 0, 2)],
+            "oracle_correlation": [9, 1, 2, 5],
+        },
+        index=[1, 2, 3, 4],
+    )
+    assert stimuli.choose_units(table, 3) == stimuli.choose_units(table, {"best": 3}) == [3, 2, 1]
+    assert stimuli.choose_units(table, "selected", failed=[2]) == [3, 1, 4]
+    assert stimuli.choose_units(table, VERDICTS[0]) == [3, 2] and stimuli.choose_units(table, [4, 2]) == [
+        4,
+        2,
+    ]
+    with pytest.raises(InputError, match="unit 9 has no MEI"):
+        stimuli.choose_units(table, [9])
+    assert set(VERDICTS) <= set(dict(parameter_rules())["stimuli.units"]["anyOf"][1]["enum"])
 
 
 def test_why_there_are_no_stimuli_is_said_again(tmp_path):
