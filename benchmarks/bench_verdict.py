@@ -153,7 +153,7 @@ class Clock:
 
 def half_models(core, images, counts, *, seed):
     """The model fitted to one half of the images, and to the other."""
-    half = crossvalidation.assign_folds(len(images), 2, seed=seed + 100)
+    half = crossvalidation.assign_folds(images, 2, seed=seed + 100)
     with torch.no_grad():
         features = core(torch.as_tensor(images)[:, None])
     return [v1.fit_windowed(features[half == k], counts.mean(0)[half == k], core).eval() for k in (0, 1)]

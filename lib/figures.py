@@ -2,21 +2,31 @@
 
 from pathlib import Path
 
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from IPython import get_ipython
 from IPython.display import HTML
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from matplotlib_inline.backend_inline import configure_inline_support, set_matplotlib_formats
 
+INLINE = "module://matplotlib_inline.backend_inline"  # pictures below the cell that draws them
 STYLE = Path(__file__).with_name("report.mplstyle")
 BLUE, RED, GREEN, PINK, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 GREY, BLACK = "#777777", "#000000"
 
 
 def use_style():
-    """Use the report's style, once a notebook."""
+    """Use the report's style, once a notebook, whatever matplotlib's and IPython's own settings are."""
+    matplotlib.rcdefaults()
     plt.style.use(STYLE)
+    if shell := get_ipython():
+        matplotlib.use(INLINE)
+        configure_inline_support(shell, INLINE)
+        set_matplotlib_formats("png", bbox_inches="tight")
+        shell.ast_node_interactivity = "last_expr"
 
 
 def panels(columns, rows=1, *, width=7.5, height=2.6):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import numpy as np
 
 from lib.errors import InputError
 
+ADDRESSES = "REPORT_ADDRESSES"  # environment variable: JSON, addresses with their secrets by what is shown
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -71,3 +73,50 @@ def file_hash(path: Path | str) -> str:
 def is_address(text: object) -> bool:
     """Tell whether a text is an http(s) address, not a path."""
     return str(text).startswith(("http://", "https://"))
+
+
+def name_of(place: Path | str) -> str:
+    """Return the last part of a path or of an address, there without what follows a question mark."""
+    return Path(shown_address(place).partition("?")[0]).name
+
+
+def shown_address(place: Path | str) -> str:
+    """Return an address without what may be secret in it; a path as it is.
+
+    Examples
+    --------
+    >>> shown_address("https://me:word@host.org/a%2Fb.nwb?X-Signature=2f&id=3#end")
+    'https://host.org/a%2Fb.nwb?...'
+    """
+    if not is_address(place):
+        return str(place)
+    scheme, _, rest = str(place).partition("://")
+    path, mark, _ = rest.partition("#")[0].partition("?")
+    host, slash, path = path.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}{'?...' if mark else ''}"
+
+
+def hide_secrets(value: object, hidden: dict[str, str]) -> object:
+    """Return a session, or any nested value, with `shown_address` in place of each address.
+
+    `hidden` gets the addresses as they were, by what is shown; two that would look the same differ in
+    a number at the end.
+    """
+    if isinstance(value, dict):
+        return {key: hide_secrets(part, hidden) for key, part in value.items()}
+    if isinstance(value, list):
+        return [hide_secrets(part, hidden) for part in value]
+    if not isinstance(value, str) or (shown := shown_address(value)) == value:
+        return value
+    number = next(n for n in itertools.count(1) if hidden.get(_numbered(shown, n), value) == value)
+    hidden[_numbered(shown, number)] = value
+    return _numbered(shown, number)
+
+
+def _numbered(shown, number):
+    return shown if number == 1 else f"{shown}{number}"
+
+
+def whole_address(shown: str) -> str:
+    """Return an address with its secrets, which a run hands to its jobs in their environment alone."""
+    return json.loads(os.environ.get(ADDRESSES, "{}")).get(shown, shown)

@@ -17,7 +17,7 @@ import jsonschema
 import yaml
 
 from lib.errors import InputError
-from lib.files import ROOT, is_address
+from lib.files import ROOT, hide_secrets, is_address
 from lib.stages import STAGES, UNIT_STAGES
 
 DEFAULTS = ROOT / "params.yml"
@@ -79,7 +79,7 @@ def notebook_parameters(params: dict, stage: str, unit_id: int | None = None) ->
         elif name in SECTIONS:
             flat |= value
         else:
-            flat[name.split(".")[-1]] = value
+            flat[name.split(".")[-1]] = hide_secrets(value, {}) if name == "session" else value
     if unit_id is not None:
         flat |= params["per_unit"].get(unit_id, {}).get(stage, {}) | {"unit_id": unit_id}
     return flat
@@ -263,17 +263,10 @@ def loop_files(params: dict) -> list[str]:
     return [path for value in given for path in (value if isinstance(value, list) else [value]) if path]
 
 
-def input_files(params: dict) -> list[str]:
-    """Return the local files and folders that a run's session names."""
-    sessions = params["session"] if isinstance(params["session"], list) else [params["session"]]
-    named = [
-        session[key]
-        for session in sessions
-        if isinstance(session, dict)
-        for key, rule in _form(session, params["source"])["properties"].items()
-        if rule.get("format") == "input" and key in session
-    ]
-    return [path for path in named if not is_address(path)]
+def input_places(session: dict, source: str) -> list[str]:
+    """Return the files, folders and addresses that a session of a source names."""
+    form = _form(session, source)
+    return [session[key] for key, rule in form["properties"].items() if rule.get("format") == "input"]
 
 
 def _form(session, source):

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.errors import InputError
-from lib.files import ROOT, file_hash, required, write_atomically, write_json
+from lib.files import ROOT, file_hash, hide_secrets, required, write_atomically, write_json
 from lib.machine import local_copy
 
 PACKAGES = ("numpy", "scipy", "pandas", "torch", "scikit-learn", "rastermap", "allensdk")
@@ -215,7 +215,7 @@ def begin(stage: str, variables: dict) -> Stage:
     }
     folder = Path(plain["run_folder"])
     folder = folder if folder.is_absolute() else ROOT / folder
-    shown = {k: v for k, v in plain.items() if k not in ("run_folder", "unit_id")}
+    shown = {k: hide_secrets(v, {}) for k, v in plain.items() if k not in ("run_folder", "unit_id")}
     begun = Stage(stage, folder, plain.get("unit_id"), shown, time.time())
     figure_data.describe_figures(begun.folder / FIGURE_DATA / NOTEBOOK[stage])
     return begun
@@ -241,13 +241,20 @@ def load_result(folder: Path | str, stage: str) -> tuple[dict, dict]:
 
 
 def git_revision() -> str:
-    """Return the short git revision, '+' added if files differ from it; 'unknown' outside git."""
+    """Return the short git revision, '+' added if files differ from it.
+
+    'unknown' without git, outside it, or inside the repository of something else.
+    """
 
     def git(*args):
-        return subprocess.run(["git", "-C", str(ROOT), *args], capture_output=True, text=True)
+        own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        return subprocess.run(["git", "-C", str(ROOT), *args], capture_output=True, text=True, env=own)
 
-    head = git("rev-parse", "--short=12", "HEAD")
-    if head.returncode:
+    try:
+        inside, head = git("rev-parse", "--show-prefix"), git("rev-parse", "--short=12", "HEAD")
+    except OSError:
+        return "unknown"
+    if inside.returncode or head.returncode or inside.stdout.strip():
         return "unknown"
     return head.stdout.strip() + ("+" if git("status", "--porcelain").stdout.strip() else "")
 

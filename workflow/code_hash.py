@@ -6,7 +6,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from lib.files import ROOT
+from lib.files import ROOT, file_hash
 
 # How a run is declared, not what is computed; what of it matters reaches a stage as its parameters.
 LEFT_OUT = ("lib/__init__.py", "lib/errors.py", "lib/params.py")
@@ -51,6 +51,14 @@ def code_hash(*names):
                 ]
             )
         digest.update(f"{file.relative_to(ROOT)}\n{text}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def contents_hash(*paths):
+    """Return a hash of the contents of files of the project and of their names; dates decide nothing."""
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(f"{path.relative_to(ROOT)} {file_hash(path)}\n".encode())
     return digest.hexdigest()[:16]
 
 

@@ -16,16 +16,22 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from lib.data.download import check_space
+from lib.data.fingerprint import fingerprint
+from lib.data.session import read_warnings
 from lib.data.sources import choose
 from lib.errors import InputError
 from lib.experiment.folder import read_stimuli
-from lib.files import ROOT
+from lib.files import ADDRESSES, ROOT, hide_secrets, write_json
 from lib.models import own_checks
-from lib.params import DEFAULTS, load_params, nearest, run_folder
+from lib.params import DEFAULTS, load_params, loop_files, model_files, nearest, run_folder
 from lib.stages import NOTEBOOK, STAGES, UNIT_STAGES
 from workflow.warm import warm_process
 
-LEAKS = ("MPLBACKEND", "MATPLOTLIBRC", "IPYTHONDIR", "PYTHONSTARTUP")  # variables that change what jobs do
+# Beginnings of the variables of a shell that change what Python, its packages and git do
+LEAKS = (
+    "SNAKEMAKE", "JUPYTER", "IPYTHON", "PAPERMILL", "PYTHON", "MPL", "MATPLOTLIB", "XDG_", "GIT_", "SPHINX",
+    "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "NUMBA_", "KMP_", "BLIS_", "VECLIB_", "TORCH_", "PYTORCH_",
+)  # fmt: skip
 STIMULI = STAGES["stimuli"].makes[0]
 SPACE = 1e9  # bytes that a run may need; the default one takes half of it
 STEPS = re.compile(r"(\d+) of (\d+) steps .* done")
@@ -64,11 +70,19 @@ def make_report(
     profile = profile and _profile(profile)
     targets = [STIMULI] if stimuli else _targets(notebook, unit)
     own_checks.check_declared(params, choose.prepare(params).index)
+    contents = {
+        "data": choose.contents(params["source"], params["session"]),
+        "models": {path: fingerprint(path) for path in model_files(params)},
+        "loop": {path: fingerprint(path) for path in loop_files(params)},
+    }
     folder = run_folder(params)
     check_space(folder, f"run {params['name']}", SPACE)
     lock = _lock(folder)
-    started = time.time()
-    environment = clean_environment(folder)
+    started, secrets = time.time(), {}
+    hide_secrets(params["session"], secrets)
+    environment = clean_environment(folder, secrets)
+    declared = {"params": str(Path(params_file).resolve()), "contents": contents}
+    write_json(folder / "declared.json", declared)
     command = [
         sys.executable,
         "-m",
@@ -79,8 +93,6 @@ def make_report(
         str(ROOT / "workflow" / "Snakefile"),
         "--directory",
         str(folder),
-        "--config",
-        f"params={Path(params_file).resolve()}",
     ]
     if cores or not profile:
         command += ["--cores", str(cores or os.cpu_count())]
@@ -101,35 +113,57 @@ def make_report(
     lock.close()
     failed = failures(folder)
     print(stage_times(folder, since=started))
+    for warning in read_warnings(folder):
+        print(f"warning: {warning}")
     for unit, stage, message in failed:
         print(f"unit {unit}: {NOTEBOOK[stage]} failed: {message}")
     book = folder / "site" / "index.html"
     if code == 0 and not targets and book.is_file():
         print(f"the book: {book} ({time.time() - started:.0f} s)")
+    elif code and not targets:
+        print(
+            "no new book: a stage failed, as said above" + ("; the old one stays" if book.is_file() else "")
+        )
     if code == 0 and stimuli:
         shown = read_stimuli(folder / STIMULI.split("/")[0])
         print(f"the stimuli: {shown.folder} ({len(shown.table)} pictures; start with its README.md)")
     return code or int(bool(failed))
 
 
-def clean_environment(folder):
+def clean_environment(folder, secrets=()):
     """Return the environment of a run's jobs: that of the shell without the settings that change results.
 
-    Snakemake, IPython, Jupyter and matplotlib read the user's own; those of a run stand in its folder or
-    nowhere.
+    Snakemake, IPython, Jupyter and matplotlib read the user's own settings and keep caches beside them;
+    those of a run are below its folder. What a machine needs stays: proxies, certificates, the cluster's.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    secrets : dict of str to str, optional
+        Addresses with their secrets, by what is shown of them.
     """
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("SNAKEMAKE_", "JUPYTER_CONFIG")) and name not in LEAKS
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(LEAKS)}
+    own, home = folder / ".config", kept.get("HOME", "")
+    if not os.access(home, os.W_OK | os.X_OK):
+        kept["HOME"] = str(own)
+    own.mkdir(parents=True, exist_ok=True)
     return kept | {
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(ROOT),
         "PYTHONHASHSEED": "0",
-        "IPYTHONDIR": str(folder / ".ipython"),
-        "JUPYTER_CONFIG_DIR": str(folder / ".jupyter"),
-        "MATPLOTLIBRC": str(ROOT / "lib" / "report.mplstyle"),
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUTF8": "1",
+        "IPYTHONDIR": str(own / "ipython"),
+        "JUPYTER_NO_CONFIG": "1",
+        "JUPYTER_CONFIG_DIR": str(own / "jupyter"),
+        "JUPYTER_DATA_DIR": str(own / "jupyter"),
+        "JUPYTER_RUNTIME_DIR": str(own / "jupyter"),
+        "MPLCONFIGDIR": str(own / "matplotlib"),
+        "XDG_CACHE_HOME": str(own / "cache"),
+        "XDG_CONFIG_HOME": str(own),
+        "XDG_DATA_HOME": str(own / "share"),
+        ADDRESSES: json.dumps(dict(secrets)),
     }
 
 

@@ -1,13 +1,13 @@
 """Run one notebook with parameters, in a kernel of its own or one that is given."""
 
 import os
-import tempfile
 import time
 import uuid
 from pathlib import Path
 
 from lib.errors import InputError
 from lib.files import ROOT
+from lib.machine import socket_folder
 from lib.params import nearest
 from workflow.pictures import lighten
 
@@ -94,7 +94,7 @@ def ipc_manager():
 
     class IPCKernelManager(AsyncKernelManager):
         def __init__(self, **options):
-            address = Path(tempfile.gettempdir()) / f"kernel-{uuid.uuid4().hex[:12]}"
+            address = Path(socket_folder()) / f"kernel-{uuid.uuid4().hex[:12]}"
             super().__init__(**options | {"transport": "ipc", "ip": str(address)})
 
         async def _async_interrupt_kernel(self):

@@ -18,6 +18,8 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+from lib.machine import socket_folder
+
 ADDRESS = "REPORT_WARM_SOCKET"  # environment variable: where the process listens
 PRELOADED = (
     "papermill",
@@ -36,11 +38,10 @@ PRELOADED = (
 @contextmanager
 def warm_process(environment):
     """Let one such process run, and give its address in the environment of the jobs."""
-    with tempfile.TemporaryDirectory() as folder:  # nobody else may enter it
+    with tempfile.TemporaryDirectory(dir=socket_folder()) as folder:  # nobody else may enter it
         environment = environment | {ADDRESS: str(Path(folder) / "socket")}
         server = subprocess.Popen(
-            [sys.executable, "-m", "workflow.warm", environment[ADDRESS]],
-            env=environment | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"},
+            [sys.executable, "-m", "workflow.warm", environment[ADDRESS]], env=environment
         )
         try:
             yield environment

@@ -5,6 +5,7 @@ from base64 import b64decode
 from book._ext.figure_links import data_anchor
 from book._ext.notebook_files import is_image, read_notebook
 from book._ext.unit_pages import LABELS, MANY
+from lib.data.session import read_warnings
 from lib.mei.calibration import VERDICTS
 from lib.stages import load_result
 from lib.words import show
@@ -89,6 +90,16 @@ def run_box(run_folder, pages):
         failed=[int(unit) for unit in failed],
         values=values,
         figures=figures,
+    )
+
+
+def warnings_box(run_folder):
+    """Return what is suspicious in the recording, for the first page; "" if nothing is."""
+    lines = [f"- {warning}" for warning in read_warnings(run_folder)]
+    if not lines:
+        return ""
+    return "\n".join(
+        [":::{admonition} Suspicious in the recording", ":class: warning", "", *lines, ":::", "", ""]
     )
 
 

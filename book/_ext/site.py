@@ -18,7 +18,7 @@ import yaml
 
 from book._ext import api_pages, explorers
 from book._ext.figure_links import largest_offered, offer_data
-from book._ext.front_page import run_box, units_index
+from book._ext.front_page import run_box, units_index, warnings_box
 from book._ext.labels import declared_labels, drop_dead_references, made_labels
 from book._ext.notebook_files import one_figure_each, read_notebook, visible, without_code, write_notebook
 from book._ext.unit_pages import MANY, add_explorers, code_page, unit_heading, unit_page
@@ -109,7 +109,8 @@ def gather_pages(run_folder):
     )
     write_chapters(run_folder, pages)
     api_pages.write_api(pages / "api")
-    (pages / "_run_box.md").write_text(run_box(run_folder, pages), encoding="utf-8")
+    box = warnings_box(run_folder) + run_box(run_folder, pages)
+    (pages / "_run_box.md").write_text(box, encoding="utf-8")
     largest = largest_offered(run_folder, units)
     images = functools.cache(
         lambda: explorers.natural_images(run_folder, pages / "_extra" / "explore" / "images.jpg")

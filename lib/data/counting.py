@@ -156,7 +156,7 @@ def long_table(
     rows = np.flatnonzero(presentations["stimulus_name"] == "natural_scenes")
     counts = np.asarray(presentation_counts)[rows]
     n_trials, n_units = counts.shape
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "trial_id": np.repeat(presentations.index.to_numpy()[rows], n_units),
             "neuron_id": np.tile(np.asarray(unit_ids), n_trials),
@@ -164,6 +164,7 @@ def long_table(
             "image_id": np.repeat(_frame_ids(presentations["frame"].to_numpy()[rows]), n_units),
         }
     )
+    return table.dropna(ignore_index=True) if counts.dtype.kind == "f" else table  # of invalid times
 
 
 def trial_table(session) -> pd.DataFrame:

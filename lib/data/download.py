@@ -23,7 +23,7 @@ import urllib3
 from tqdm import tqdm
 
 from lib.errors import DamagedFile, InputError
-from lib.files import write_atomically
+from lib.files import name_of, shown_address, whole_address, write_atomically
 
 STALL = 60.0  # s without a byte after which a server counts as silent
 ATTEMPTS = 5
@@ -117,14 +117,49 @@ def get_json(
     """Return the JSON answer of a server, with the patience of `fetch`."""
 
     def ask():
-        with _listening(stall), requests.get(address, timeout=stall) as response:
+        with _listening(stall), _get(address, timeout=stall) as response:
             _check_answer(response, address)
             try:
                 return response.json()
             except ValueError:
                 raise _Failed("the answer is not JSON") from None
 
-    return _again_and_again(ask, address.split("?")[0], attempts=attempts, back_off=back_off)
+    return _again_and_again(
+        ask, shown_address(address).partition("?")[0], attempts=attempts, back_off=back_off
+    )
+
+
+def version(
+    address: str, *, stall: float = STALL, attempts: int = ATTEMPTS, back_off: float = BACK_OFF
+) -> str:
+    """Return what a server says of the version of a file: its ETag or date, and its length.
+
+    One byte is asked for, since a signed address may not be valid for HEAD.
+    """
+
+    def ask():
+        headers = {"Range": "bytes=0-0", "Accept-Encoding": "identity"}
+        with _listening(stall), _get(address, headers=headers, stream=True, timeout=stall) as response:
+            _check_answer(response, address)
+            about = response.headers
+            length = about.get("Content-Range", about.get("Content-Length", "")).rpartition("/")[2]
+            return f"{about.get('ETag') or about.get('Last-Modified', '')} {length}"
+
+    return _again_and_again(ask, name_of(address), attempts=attempts, back_off=back_off)
+
+
+def _get(address, **options):
+    """Return the answer to a request of an address, sent as written: a signature may be over its text."""
+    whole = whole_address(address)
+    session = requests.Session()
+    asked = session.prepare_request(requests.Request("GET", whole, headers=options.pop("headers", None)))
+    scheme, _, rest = whole.partition("#")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    asked.url = f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    given = {"stream": options.get("stream"), "verify": None, "cert": None, "proxies": {}}
+    return session.send(
+        asked, timeout=options["timeout"], **session.merge_environment_settings(asked.url, **given)
+    )
 
 
 class KeptAddress(str):
@@ -162,29 +197,36 @@ def remote_file(
     from fsspec.implementations.http import HTTPFile, HTTPFileSystem
 
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=stall, sock_read=stall)
-    system = HTTPFileSystem(client_kwargs={"timeout": timeout}, skip_instance_cache=True)
+    system = HTTPFileSystem(
+        client_kwargs={"timeout": timeout, "trust_env": True},  # which names proxies
+        encoded=True,  # the text of a signed address is what was signed
+        skip_instance_cache=True,
+    )
 
     def patiently(action):
         return _again_and_again(
             lambda: _asked(action, address, stall=stall),
-            Path(address).name,
+            name_of(address),
             attempts=attempts,
             back_off=back_off,
         )
 
     file = patiently(
         lambda: system.open(
-            address, block_size=BLOCK, cache_type="blockcache", cache_options={"maxblocks": BLOCKS_KEPT}
+            whole_address(address),
+            block_size=BLOCK,
+            cache_type="blockcache",
+            cache_options={"maxblocks": BLOCKS_KEPT},
         )
     )
     if not isinstance(file, HTTPFile):
         file.close()
-        raise InputError(NO_PARTS.format(address))
+        raise InputError(NO_PARTS.format(shown_address(address)))
     read, plain, kept = [0], file.cache.fetcher, None
     if isinstance(address, KeptAddress):
-        about = patiently(lambda: system.info(address))
+        about = patiently(lambda: system.info(whole_address(address)))
         version = [about.get(name) for name in ("ETag", "Last-Modified", "size")]
-        kept = address.kept / hashlib.sha256(f"{address} {version}".encode()).hexdigest()[:16]
+        kept = address.kept / hashlib.sha256(f"{shown_address(address)} {version}".encode()).hexdigest()[:16]
 
     def block(start, stop):
         data = plain(start, stop)
@@ -218,12 +260,16 @@ def _asked(action, address, *, stall):
     try:
         return action()
     except ValueError:  # fsspec's word for a server without ranges
-        raise InputError(NO_PARTS.format(address)) from None
+        raise InputError(NO_PARTS.format(shown_address(address))) from None
     except (FileNotFoundError, aiohttp.ClientError, TimeoutError, ConnectionError) as error:
         cause = error.__cause__ if isinstance(error, FileNotFoundError) else error
         status = getattr(cause, "status", 404 if cause is None else 500)
         if status < 500 and status not in PASSING:
-            raise InputError(f"{address}: the server answered {status}; check the address") from None
+            raise InputError(
+                f"{shown_address(address)}: the server answered {status}; check the address"
+            ) from None
+        if hasattr(cause, "status"):  # whose text holds the address
+            raise _Failed(f"the server answered {status}") from None
         raise _Failed(str(cause) or f"nothing came for {stall:g} s") from None
 
 
@@ -260,7 +306,8 @@ def _attempts(address, file, check, **patience):
         size = _size(file)
         kept = f"; {size:,} bytes are kept, the next run goes on from there" if size else ""
         _forget_empty(file)
-        where = "" if address in str(error) else f" ({address})"
+        where = shown_address(address)
+        where = "" if where in str(error) else f" ({where})"
         raise type(error)(f"{error}{where}{kept}") from None
 
 
@@ -272,7 +319,7 @@ def _transfer(address, file, name, *, stall):
         headers["Range"] = f"bytes={have}-"
         if tag.exists():
             headers["If-Range"] = tag.read_text()
-    with _listening(stall), requests.get(address, headers=headers, stream=True, timeout=stall) as response:
+    with _listening(stall), _get(address, headers=headers, stream=True, timeout=stall) as response:
         if response.status_code == 416:  # nothing beyond: whole, or not the same file
             return int(response.headers.get("Content-Range", "*/-1").rpartition("/")[2])
         _check_answer(response, address)
@@ -307,7 +354,8 @@ def _check_answer(response, address):
     if response.status_code >= 500 or response.status_code in PASSING:
         raise _Failed(f"the server answered {response.status_code}")
     if not response.ok:
-        raise NotThere(f"{address}: the server answered {response.status_code} {response.reason}")
+        where = shown_address(address)
+        raise NotThere(f"{where}: the server answered {response.status_code} {response.reason}")
     if response.headers.get("Content-Type", "").startswith("text/html"):
         raise _Failed("the server sent a web page instead of the file")
 

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from lib import files
-from lib.data import download, words
+from lib.data import checks, download, words
 from lib.data.session import select_units
 from lib.errors import DamagedFile, InputError
 
@@ -81,6 +81,8 @@ NEEDED = (
     "intervals",
     "general/extracellular_ephys/electrodes",
 )
+NO_STRUCTURE = ("", "nan", "None", "none", "null", "unknown")  # places that are none
+FRAME = ("frame", "Image")  # the column of the image; older files have the second
 DEADLINE = 300  # s in which the tables of a file must have been read
 
 
@@ -103,13 +105,15 @@ def open_file(address: Path | str) -> Iterator[tuple[h5py.File, Callable[[], int
     InputError
         Not there, not HDF5, or cut short.
     """
-    name = Path(str(address)).name
+    name = files.name_of(address)
     with contextlib.ExitStack() as stack:
         opened, bytes_read = str(address), lambda: None
         if files.is_address(address):
             opened, bytes_read = stack.enter_context(download.remote_file(address))
+        elif Path(address).is_dir():
+            raise InputError(f"{address} is a folder: NWB is read from HDF5 files; export Zarr to one (.nwb)")
         elif not Path(address).is_file():
-            raise InputError(f"{address}: no such file")
+            raise InputError(f"{files.shown_address(address)}: no such file")
         try:
             file = stack.enter_context(h5py.File(opened))
         except OSError as error:
@@ -135,30 +139,49 @@ def check_file(address: Path | str) -> np.ndarray:
     InputError
         Unreadable, or no units, areas or natural scenes: names what is missing.
     """
-    return _in_time(_check, address)
+    return in_time(_check, address)
 
 
 def _check(address):
-    name = Path(str(address)).name
+    name = files.name_of(address)
     with open_file(address) as (file, _), _whole(name):
         missing = [group for group in NEEDED if group not in file]
         if missing:
             raise InputError(f"{name} is no Allen ecephys session file: it lacks {missing[0]}")
-        shown = [
-            stimulus.removesuffix("_presentations")
-            for stimulus in file["intervals"]
-            if stimulus.endswith("_presentations")
-        ]
-        if "natural_scenes" not in shown:
-            raise InputError(
-                f"{name}: no natural scenes were shown in this session, which the report "
-                f"is about; it holds {', '.join(shown) or 'no stimulus'}"
-            )
-        frames = np.unique(file["intervals/natural_scenes_presentations/frame"][()])
+        frames = _scene_frames(file, name)
         file["units/spike_times"][-1:]  # the end of what is longest
         if not files.is_address(address):  # and all the tables that come to be read
             file["intervals"].visititems(_read)
-    return frames[frames >= 0].astype(int)
+    return np.unique(frames[frames >= 0]).astype(int)
+
+
+def _scene_frames(file, name):
+    """Frames of all presentations of natural scenes, in one table or in several, as numbers or texts."""
+    shown, frames = [], []
+    for key, table in file["intervals"].items():
+        if not key.endswith("_presentations"):
+            continue
+        own = key.removesuffix("_presentations")
+        names = table["stimulus_name"].asstr()[()] if "stimulus_name" in table else np.array([own])
+        shown += sorted(set(names) - set(shown))
+        if "natural_scenes" not in names:
+            continue
+        column = next((column for column in FRAME if column in table), None)
+        if column is None:
+            raise InputError(
+                f"{name}: {key} has no column frame, which says the image; it has {', '.join(table)}"
+            )
+        values = (
+            table[column].asstr()[()] if h5py.check_string_dtype(table[column].dtype) else table[column][()]
+        )
+        numbers = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(float)
+        frames.append(numbers[np.broadcast_to(names == "natural_scenes", numbers.shape)])
+    if not frames:
+        raise InputError(
+            f"{name}: no natural scenes were shown in this session, which the report "
+            f"is about; it holds {', '.join(shown) or 'no stimulus'}"
+        )
+    return np.concatenate(frames)
 
 
 def _read(_, part):
@@ -167,14 +190,25 @@ def _read(_, part):
         part[()]
 
 
-def _in_time(action, address):
+def in_time(action: Callable, address: Path | str) -> object:
     """Return `action(address)`, for a local file from a fork that is given up after `DEADLINE`.
 
     HDF5 can loop for ever in a damaged file, deaf to signals, or end the process.
+
+    Parameters
+    ----------
+    action : callable
+        What it returns is sent from the fork: keep it small.
+    address : str or Path
+
+    Raises
+    ------
+    DamagedFile
+        If the action did not end, or ended its process.
     """
     if files.is_address(address) or sys.platform != "linux":
         return action(address)
-    name, fork = Path(str(address)).name, multiprocessing.get_context("fork")
+    name, fork = files.name_of(address), multiprocessing.get_context("fork")
     answers, said = fork.Pipe(duplex=False)
     process = fork.Process(target=_answer, args=(said, action, address))
     process.start()
@@ -214,7 +248,7 @@ def _whole(name):
 
 def check_whole(address: Path | str) -> None:
     """Raise `DamagedFile` if a session file cannot be read up to its last spike."""
-    name = Path(str(address)).name
+    name = files.name_of(address)
     with open_file(address) as (file, _), _whole(name):
         file["units/spike_times"][-1:]
 
@@ -227,7 +261,7 @@ def read_units(address: Path | str) -> pd.DataFrame:
     DataFrame
         Index unit_id in increasing order; `structure` and the quality metrics that the file has.
     """
-    return _in_time(_read_units, address)
+    return in_time(_read_units, address)
 
 
 def _read_units(address):
@@ -257,23 +291,29 @@ def read_session(address: Path | str, *, structure: str | list[str]) -> dict:
         stimulus_name, stimulus_block and numeric `PARAMETERS`, NaN where they do not apply (a
         drifting stimulus has no phase);
         structures : dict, number of units of every structure;
-        notes : list of str.
+        invalid_times : DataFrame, as in `lib.data.session.Recording`;
+        notes, warnings : lists of str.
 
     Raises
     ------
     InputError
         No unit of a structure: names those in the file.
     """
-    name = Path(str(address)).name
+    name = files.name_of(address)
     with _open_session(address) as (session, nwbfile, file, bytes_read):
         every = _units_of(session)
         units = select_units(every, structure, "selected", name)
+        invalid, warned = _invalid_times(file, session.units.probe_description[units.index])
         table = _numeric(session.get_stimulus_table(include_unused_parameters=True))
         times = _spike_times(file, units.index)
-        total = len(nwbfile.units)
+        total, placeless = len(nwbfile.units), _without_structure(file)
         fetched = bytes_read()
         size = file.id.get_filesize()
-    notes = [words.quality_note(total - len(every), total, name)] if total > len(every) else []
+    failing = max(total - len(every) - placeless, 0)
+    notes = [words.quality_note(failing, total, name)] if failing else []
+    notes += [words.without_structure_note(placeless, total, name)] if placeless else []
+    masked = int((table.stimulus_name == checks.INVALID).sum())
+    warned += [words.masked_note(masked)] if masked else []
     if fetched is not None:
         notes.append(words.download_note(fetched, size))
     return dict(
@@ -281,8 +321,44 @@ def read_session(address: Path | str, *, structure: str | list[str]) -> dict:
         presentations=table,
         spike_times=times,
         structures=every.structure.value_counts().to_dict(),
+        invalid_times=invalid,
         notes=notes,
+        warnings=warned,
     )
+
+
+def _invalid_times(file, probes):
+    """Invalid times of a file with the units (index of `probes`, the names) that each concerns; warnings.
+
+    AllenSDK's labels: all_probes, the name of a probe, stimulus (whose presentations it takes out itself)
+    and optotagging; beside them stand the scope and its id.
+    """
+    if "intervals/invalid_times" not in file:
+        return checks.no_invalid_times(), []
+    group, rows, unknown = file["intervals/invalid_times"], [], []
+    start, stop = (group[f"{edge}_time"][()] for edge in ("start", "stop"))
+    words_of = group["tags"].asstr()[()] if "tags" in group else np.array([])
+    ends = group["tags_index"][()] if "tags_index" in group else np.zeros(len(start), int)
+    for k, tags in enumerate(np.split(words_of, ends[:-1])):
+        if not len(tags) or "all_probes" in tags:
+            concerned = probes.index
+        else:
+            concerned = probes.index[probes.isin(tags)]
+            if not len(concerned) and not {"stimulus", "optotagging", "EcephysProbe"} & set(tags):
+                unknown += [tag for tag in tags if not tag.isdigit()]
+        rows.append((start[k], stop[k], concerned.tolist()))
+    warned = [words.unknown_tags_warning(sorted(set(unknown)))] if unknown else []
+    return pd.DataFrame(rows, columns=["start_time", "stop_time", "units"]), warned
+
+
+def _without_structure(file):
+    """Return how many units of a file have their peak channel in no structure."""
+    where = file["general/extracellular_ephys/electrodes"]
+    if not {"id", "location"} <= set(where) or "peak_channel_id" not in file["units"]:
+        return 0
+    places = pd.Series(where["location"].asstr()[()], where["id"][()])
+    places = places[~places.index.duplicated()].reindex(file["units/peak_channel_id"][()])
+    return int((places.isna() | places.isin(NO_STRUCTURE)).sum())
 
 
 class _WithoutSpikes:
@@ -360,7 +436,7 @@ def _understood(address):
         raise
     except Exception as error:
         what = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise InputError(f"{Path(str(address)).name}: AllenSDK cannot read it ({what})") from error
+        raise InputError(f"{files.name_of(address)}: AllenSDK cannot read it ({what})") from error
 
 
 def _units_of(session):

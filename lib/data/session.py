@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from lib.data import counting, words
+from lib.data import checks, counting, words
 from lib.errors import InputError
 from lib.files import file_hash, required
 from lib.machine import local_copy
@@ -45,8 +45,10 @@ class Recording:
         Number of units of every structure in the recording.
     notes : list of str
         One line for each thing that the source lacks.
-    files : list of str or Path
-        Local files that were read, for the provenance.
+    invalid_times : DataFrame
+        start_time, stop_time (s) and `units`, the list of units for which they are invalid.
+    warnings : list of str
+        One line for each thing that is suspicious.
     parts : list of Recording
         The recordings of which this is the sum, where a run names several sessions.
     """
@@ -64,7 +66,8 @@ class Recording:
     movies: dict = dataclasses.field(default_factory=dict)
     structures: dict = dataclasses.field(default_factory=dict)
     notes: list = dataclasses.field(default_factory=list)
-    files: list = dataclasses.field(default_factory=list)
+    invalid_times: pd.DataFrame = dataclasses.field(default_factory=checks.no_invalid_times)
+    warnings: list = dataclasses.field(default_factory=list)
     parts: list = dataclasses.field(default_factory=list)
 
 
@@ -77,9 +80,10 @@ class Session:
     Attributes
     ----------
     counts : ndarray of float32, (repeats, images, units)
-        NaN where an image was shown less often than others.
+        NaN where an image was shown less often than others, or in invalid times.
     blank_counts : ndarray of float32, (repeats, units), or None
     presentation_counts : ndarray of int32, (presentations, units), or None
+        float32, NaN in invalid times, where some units have such.
     window : tuple of float
         (start, stop) of the count window, seconds after onset.
     """
@@ -99,6 +103,7 @@ class Session:
     movies: dict = dataclasses.field(default_factory=dict)
     structures: dict = dataclasses.field(default_factory=dict)
     notes: list = dataclasses.field(default_factory=list)
+    warnings: list = dataclasses.field(default_factory=list)
 
     @property
     def unit_ids(self) -> np.ndarray:
@@ -220,7 +225,7 @@ def from_recording(recording: Recording, *, latency: float, duration: float, ima
     Raises
     ------
     InputError
-        If images and responses do not name the same frames.
+        If images and responses do not name the same frames, or as `lib.data.checks.checked`.
     """
     if recording.parts:
         return merge(
@@ -229,7 +234,7 @@ def from_recording(recording: Recording, *, latency: float, duration: float, ima
                 for part in recording.parts
             ]
         )
-    r = recording
+    r = checks.checked(recording)
     scale = image_height / r.images.shape[1]
     images = resize(r.images, image_height)
     shared = dict(
@@ -242,23 +247,39 @@ def from_recording(recording: Recording, *, latency: float, duration: float, ima
         movies={k: resize_to(v, images.shape[1:]) for k, v in r.movies.items()},
         structures=dict(r.structures),
         notes=list(r.notes),
+        warnings=list(r.warnings),
     )
     if r.spike_times is None:
         return Session(counts=r.counts.astype(np.float32), window=tuple(r.count_window), **shared)
-    starts, stops, overlaps = counting.windows(r.presentations, latency=latency, duration=duration)
+    presentations, invalid = r.presentations, None
+    if (invalid := checks.invalid_presentations(r, latency=latency, duration=duration)) is not None:
+        shared["warnings"].append(words.invalid_warning(invalid, presentations.stimulus_name))
+        valid = ~invalid.all(axis=1)
+        presentations = presentations.assign(
+            stimulus_name=presentations.stimulus_name.where(valid, checks.INVALID)
+        )
+        invalid = invalid if (invalid.any(axis=1) & valid).any() else None
+    starts, stops, overlaps = counting.windows(presentations, latency=latency, duration=duration)
     if overlaps.any():
         shared["notes"].append(words.overlap_note((latency, latency + duration), int(overlaps.sum())))
     per_presentation = counting.count_spikes(r.spike_times, starts=starts, stops=stops)
-    scenes, blanks, frames = counting.scene_counts(per_presentation, r.presentations)
+    if invalid is not None:
+        per_presentation = np.where(invalid, np.nan, per_presentation).astype(np.float32)
+    scenes, blanks, frames = counting.scene_counts(per_presentation, presentations)
     if not np.array_equal(frames, shared["image_ids"]):
         raise InputError(
             f"session {r.name}: {len(frames)} frames were shown but {len(r.image_ids)} "
             "images given, or their ids differ; give one image for every frame id"
         )
+    if (never := ~np.isfinite(scenes).any(axis=0)).any():
+        raise InputError(
+            f"session {r.name}: image {frames[never.any(axis=1)][0]} was shown in invalid times alone, for "
+            f"{int(never.any(axis=0).sum())} units; leave these units out"
+        )
     return Session(
         counts=scenes,
         blank_counts=blanks,
-        presentations=r.presentations,
+        presentations=presentations,
         presentation_counts=per_presentation,
         spike_times=r.spike_times,
         window=(latency, latency + duration),
@@ -319,6 +340,7 @@ def merge(sessions: list[Session]) -> Session:
         spike_times=None,
         structures=structures.to_dict(),
         notes=[words.SEVERAL, *(f"{s.name}: {note}" for s in sessions for note in s.notes)],
+        warnings=[f"{s.name}: {warning}" for s in sessions for warning in s.warnings],
     )
 
 
@@ -339,6 +361,7 @@ def save_session(session: Session, path: Path | str) -> str:
                 "degrees_per_pixel": session.degrees_per_pixel,
                 "structures": session.structures,
                 "notes": session.notes,
+                "warnings": session.warnings,
             }
         )
         for name in ("images", "image_ids", "counts", "blank_counts", "presentation_counts"):
@@ -409,6 +432,12 @@ def open_session(stage) -> Session:
     session = load_session(stage.run_folder)
     stage.use("session.h5")
     return session
+
+
+def read_warnings(run_folder: Path | str) -> list[str]:
+    """Return what is suspicious in the recording of a run, as 01_data left it; none before it has run."""
+    path = Path(run_folder) / "data.json"
+    return json.loads(path.read_text())["scalars"].get("warnings", []) if path.exists() else []
 
 
 def write_table(group: h5py.Group, table: pd.DataFrame) -> None:

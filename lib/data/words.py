@@ -40,6 +40,89 @@ def overlap_note(window, number):
     )
 
 
+def without_structure_note(units, total, name):
+    """Say how many units of a file AllenSDK places in no structure."""
+    return f"{units} of {total} units in {name} lie in no structure of the brain and are left out."
+
+
+def invalid_warning(invalid, stimulus):
+    """Say how many presentations are left out because of invalid times.
+
+    Parameters
+    ----------
+    invalid : ndarray of bool, (presentations, units)
+    stimulus : Series
+        Name of the stimulus of each presentation.
+    """
+    rows, units = invalid.any(axis=1), invalid.any(axis=0)
+    whose = "all units" if units.all() else f"{units.sum()} of {counted(len(units), 'unit')}"
+    scenes = int((rows & (stimulus == "natural_scenes").to_numpy()).sum())
+    return (
+        f"{counted(int(rows.sum()), 'presentation')}, {scenes:,} of them of natural scenes, lie in times "
+        f"that the file marks as invalid for {whose}, and are left out for them."
+    )
+
+
+def masked_note(number):
+    """Say how many presentations AllenSDK takes out because the stimulus itself is marked as invalid."""
+    return f"The stimulus is marked as invalid in {counted(number, 'presentation')}, which are left out."
+
+
+def unknown_tags_warning(tags):
+    """Say which tags of invalid times are not understood."""
+    return (
+        f"Invalid times are tagged {listed(tags)}, which names no probe of the units: they are not left out."
+    )
+
+
+def same_images_warning(images, different):
+    """Say how many pictures stand under several ids."""
+    return (
+        f"The {images} images show {different} different pictures: those with the same pixels are treated as "
+        "one image, shown more often."
+    )
+
+
+def similar_images_warning(images, different):
+    """Say how many images are nearly the same as another."""
+    return (
+        f"Of {images} images {images - different} are nearly the same as another one. They are kept "
+        "in one fold, so that no model is tested on a picture that it has learnt from."
+    )
+
+
+def withheld_warning(silent, total):
+    """Say how many presentations have no response at all."""
+    return (
+        f"In {silent:,} of {total:,} presentations the response of every unit is 0, too often for "
+        "chance: were these responses withheld?"
+    )
+
+
+def axes_warning(here, there):
+    """Say that counts make more sense with their axes in another order."""
+    return (
+        "Responses would be more reliable with repeats and images exchanged (split-half correlation "
+        f"{there:.2f} instead of {here:.2f}): is the order of the axes (repeats, images, units)?"
+    )
+
+
+def overlapping_warning(number):
+    """Say how many presentations begin before the one before them has half passed."""
+    return (
+        f"{counted(number, 'presentation')} begin before half of the one before has passed: are these "
+        "listed twice?"
+    )
+
+
+def silence_warning(start, stop, number):
+    """Say during which presentations no unit fires."""
+    return (
+        f"No unit fires from {start:.0f} to {stop:.0f} s, during {counted(number, 'presentation')}, too "
+        "long for chance: did the recording pause? Their counts are taken as 0."
+    )
+
+
 def describe_session(session, *, structure):
     """Say what a session holds, and below it every note of its source.
 
@@ -67,6 +150,7 @@ def describe_session(session, *, structure):
             f", which fired {counted(spikes, 'spike')}. Its {len(session.presentations):,} presentations of "
             f"all stimuli include {shown}."
         )
+    text += "".join(f"\n\n**Warning: {warning}**" for warning in session.warnings)
     return text + "".join(f"\n\n*{note}*" for note in session.notes)
 
 

@@ -16,6 +16,7 @@ from lib.errors import InputError
 from lib.models import cores, network, training_sets, v1
 from lib.responses import reliability
 from lib.statistics import permutation_p
+from lib.stimuli.same_images import similar_groups
 
 KINDS = ("v1", "shared", "gabor_ridge", "ridge", "published")
 
@@ -43,11 +44,16 @@ class CrossValidation:
     histories: list
 
 
-def assign_folds(n_images, folds, *, seed):
-    """Return the fold (images,) of every image: random, of equal size to within one."""
-    if not 2 <= folds <= n_images:
-        raise InputError(f"{folds} folds of {n_images} images; give 2 to {n_images}")
-    return np.random.default_rng(seed).permutation(n_images) % folds
+def assign_folds(images, folds, *, seed):
+    """Return the fold (images,) of every image: random, of equal size to within one picture.
+
+    Images that are nearly the same (`lib.stimuli.same_images`) are in one fold.
+    """
+    group = similar_groups(images)
+    pictures = group.max() + 1
+    if not 2 <= folds <= pictures:
+        raise InputError(f"{folds} folds of {pictures} different images; give 2 to {pictures}")
+    return (np.random.default_rng(seed).permutation(pictures) % folds)[group]
 
 
 def cross_validate(
@@ -75,7 +81,7 @@ def cross_validate(
     if model not in KINDS:
         raise InputError(f"unknown model {model!r}; one of: {', '.join(KINDS)}")
     responses = np.nanmean(counts, axis=0)
-    fold = assign_folds(len(images), folds, seed=seed)
+    fold = assign_folds(images, folds, seed=seed)
     predictions, fitted, histories = np.empty(responses.shape, np.float32), [], []
     pixels = torch.as_tensor(images, dtype=torch.float32)[:, None]
     core = features = None

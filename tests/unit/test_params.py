@@ -11,7 +11,7 @@ from lib.files import ROOT, is_address
 from lib.params import (
     DEFAULTS,
     SCHEMA,
-    input_files,
+    input_places,
     is_valid,
     load_params,
     notebook_parameters,
@@ -104,7 +104,7 @@ def test_an_address_is_no_path(tmp_path):
         declare(tmp_path, source="nwb", session={"file": "https://example.org/a.nwb", "images": "i.npz"})
     )
     assert params["session"]["file"] == "https://example.org/a.nwb"
-    assert input_files(params) == [str(tmp_path / "i.npz")]
+    assert input_places(params["session"], "nwb") == ["https://example.org/a.nwb", str(tmp_path / "i.npz")]
 
 
 def test_an_allen_session_is_an_id_or_an_id_and_a_cache(tmp_path):

@@ -26,7 +26,7 @@ from lib.data import download, nwb_files, shown_images, words
 from lib.data.session import Recording, select_units
 from lib.data.sources.nwb import check_frames, recording
 from lib.errors import DamagedFile, InputError
-from lib.files import write_atomically
+from lib.files import name_of, write_atomically
 from lib.params import SESSIONS, session_defaults
 
 MANIFESTS = ("manifest.json", "ecephys_project_manifest.json")
@@ -88,7 +88,15 @@ def check(session: dict, *, structure: str | list[str]) -> pd.DataFrame:
         cache.movie(number)
     with contextlib.suppress(InputError):  # `load` says so
         cache.unit_metrics(session["id"])
-    return select_units(nwb_files.read_units(file), structure, "selected", file.name)
+    return select_units(nwb_files.read_units(file), structure, "selected", name_of(file))
+
+
+def inputs(session: dict) -> list[Path | str]:
+    """Return the files, the folder of the cache and the address that a session is read from."""
+    cache = Cache(session)
+    file = cache.session_file(session["id"])
+    scenes = cache.scenes(nwb_files.check_file(file))
+    return [file, scenes, *(cache.movie(number) for number in session["movies"])]
 
 
 class Cache:

@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from lib.data import words
+from lib.data import checks, words
 from lib.data.session import Recording, select_units
 from lib.errors import InputError
 from lib.params import nearest
@@ -62,7 +62,6 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
     return Recording(
         source="arrays",
         units=wanted,
-        files=[f for f in session.values() if Path(str(f)).is_file()],
         counts=counts[:, :, units.index.isin(wanted.index)],
         structures=units.structure.value_counts().to_dict(),
         notes=[words.RESPONSES_ONLY, *([words.TRACES] if (np.nan_to_num(counts) % 1).any() else [])],
@@ -72,7 +71,7 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
 
 def check(session: dict, *, structure: str | list[str]) -> pd.DataFrame:
     """Return the units (DataFrame with `structure`); raise `InputError` for whatever would stop `load`."""
-    return load(session, folder=None, structure=structure).units
+    return checks.checked(load(session, folder=None, structure=structure)).units
 
 
 def _read_pair(counts, images):

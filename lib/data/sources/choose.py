@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
+from lib import files
+from lib.data.fingerprint import fingerprint
 from lib.data.session import Recording, select_units
+from lib.errors import InputError
+from lib.params import input_places
 
 
 def load_recording(
@@ -42,9 +47,23 @@ def load_recording(
     held = Counter()
     for part in parts:
         held.update(part.structures)
-    return dataclasses.replace(
-        parts[0], parts=parts, structures=dict(held), files=[file for part in parts for file in part.files]
-    )
+    return dataclasses.replace(parts[0], parts=parts, structures=dict(held))
+
+
+def contents(source: str, session: int | dict | list) -> dict[str, str]:
+    """Return the fingerprint of each file, folder and address that a session is read from, by its place.
+
+    A module that has `inputs(session)` names them itself; of the others they stand in the declaration.
+    """
+    if source == "simulated":
+        return {}
+    module = importlib.import_module(f"lib.data.sources.{source}")
+    inputs = getattr(module, "inputs", functools.partial(input_places, source=source))
+    return {
+        files.shown_address(place): fingerprint(place)
+        for part in (session if isinstance(session, list) else [session])
+        for place in inputs(part)
+    }
 
 
 def prepare(params: dict) -> pd.DataFrame:
@@ -74,4 +93,11 @@ def prepare(params: dict) -> pd.DataFrame:
             module.check(part, structure=structure)
             for part in (session if isinstance(session, list) else [session])
         ]
-    return select_units(pd.concat(tables), structure, params["units"], "this recording")
+    table = pd.concat(tables)
+    if table.index.has_duplicates:
+        raise InputError(
+            f"unit {table.index[table.index.duplicated()][0]} stands in two sessions of this run; give each "
+            "unit an id of its own, or name one session"
+        )
+    select_units(table, structure, list(params["per_unit"]), "this recording (per_unit)")
+    return select_units(table, structure, params["units"], "this recording")

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib.data import nwb_files
+from lib.data import checks, nwb_files
 from lib.data.session import Recording, select_units
 from lib.data.shown_images import read_templates, scene_frames
 from lib.errors import InputError
-from lib.files import is_address
+from lib.files import is_address, name_of
 
 
 def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recording:
@@ -35,18 +35,22 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
     InputError
         One line for what is missing or does not fit.
     """
-    read = recording(session["file"], read_templates(session["images"]), structure=structure, source="nwb")
-    read.files += [session["images"]] if Path(session["images"]).is_file() else []
-    return read
+    return recording(session["file"], read_templates(session["images"]), structure=structure, source="nwb")
 
 
 def check(session: dict, *, structure: str | list[str]) -> pd.DataFrame:
     """Return the units (DataFrame with `structure`); raise `InputError` for whatever would stop `load`."""
     shown = nwb_files.check_file(session["file"])
     check_frames(shown, scene_frames(session["images"]), session["file"])
-    return select_units(
-        nwb_files.read_units(session["file"]), structure, "selected", Path(str(session["file"])).name
-    )
+    if is_address(session["file"]):  # its spikes are read once, by `load`
+        return select_units(
+            nwb_files.read_units(session["file"]), structure, "selected", name_of(session["file"])
+        )
+
+    def units(_):
+        return checks.checked(load(session, folder=None, structure=structure)).units
+
+    return nwb_files.in_time(units, session["file"])
 
 
 def recording(file: Path | str, templates: dict, *, structure: str | list[str], source: str) -> Recording:
@@ -57,13 +61,12 @@ def recording(file: Path | str, templates: dict, *, structure: str | list[str], 
     check_frames(shown, templates["image_ids"], file)
     kept = np.isin(templates["image_ids"], shown)
     return Recording(
-        name=Path(str(file)).stem,
+        name=Path(name_of(file)).stem,
         source=source,
         images=templates["images"][kept],
         image_ids=templates["image_ids"][kept],
         degrees_per_pixel=templates["degrees_per_pixel"],
         movies=templates["movies"],
-        files=[] if is_address(file) else [file],
         **read,
     )
 
@@ -73,7 +76,7 @@ def check_frames(shown: np.ndarray, given: np.ndarray, file: Path | str) -> None
     missing = np.setdiff1d(shown, given)
     if len(missing):
         raise InputError(
-            f"{Path(str(file)).name}: {len(shown)} frames were shown, {len(given)} images are "
+            f"{name_of(file)}: {len(shown)} frames were shown, {len(given)} images are "
             f"given; {len(missing)} missing, the first that of frame {missing[0]}; give one "
             "image for every frame"
         )

@@ -19,6 +19,7 @@ def session(**changes):
             spike_times=TIMES,
             presentations=pd.DataFrame({"frame": range(20)}),
             notes=["Left out."],
+            warnings=["Odd."],
         )
         | changes
     )

@@ -113,7 +113,8 @@ def test_a_file_damaged_inside_is_one_line(here):
     with h5py.File(here / "s.nwb") as file, h5py.File(here / "t.nwb", "w") as other:
         for name in ("units", "general", "intervals"):
             file.copy(name, other)
-        del other["intervals/natural_scenes_presentations/frame"]
+        del other["intervals/natural_scenes_presentations/stimulus_name"]
+        other["intervals/natural_scenes_presentations/stimulus_name"] = h5py.SoftLink("/nowhere")
     with pytest.raises(InputError, match="t.nwb is damaged inside"):
         nwb_files.check_file(here / "t.nwb")
 
@@ -148,9 +149,12 @@ def test_several_sessions_in_one_run(here, tmp_path):
         second["units/spike_times"][:] += 0.25  # the second mouse answers a scene late
     given = [named(here), named(here, file=str(here / "t.nwb"))]
     params = {"source": "nwb", "session": given, "structure": ["VISam", "VISp"], "units": [950000501]}
+    params["per_unit"] = {950000000: {}}
     choose.prepare(params)
     with pytest.raises(InputError, match="nearest ids: 950000500"):
         choose.prepare(params | {"units": [950000499]})
+    with pytest.raises(InputError, match="unit 5 is not among the 6 units of this recording .per_unit"):
+        choose.prepare(params | {"per_unit": {5: {}}})
     shutil.copy(here / "t.nwb", here / "v.nwb")
     with h5py.File(here / "v.nwb", "r+") as third:
         third["general/extracellular_ephys/electrodes/location"][:] = "VISp"
