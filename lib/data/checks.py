@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from lib.data import words
+from lib.data.recording import Recording
 from lib.errors import InputError
 from lib.stimuli.same_images import first_of_same, similar_groups
-
-if TYPE_CHECKING:
-    from lib.data.session import Recording
 
 BY_CHANCE = 1e-6  # an agreement that is less likely than this does not come about by chance
 ENOUGH = 20  # spikes, or responses other than 0, from which two equal units are one unit twice
 CLOCK = 20  # times the length of the presentations over which spikes may extend
-INVALID = "invalid_presentation"  # AllenSDK's name for the stimulus of such
 SILENCE = 30.0  # spikes expected of all units together in a stretch without any, from which it is said
 
 
@@ -185,7 +180,8 @@ def _check_spikes(recording):
     for t in found:
         heard += np.searchsorted(t, stops) - np.searchsorted(t, starts)
     first, length = longest_run(heard == 0)
-    if length * heard.mean() > SILENCE:
+    rate = heard.sum() / max((stops - starts).sum(), 1e-9)
+    if rate * (stops - starts)[first : first + length].sum() > SILENCE:
         return [words.silence_warning(starts[first], stops[first + length - 1], length)]
     return []
 
@@ -221,8 +217,3 @@ def invalid_presentations(recording: Recording, *, latency: float, duration: flo
         hit = (start < times.stop_time) & (stop > times.start_time)
         invalid |= hit[:, None] & np.isin(units, times.units)[None]
     return invalid if invalid.any() else None
-
-
-def no_invalid_times() -> pd.DataFrame:
-    """Return the table of invalid times of a recording that has none: start_time, stop_time, units."""
-    return pd.DataFrame({"start_time": [], "stop_time": [], "units": []})

@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from lib import files
-from lib.data import checks, download, words
+from lib.data import download, words
+from lib.data.recording import INVALID, no_invalid_times
 from lib.data.session import select_units
 from lib.errors import DamagedFile, InputError
 
@@ -291,7 +292,7 @@ def read_session(address: Path | str, *, structure: str | list[str]) -> dict:
         stimulus_name, stimulus_block and numeric `PARAMETERS`, NaN where they do not apply (a
         drifting stimulus has no phase);
         structures : dict, number of units of every structure;
-        invalid_times : DataFrame, as in `lib.data.session.Recording`;
+        invalid_times : DataFrame, as in `lib.data.recording.Recording`;
         notes, warnings : lists of str.
 
     Raises
@@ -312,7 +313,7 @@ def read_session(address: Path | str, *, structure: str | list[str]) -> dict:
     failing = max(total - len(every) - placeless, 0)
     notes = [words.quality_note(failing, total, name)] if failing else []
     notes += [words.without_structure_note(placeless, total, name)] if placeless else []
-    masked = int((table.stimulus_name == checks.INVALID).sum())
+    masked = int((table.stimulus_name == INVALID).sum())
     warned += [words.masked_note(masked)] if masked else []
     if fetched is not None:
         notes.append(words.download_note(fetched, size))
@@ -334,7 +335,7 @@ def _invalid_times(file, probes):
     and optotagging; beside them stand the scope and its id.
     """
     if "intervals/invalid_times" not in file:
-        return checks.no_invalid_times(), []
+        return no_invalid_times(), []
     group, rows, unknown = file["intervals/invalid_times"], [], []
     start, stop = (group[f"{edge}_time"][()] for edge in ("start", "stop"))
     words_of = group["tags"].asstr()[()] if "tags" in group else np.array([])

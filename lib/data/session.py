@@ -13,62 +13,10 @@ import pandas as pd
 from PIL import Image
 
 from lib.data import checks, counting, words
+from lib.data.recording import INVALID, Recording
 from lib.errors import InputError
 from lib.files import file_hash, required
 from lib.machine import local_copy
-
-
-@dataclasses.dataclass
-class Recording:
-    """What a source returns: the raw material, before counting and resizing.
-
-    Attributes
-    ----------
-    name, source : str
-    units : DataFrame
-        Index unit_id; column `structure`, and quality metrics where the source has them.
-    images : ndarray, (images, height, width)
-        Luminance in [0, 1], or uint8 from black to white; any size.
-    image_ids : ndarray of int, (images,)
-    degrees_per_pixel : float
-        Of `images`.
-    presentations : DataFrame or None
-        One row a presentation of any stimulus; needs `spike_times`.
-    spike_times : list of ndarray or None
-        Seconds, sorted, in the order of `units`.
-    counts : ndarray (repeats, images, units) or None
-        For sources that hold counts instead of spike times.
-    count_window : tuple of float or None
-        (start, stop) in seconds after onset, where `counts` are given.
-    movies : dict of str to ndarray (frames, height, width)
-    structures : dict of str to int
-        Number of units of every structure in the recording.
-    notes : list of str
-        One line for each thing that the source lacks.
-    invalid_times : DataFrame
-        start_time, stop_time (s) and `units`, the list of units for which they are invalid.
-    warnings : list of str
-        One line for each thing that is suspicious.
-    parts : list of Recording
-        The recordings of which this is the sum, where a run names several sessions.
-    """
-
-    name: str
-    source: str
-    units: pd.DataFrame
-    images: np.ndarray
-    image_ids: np.ndarray
-    degrees_per_pixel: float
-    presentations: pd.DataFrame | None = None
-    spike_times: list | None = None
-    counts: np.ndarray | None = None
-    count_window: tuple | None = None
-    movies: dict = dataclasses.field(default_factory=dict)
-    structures: dict = dataclasses.field(default_factory=dict)
-    notes: list = dataclasses.field(default_factory=list)
-    invalid_times: pd.DataFrame = dataclasses.field(default_factory=checks.no_invalid_times)
-    warnings: list = dataclasses.field(default_factory=list)
-    parts: list = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -255,9 +203,7 @@ def from_recording(recording: Recording, *, latency: float, duration: float, ima
     if (invalid := checks.invalid_presentations(r, latency=latency, duration=duration)) is not None:
         shared["warnings"].append(words.invalid_warning(invalid, presentations.stimulus_name))
         valid = ~invalid.all(axis=1)
-        presentations = presentations.assign(
-            stimulus_name=presentations.stimulus_name.where(valid, checks.INVALID)
-        )
+        presentations = presentations.assign(stimulus_name=presentations.stimulus_name.where(valid, INVALID))
         invalid = invalid if (invalid.any(axis=1) & valid).any() else None
     starts, stops, overlaps = counting.windows(presentations, latency=latency, duration=duration)
     if overlaps.any():

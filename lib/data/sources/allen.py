@@ -23,7 +23,8 @@ import numpy as np
 import pandas as pd
 
 from lib.data import download, nwb_files, shown_images, words
-from lib.data.session import Recording, select_units
+from lib.data.recording import Recording
+from lib.data.session import select_units
 from lib.data.sources.nwb import check_frames, recording
 from lib.errors import DamagedFile, InputError
 from lib.files import name_of, write_atomically

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from lib.data import checks, words
-from lib.data.session import Recording, select_units
+from lib.data.recording import Recording
+from lib.data.session import select_units
 from lib.errors import InputError
 from lib.params import nearest
 

@@ -12,7 +12,8 @@ import pandas as pd
 
 from lib import files
 from lib.data.fingerprint import fingerprint
-from lib.data.session import Recording, select_units
+from lib.data.recording import Recording
+from lib.data.session import select_units
 from lib.errors import InputError
 from lib.params import input_places
 
@@ -25,7 +26,7 @@ def load_recording(
     structure: str | list[str],
     simulation: dict | None = None,
 ) -> Recording:
-    """Return the `lib.data.session.Recording` of any source.
+    """Return the `lib.data.recording.Recording` of any source.
 
     Parameters
     ----------

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from lib.data import checks, nwb_files
-from lib.data.session import Recording, select_units
+from lib.data.recording import Recording
+from lib.data.session import select_units
 from lib.data.shown_images import read_templates, scene_frames
 from lib.errors import InputError
 from lib.files import is_address, name_of

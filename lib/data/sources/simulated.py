@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from lib.data import nwb_files, nwb_write, simulated_neurons, simulated_session
-from lib.data.session import Recording, select_units
+from lib.data.recording import Recording
+from lib.data.session import select_units
 from lib.errors import InputError
 from lib.files import ROOT, write_atomically
 
@@ -50,7 +51,7 @@ def load(
 
     Returns
     -------
-    lib.data.session.Recording
+    lib.data.recording.Recording
 
     Raises
     ------

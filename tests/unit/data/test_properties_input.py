@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from lib.data import conditions, counting, shown_images
-from lib.data.session import Recording, from_recording
+from lib.data.recording import Recording
+from lib.data.session import from_recording
 from lib.data.sources import arrays
 from lib.errors import InputError
 from lib.params import DEFAULTS, SESSIONS, is_valid, load_params, notebook_parameters, parameter_rules

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from lib.data import session as sessions
+from lib.data.recording import Recording
 from lib.data.sources import arrays
 from lib.errors import InputError
 
@@ -37,7 +38,7 @@ def recording(**changes):
         presentations=presentations,
         spike_times=[spikes, np.empty(0)],
     )
-    return sessions.Recording(**given | changes)
+    return Recording(**given | changes)
 
 
 def counted(**changes):
