@@ -21,12 +21,15 @@ RATES = np.outer(RNG.gamma(1.0, 3.0, 6), np.ones(5)) * RNG.gamma(1.0, 1.0, (6, 5
 
 
 def record(*, images=6, repeats=4, silent=False, odd=False):
-    """Five tuned units; `odd` adds a silent one and one with a single spike; one metric is missing."""
+    """Five tuned units; `odd` adds a silent one and one with a single spike; one metric is missing.
+
+    `silent` leaves one spike in all: a recording without any is refused."""
     frames = np.tile(np.r_[-1, np.arange(images)], repeats)
     onsets = 20 + 0.25 * np.arange(len(frames))
     rng = np.random.default_rng(1)
     drawn = rng.poisson(np.where(frames[:, None] < 0, 0.5, RATES[frames]) * (not silent))
     times = [np.sort(np.repeat(onsets, n) + rng.uniform(0.06, 0.24, n.sum())) for n in drawn.T]
+    times[0] = onsets[3:4] + 0.1 if silent else times[0]
     times += [np.empty(0), onsets[3:4] + 0.1] if odd else []
     ids = pd.Index(range(11, 11 + len(times)), name="unit_id")
     units = pd.DataFrame({"structure": "V1", "snr": np.linspace(1, 2, len(ids))}, index=ids)
@@ -89,6 +92,7 @@ def execute(name, folder, **parameters):
 
 def execute_data(folder, monkeypatch, **changes):
     monkeypatch.setattr(choose, "load_recording", lambda *args, **options: record(**changes))
+    monkeypatch.setattr(choose, "contents", lambda *args: {})
     return execute("01_data", folder, source="test", structure="V1", image_height=16)
 
 
