@@ -9,6 +9,7 @@ import pytest
 
 from lib.data import nwb_files, nwb_write, simulated_neurons, simulated_session
 from lib.data.sources import simulated
+from lib.errors import InputError
 
 SMALL = dict(
     images=3,
