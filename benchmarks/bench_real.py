@@ -29,8 +29,9 @@ import unseen
 from lib.data import conditions, session, simulated_session
 from lib.data.sources.arrays import SCENE_HEIGHT_DEG
 from lib.models import crossvalidation
+from lib.models import tuning as model_tuning
 from lib.models.ensemble import MeanModel, predicted_means
-from lib.responses import reliability
+from lib.responses import reliability, tuning
 from lib.statistics import bootstrap_interval
 from lib.stimuli.patterns import orientation_difference
 
@@ -126,19 +127,19 @@ def own_halves(table, repeats, seed):
 
 def grating_figures(model, metrics, shape, degrees):
     table = simulated_session.grating_conditions()
-    frames = unseen.grating_frames(table, shape, degrees_per_pixel=degrees)
+    frames = model_tuning.grating_frames(table, shape, degrees_per_pixel=degrees)
     means = pd.DataFrame(
         predicted_means(model, frames), index=pd.MultiIndex.from_frame(table[conditions.GRATING])
     )
-    found = unseen.preferred_gratings(means)
+    found = tuning.grating_measures(means)
     rows = {}
-    for name, field, column, error, unit in (
-        ("orientation", "orientation", "pref_ori_sg", orientation_difference, "deg"),
-        ("frequency", "spatial_frequency", "pref_sf_sg", unseen.octave_error, "oct"),
+    for name, column, error, unit in (
+        ("orientation", "pref_ori_sg", orientation_difference, "deg"),
+        ("frequency", "pref_sf_sg", unseen.octave_error, "oct"),
     ):
         chosen = (metrics.g_osi_sg > SELECTIVE).to_numpy() & metrics[column].notna().to_numpy()
         own, other = unseen.own_and_other(
-            error(found[field].to_numpy()[chosen][:, None], metrics[column].to_numpy()[chosen])
+            error(found[column].to_numpy()[chosen][:, None], metrics[column].to_numpy()[chosen])
         )
         rows |= {f"{name}, error ({unit})": figure(own), f"{name}, other units": figure(other)}
     return rows

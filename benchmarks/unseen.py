@@ -1,67 +1,11 @@
 """Predictions for stimuli that a model never saw, against the responses recorded to them.
 
-Gabors: correlation over conditions and over positions, beside the other-unit control, for neighbours
-look at the same place. Gratings: preferred orientation and frequency, by AllenSDK's rule.
+Correlation over conditions and over positions of Gabors, beside the other-unit control, for neighbours
+look at the same place.
 """
 
 import numpy as np
 import pandas as pd
-
-from lib.data.session import resize_to
-from lib.stimuli import patterns
-
-GREY, CONTRAST = 0.5, 0.8  # of Allen's static gratings
-FINER = 4  # gratings are drawn so much finer than images, then averaged over areas
-
-
-def grating_frames(table, shape, *, degrees_per_pixel, grey=GREY, contrast=CONTRAST):
-    """Static gratings as images: one frame a row of the table.
-
-    The finest of Allen's gratings, .32 cycles/degree, is at the limit of the pixels of an analysis.
-    They are drawn on smaller pixels and averaged over areas, as the natural images are, and so lose
-    the contrast that fine detail of natural images has lost.
-
-    Parameters
-    ----------
-    table : DataFrame of K rows
-        Columns orientation (degrees), spatial_frequency (cycles/degree), phase (cycles).
-    shape : (h, w)
-    degrees_per_pixel : float
-    grey, contrast : float
-
-    Returns
-    -------
-    (K, 1, h, w) float32 array in [0, 1]
-    """
-    fine = patterns.grating(
-        tuple(FINER * n for n in shape),
-        degrees_per_pixel=degrees_per_pixel / FINER,
-        **{c: table[c].to_numpy() for c in ("orientation", "spatial_frequency", "phase")},
-    )
-    return resize_to(grey * (1 + contrast * fine), shape)[:, None]
-
-
-def preferred_gratings(means):
-    """Preferred orientation and spatial frequency of every unit, as in the Allen Institute's tables.
-
-    AllenSDK (`StaticGratings._get_pref_ori`, `_get_pref_sf`): the value whose mean response over
-    all conditions that share it is the highest; NaN for a unit that answers alike to all values.
-
-    Parameters
-    ----------
-    means : DataFrame, (K, units)
-        Mean responses; index levels orientation, spatial_frequency and others.
-
-    Returns
-    -------
-    DataFrame, one row a unit
-        orientation (degrees), spatial_frequency (cycles/degree)
-    """
-    preferred = {}
-    for name in ("orientation", "spatial_frequency"):
-        curve = means.groupby(level=name).mean()
-        preferred[name] = curve.idxmax().where(curve.max() > curve.min())
-    return pd.DataFrame(preferred)
 
 
 def octave_error(a, b):

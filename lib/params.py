@@ -303,7 +303,8 @@ def _check_session(params, path):
     if form is None:
         return session
     session = session_defaults(form) | session
-    for key, rule in form["properties"].items():
+    for key in session:
+        rule = form["properties"][key]
         check_value(session[key], rule, f"{path.name}: session.{key}")
         if rule.get("format") in ("input", "folder") and not is_address(session[key]):
             given = session[key]

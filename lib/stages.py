@@ -102,9 +102,18 @@ STAGES = {
         takes=("power", "mei.contrast", "mei.finest_detail", "seed"),
         code="lib/mei/recovery.py",
     ),
+    "physiology": StageRow(
+        "13_physiology",
+        needs=("session.h5", "oracle.csv", "models/scores.csv", "gabor_grid.npz"),
+        makes=("physiology.json", "physiology.csv"),
+        takes=("seed",),
+    ),
     "population": StageRow(
         "08_population",
-        needs=("session.h5", "rasterplot.json", "oracle.csv", "power.json", "models/scores.csv", RESULTS),
+        needs=(
+            *("session.h5", "rasterplot.json", "oracle.csv", "power.json", "models/scores.csv"),
+            *("physiology.csv", RESULTS),
+        ),
         makes=("units.csv", "columns.csv", "population.json"),
         takes=("population", "seed"),
     ),

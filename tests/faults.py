@@ -219,6 +219,30 @@ FAULTS = [
         ),
     ),
     *_of(
+        "lib/responses/tuning",
+        (
+            '("g_osi_sg", at[1] & at[2], turn[0], 1)',
+            '("g_osi_sg", at[1], turn[0], 1)',
+            "gOSI over all phases",
+        ),
+        (
+            "found[column] = curve.idxmax().to_numpy()",
+            "found[column] = curve.idxmin().to_numpy()",
+            "worst gratings",
+        ),
+        ("measure.error(a, rng.permutation(b))", "measure.error(a, b)", "the control is the unit itself"),
+        (
+            '(("pref_ori_sg",), "g_osi_sg", lambda v: v > SELECTIVE)',
+            '((), "g_osi_sg", bool)',
+            "untuned units count",
+        ),
+    ),
+    *_of(
+        "lib/models/tuning",
+        ("PLATEAU * responses.max()", "responses.max()", "the largest of a plateau is preferred"),
+        ("f1_f0 = 2 * np.abs", "f1_f0 = np.abs", "half of F1/F0"),
+    ),
+    *_of(
         "lib/models/ensemble",
         ("reshape(k, f, -1).mean(axis=1)", "reshape(k, f, -1)[:, 0]", "5: one phase for a drifting Gabor"),
         (

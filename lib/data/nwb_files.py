@@ -270,6 +270,33 @@ def _read_units(address):
         return _units_of(session)
 
 
+def read_metrics(path: Path | str) -> pd.DataFrame:
+    """Read a table (csv) of the survey's own figures of units.
+
+    Returns
+    -------
+    DataFrame
+        Index unit_id; of `TUNING` what the table has.
+
+    Raises
+    ------
+    InputError
+        No table, no unit ids, or none of the columns.
+    """
+    try:
+        table = pd.read_csv(path, low_memory=False)
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path}: cannot be read as a csv of unit metrics: {error}") from None
+    key = next((name for name in ("unit_id", "ecephys_unit_id") if name in table), None)
+    held = [name for name in TUNING if name in table]
+    if key is None or not held:
+        raise InputError(
+            f"{Path(path).name}: expected a column unit_id or ecephys_unit_id and some of "
+            f"{', '.join(TUNING)}; it has {', '.join(map(str, table.columns[:5]))}"
+        )
+    return table.drop_duplicates(key).set_index(key)[held].rename_axis("unit_id")
+
+
 def read_session(address: Path | str, *, structure: str | list[str]) -> dict:
     """Read the units of one structure, or of several, from an Allen ecephys NWB file.
 

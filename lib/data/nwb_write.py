@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from lib.data.nwb_files import METRICS, known_warnings
+from lib.data.nwb_files import METRICS, TUNING, known_warnings
 
 # What Allen's files hold where the parameter has no single number
 DRIFTING_PHASE = "[3644.93333333, 3644.93333333]"
@@ -45,7 +45,8 @@ def write_session(
     ----------
     path : str or Path
     units : DataFrame
-        Index unit_id; column `structure` (one probe is written for each) and any of `METRICS`.
+        Index unit_id; column `structure` (one probe is written for each) and any of
+        `METRICS` and `TUNING`.
     spike_times : list of (n,) sorted arrays, s
         In the order of `units`.
     presentations : DataFrame
@@ -178,7 +179,7 @@ def _unit(unit_id, row, times, index, first_channel):
     t = np.linspace(-1, 1.7, 82)
     shape = 0.4 * np.exp(-(((t - 0.45) / 0.3) ** 2)) - np.exp(-((t / 0.15) ** 2))
     decay = np.exp(-np.abs(np.arange(CHANNELS) - peak) / 3.0)
-    metrics = {name: float(row[name]) for name in METRICS if name in row}
+    metrics = {name: float(row[name]) for name in (*METRICS, *TUNING) if name in row}
     return Unit(
         id=int(unit_id),
         peak_channel_id=first_channel + peak,

@@ -295,34 +295,35 @@ def _maximise_evidence(kernels, z):
     log_share = prior.repeat(targets, 1)
     log_noise = torch.full((targets,), noise_prior)
     optimiser = torch.optim.Adam([log_share, log_noise], lr=RATE)
-    flat, y = kernels.flatten(2), z.T[..., None]
+    rows, columns = torch.tril_indices(*kernels.shape[2:])
+    flat, y = kernels[..., rows, columns], z.T[..., None]  # half of each, for they are symmetric
+    twice = 2.0 - (rows == columns).float()
+    covariance = torch.zeros_like(kernels[:, 0])
     for step in range(STEPS):
-        inverse = _inverse(flat, log_share.exp(), log_noise.exp())
+        share, noise = log_share.exp(), log_noise.exp()
+        covariance[:, rows, columns] = torch.stack([s @ k for s, k in zip(share, flat)])
+        inverse = _inverse(covariance, noise)
         dual = inverse @ y
         slope = 0.5 * (inverse - dual @ dual.transpose(1, 2))
-        log_share.grad = (flat @ slope.flatten(1)[..., None])[..., 0] * log_share.exp() + (
-            log_share - prior
-        ) / PRIOR_SPREAD**2
-        log_noise.grad = slope.diagonal(dim1=1, dim2=2).sum(1) * log_noise.exp() + 0.5 * (
-            log_noise - noise_prior
-        )
+        lower = slope[:, rows, columns] * twice
+        log_share.grad = torch.stack([k @ s for s, k in zip(lower, flat)]) * share
+        log_share.grad += (log_share - prior) / PRIOR_SPREAD**2
+        log_noise.grad = slope.diagonal(dim1=1, dim2=2).sum(1) * noise + 0.5 * (log_noise - noise_prior)
         optimiser.step()
         if step % 4 == 3:
             prior = log_share.mean(0)
     return log_share.exp(), log_noise.exp()
 
 
-def _inverse(flat, shares, noise):
-    """Inverse covariances (targets, n, n); flat kernels (targets, groups, n * n)."""
-    n = round(flat.shape[2] ** 0.5)
-    covariance = (shares[:, None] @ flat).view(-1, n, n)
+def _inverse(covariance, noise):
+    """Inverses of covariances (targets, n, n) plus noise (targets,); only their lower halves are read."""
     covariance.diagonal(dim1=1, dim2=2).add_(noise[:, None])
     return torch.cholesky_inverse(torch.linalg.cholesky(covariance))
 
 
 def _solve(kernels, z, shares, noise):
     """Dual weights (targets, n) and leave-one-out predictions (n, targets)."""
-    inverse = _inverse(kernels.flatten(2), shares, noise)
+    inverse = _inverse((shares[:, None] @ kernels.flatten(2)).view_as(kernels[:, 0]), noise)
     dual = (inverse @ z.T[..., None])[..., 0]
     return dual, z - (dual / inverse.diagonal(dim1=1, dim2=2)).T
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from lib import words
+from lib import statistics, words
 from lib.models.left_out import LEAST_CEILING
+from lib.responses.tuning import FIELD_P, MEASURES
 from lib.words import listed
 
 
@@ -230,3 +231,177 @@ def transfer_agreements(agreement):
 
 def _intervals(low, high):
     return [f"{a:.2f} to {b:.2f}" if np.isfinite([a, b]).all() else words.MISSING for a, b in zip(low, high)]
+
+
+# ---- physiology ---------------------------------------------------------------------------------
+
+MEASURED = {  # of `lib.responses.tuning.MEASURES`: what it is, and the unit of an error
+    "centre": ("centre of the receptive field", "degrees"),
+    "size": ("size of the receptive field", ""),
+    "orientation": ("preferred orientation", "degrees"),
+    "frequency": ("preferred spatial frequency", "octaves"),
+    "phase": ("preferred phase", "cycles"),
+    "gOSI": ("orientation selectivity (gOSI)", ""),
+    "phase modulation": ("modulation by the phase of static gratings", ""),
+    "F1/F0": ("F1/F0", ""),
+    "C50": ("contrast of half the response (C50)", ""),
+    "preferred size": ("preferred size", ""),
+    "suppression": ("suppression by large gratings", ""),
+}
+SHOWN_TUNING = {
+    "x_rf": "azimuth (deg)",
+    "y_rf": "elevation (deg)",
+    "size_rf": "field size (deg)",
+    "pref_ori_sg": "orientation (deg)",
+    "pref_sf_sg": "frequency (cycles/deg)",
+    "pref_phase_sg": "phase (cycles)",
+    "g_osi_sg": "gOSI",
+    "phase_modulation_sg": "phase modulation",
+    "f1_f0": "F1/F0",
+    "c50": "C50",
+    "preferred_size": "preferred size (deg)",
+    "suppression_index": "suppression index",
+}
+
+
+def describe_physiology(recorded, learned):
+    """Say what a session shows of tuning, and which of it the model has learned from.
+
+    Parameters
+    ----------
+    recorded : DataFrame
+        Of `lib.responses.tuning.recorded_measures`.
+    learned : sequence of str
+        The stimuli that the model learned from, as `lib.models.fit_run.Fits.stimuli`; "available" stands
+        for movies and static gratings.
+    """
+    said = []
+    for name, column, is_learned in (
+        ("Gabors at a grid of positions", "x_rf", "gabors" in learned),
+        ("static gratings", "pref_ori_sg", {"static_gratings", "available"} & set(learned)),
+    ):
+        if column not in recorded:
+            said.append(f"This recording shows no {name}: what they would tell is known of the model alone.")
+        elif is_learned:
+            said.append(
+                f"The session shows {name}. The model has learned from these responses, so that its "
+                "agreement with them is no test of it."
+            )
+        else:
+            said.append(f"The session shows {name}, from which the model has not learned.")
+    if "p_value_rf" in recorded:
+        found = (recorded.p_value_rf < FIELD_P).sum()
+        said.append(
+            f"{words.counted(found, 'unit')} of {len(recorded)} respond differently to Gabors at different "
+            f"places (permutation p < {FIELD_P:g}); receptive fields are compared for these."
+        )
+    return said
+
+
+def shown_agreement(agreement):
+    """Rows of `lib.responses.tuning.agreement` as a page shows them."""
+    table = pd.DataFrame(
+        {
+            "units": agreement.units,
+            "compared by": [_compared_by(name) for name in agreement.index],
+            "agreement": agreement.value,
+            "95 % interval": _intervals(agreement.low, agreement.high),
+            "other unit": agreement.other,
+            "p": agreement.p.map("{:.2g}".format).replace("nan", words.MISSING),
+        }
+    )
+    names = {name: text for name, (text, _) in MEASURED.items()}
+    return table.rename(index=names).style.format({"agreement": "{:.2f}", "other unit": "{:.2f}"}, na_rep="–")
+
+
+def _compared_by(name):
+    unit = MEASURED[name][1]
+    return f"{_average(name)} error ({unit})" if unit else "ranks"
+
+
+def _average(name):
+    return "median" if MEASURES[name].average is np.median else "mean"
+
+
+def agreement_sentences(agreement, first, second, *, alpha=0.05):
+    """Say of every measure how far two sources agree, and whether two different units would as well.
+
+    Parameters
+    ----------
+    agreement : DataFrame
+        Of `lib.responses.tuning.agreement`; may be empty.
+    first, second : str
+        The sources, as they stand in a sentence: "the model", "the recording".
+    alpha : float
+        Of the test, corrected over the measures (Holm).
+    """
+    if agreement.empty:
+        return [f"No measure is known of both {first} and {second}."]
+    corrected = dict(zip(agreement.index, statistics.holm(agreement.p.to_numpy(float))))
+    said = []
+    for name, row in agreement.iterrows():
+        what, unit = MEASURED[name]
+        what = what[0].upper() + what[1:]
+        if not np.isfinite(row.value):
+            said.append(
+                f"{what}: not compared, for {words.counted(int(row.units), 'unit')} "
+                f"{'has' if row.units == 1 else 'have'} values of both that differ."
+            )
+            continue
+        size = f"95 % interval {row.low:.2f} to {row.high:.2f}, {row.units:.0f} units"
+        p = f"p = {corrected[name]:.2g}"
+        if unit:
+            text = (
+                f"{what}: {first} differs from {second} by {row.value:.2f} {unit} ({_average(name)}; {size})"
+            )
+            alone = f"{first} of another unit would differ by {row.other:.2f}"
+            sure, unsure = f"; {alone} ({p}).", f", which is no better than chance: {alone} ({p})."
+        else:
+            text = f"{what}: the ranks in {first} and {second} correlate with {row.value:.2f} ({size}"
+            sure, unsure = f"; {p}).", f"; {p}): no agreement was found."
+        said.append(text + (sure if corrected[name] < alpha else unsure))
+    return said
+
+
+def shown_physiology(tables):
+    """A unit a row and a measure a column, the sources beside one another.
+
+    Parameters
+    ----------
+    tables : dict of str to DataFrame
+        {source: index unit_id, columns of `SHOWN_TUNING`}.
+    """
+    columns = {
+        f"{label}: {source}": table[name]
+        for name, label in SHOWN_TUNING.items()
+        for source, table in tables.items()
+        if name in table
+    }
+    return pd.DataFrame(columns).rename_axis("unit").reset_index().style.format(precision=2, na_rep="–")
+
+
+def describe_patches(measures):
+    """Say how units respond to gratings of other sizes and contrasts in their models."""
+    known = measures.dropna(subset=["f1_f0"])
+    if known.empty:
+        return "No selected unit responds to gratings in its model: nothing can be said of size and contrast."
+    return (
+        f"Medians over {words.counted(len(known), 'selected unit')}: the preferred size is "
+        f"{known.preferred_size.median():.0f} degrees; a grating of 90 degrees draws "
+        f"{100 * known.suppression_index.median():.0f} % less than the best size; half of the response to "
+        f"contrast is reached at {known.c50.median():.2f}. F1/F0 exceeds 1, as of simple cells, in "
+        f"{(known.f1_f0 > 1).sum()} of {len(known)}."
+    )
+
+
+def no_truth():
+    """Say that there is no truth to compare with."""
+    return "*A recorded session: the truth is not known.*"
+
+
+def no_metrics():
+    """Say that a source holds none of the Allen Institute's figures."""
+    return (
+        "*The source holds none of the Allen Institute's figures of these units: the chapter on your own "
+        "data says where they are looked for.*"
+    )

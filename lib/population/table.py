@@ -30,7 +30,7 @@ def units_table(
     Parameters
     ----------
     run_folder : Path
-        With units/<unit_id>/<stage>.json of the selected units.
+        With units/<unit_id>/<stage>.json of the selected units, and physiology.csv.
     oracle : DataFrame
         Index unit_id, of 03_oracle.
     scores : DataFrame
@@ -67,6 +67,9 @@ def units_table(
     for name in columns.made_by(*UNIT_STAGES):
         if name in units:
             table[name] = units[name]
+    if (Path(run_folder) / "physiology.csv").exists():
+        physiology = pd.read_csv(Path(run_folder) / "physiology.csv", index_col="unit_id")
+        table = table.join(physiology.reindex(columns=columns.made_by("physiology")))
     if truth_kinds is not None:
         table["truth_kind"] = truth_kinds
     table.index.name = "unit_id"

@@ -166,8 +166,7 @@ class Cache:
         )
         if not path.exists() and not self._from_bucket(path, _check_table):
             raise InputError(f"{path.name} is neither in the cache nor in a bucket")
-        table = pd.read_csv(path, index_col="ecephys_unit_id", low_memory=False)
-        return table.reindex(columns=nwb_files.TUNING).apply(pd.to_numeric, errors="coerce")
+        return nwb_files.read_metrics(path)
 
     def sessions(self) -> pd.DataFrame:
         """Return the table of sessions: type, and units that pass the quality filter by structure.

@@ -22,7 +22,8 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
     ----------
     session : dict
         `file`: path or http(s) address of the NWB file; `images`: see
-        `lib.data.shown_images.read_templates`.
+        `lib.data.shown_images.read_templates`; `metrics`: path of a table of the units' physiology, or none
+        (`lib.data.nwb_files.read_metrics`).
     folder : Path
         Not used: nothing is made.
     structure : str or list of str
@@ -36,11 +37,16 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
     InputError
         One line for what is missing or does not fit.
     """
-    return recording(session["file"], read_templates(session["images"]), structure=structure, source="nwb")
+    metrics = nwb_files.read_metrics(session["metrics"]) if session.get("metrics") else None
+    return recording(
+        session["file"], read_templates(session["images"]), structure=structure, source="nwb", metrics=metrics
+    )
 
 
 def check(session: dict, *, structure: str | list[str]) -> pd.DataFrame:
     """Return the units (DataFrame with `structure`); raise `InputError` for whatever would stop `load`."""
+    if session.get("metrics"):
+        nwb_files.read_metrics(session["metrics"])
     shown = nwb_files.check_file(session["file"])
     check_frames(shown, scene_frames(session["images"]), session["file"])
     if is_address(session["file"]):  # its spikes are read once, by `load`
@@ -54,9 +60,21 @@ def check(session: dict, *, structure: str | list[str]) -> pd.DataFrame:
     return nwb_files.in_time(units, session["file"])
 
 
-def recording(file: Path | str, templates: dict, *, structure: str | list[str], source: str) -> Recording:
-    """Return the recording of a session file and the images that `read_templates` returned."""
+def recording(
+    file: Path | str,
+    templates: dict,
+    *,
+    structure: str | list[str],
+    source: str,
+    metrics: pd.DataFrame | None = None,
+) -> Recording:
+    """Return the recording of a session file and the images that `read_templates` returned.
+
+    `metrics`, of `lib.data.nwb_files.read_metrics`, win over those of the file.
+    """
     read = nwb_files.read_session(file, structure=structure)
+    if metrics is not None:
+        read["units"] = read["units"].drop(columns=metrics.columns, errors="ignore").join(metrics)
     scenes = read["presentations"].query("stimulus_name == 'natural_scenes' and frame >= 0")
     shown = np.unique(scenes.frame.to_numpy(int))
     check_frames(shown, templates["image_ids"], file)

@@ -1,42 +1,11 @@
 """Measures of predictions for stimuli that a model never saw: known answers."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import unseen
 
 from lib.data import simulated_session
 from lib.stimuli import patterns
-
-SHAPE, DEGREES = (60, 77), 94.8 / 60
-
-
-def test_gratings_are_averaged_over_the_area_of_a_pixel():
-    """Each axis damps a frequency by sinc: fails if gratings are drawn at the pixels' centres."""
-    table = simulated_session.grating_conditions()
-    frames = unseen.grating_frames(table, SHAPE, degrees_per_pixel=DEGREES)
-    assert frames.shape == (120, 1, *SHAPE) and frames.min() >= 0 and frames.max() <= 1
-    for frequency in (0.02, 0.08, 0.32):
-        at = np.flatnonzero(
-            (table.orientation == 30) & (table.spatial_frequency == frequency) & (table.phase == 0.25)
-        )[0]
-        sharp = patterns.grating(
-            SHAPE, degrees_per_pixel=DEGREES, orientation=30, phase=0.25, spatial_frequency=frequency
-        )
-        damped = np.prod(np.sinc(frequency * DEGREES * np.array([np.cos(np.pi / 6), 0.5])))
-        np.testing.assert_allclose(frames[at, 0], 0.5 + 0.4 * damped * sharp, atol=0.01)
-
-
-def test_preferred_gratings_are_marginal_as_in_allensdk():
-    """The best single condition is elsewhere: fails if it decides instead of the means."""
-    table = simulated_session.grating_conditions()
-    index = pd.MultiIndex.from_frame(table[["orientation", "spatial_frequency", "phase"]])
-    values = np.ones((120, 2))
-    values[:, 0] += (table.orientation == 60) + (table.spatial_frequency == 0.16)
-    values[0, 0] = 9.0  # 0 degrees, .02: not enough to raise the mean of 20 or 24 conditions
-    found = unseen.preferred_gratings(pd.DataFrame(values, index=index))
-    assert found.loc[0].tolist() == [60.0, 0.16]
-    assert found.loc[1].isna().all()  # answers alike to everything
 
 
 def test_errors_of_orientation_and_frequency():

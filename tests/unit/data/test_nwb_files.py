@@ -9,6 +9,7 @@ import pytest
 
 from lib.data import nwb_files, nwb_write, simulated_neurons, simulated_session
 from lib.data.sources import simulated
+from lib.errors import InputError
 
 SMALL = dict(
     images=3,
@@ -195,3 +196,16 @@ def test_source_wants_a_seed(tmp_path, seed):
     """Fails if a mistyped seed runs for a while and then fails deep inside."""
     with pytest.raises(ValueError, match="whole number"):
         simulated.load(seed, folder=tmp_path, structure="VISam", units=9, **SMALL)
+
+
+def test_a_table_of_unit_metrics_is_read_by_unit_or_refused_in_a_line(tmp_path):
+    """Fails if rows go by position, or a table of something else passes."""
+    path = tmp_path / "metrics.csv"
+    path.write_text("ecephys_unit_id,snr,pref_ori_sg\n7,1.0,30\n5,2.0,60\n")
+    assert nwb_files.read_metrics(path).pref_ori_sg.to_dict() == {7: 30, 5: 60}
+    path.write_text("unit,pref_ori_sg\n7,30\n")
+    with pytest.raises(InputError, match="expected a column unit_id"):
+        nwb_files.read_metrics(path)
+    path.write_text("unit_id,snr\n7,30\n")
+    with pytest.raises(InputError, match="some of area_rf"):
+        nwb_files.read_metrics(path)

@@ -98,8 +98,9 @@ def test_each_column_is_explained():
     table = columns.dictionary()
     assert table.name.is_unique and set(table.stage) <= set(STAGES)
     assert (table[["label", "meaning"]].map(len) > 2).all(axis=None)
-    circular = [name for name in columns.NAMES if name.endswith("orientation")]
-    assert circular and dict.fromkeys(circular, 180) == columns.PERIODS
+    periods = {"orientation": 180, "pref_ori_sg": 180, "pref_phase_sg": 1}
+    circular = {n: period for n in columns.NAMES for end, period in periods.items() if n.endswith(end)}
+    assert len(circular) > 3 and circular == columns.PERIODS
 
 
 def units(n=12, seed=0, **columns):

@@ -13,7 +13,8 @@ from tests.support.project import A, B, C, D, Project
 from workflow.code_hash import used_files
 
 END = ["08_population", "12_verdict", "09_audit", "stimuli", "10_loop", "book"]
-ALL = ["01_data", "02_rasterplot", "03_oracle", "models", "gabor_grid", "power", "11_transfer", *END]
+SESSION = ["01_data", "02_rasterplot", "03_oracle", "models", "gabor_grid", "power", "11_transfer"]
+ALL = [*SESSION, "13_physiology", *END]
 
 
 def of_unit(unit, first=4):
@@ -44,7 +45,7 @@ def project(finished):
 def test_each_job_is_done_once_and_counted(finished):
     jobs, printed, *_ = finished
     assert sorted(jobs) == sorted(ALL + of_unit(A) + of_unit(B) + of_unit(C))
-    assert "26 of 26 steps done, 0 left" in printed  # with the report itself
+    assert "27 of 27 steps done, 0 left" in printed  # with the report itself
 
 
 def test_files_that_were_touched_redo_nothing(project):
@@ -89,7 +90,8 @@ def test_a_change_of_the_gabor_search_fits_no_model_and_makes_no_mei(project):
     with open(project.root / "lib" / "gabors" / "grid.py", "a") as file:
         file.write("\nCHANGED = True\n")
     assert sorted(project.report()[0]) == sorted(
-        [name for unit in (A, B, C) for name in of_unit(unit, first=6)] + ["gabor_grid", *END]
+        [name for unit in (A, B, C) for name in of_unit(unit, first=6)]
+        + ["gabor_grid", "13_physiology", *END]
     )
 
 
