@@ -3,6 +3,7 @@
 import numpy as np
 from IPython.display import Markdown
 
+from lib.original.defects import DEFECTS, SERIOUS
 from lib.original.printed_values import SESSION, STRUCTURE
 
 LACKING = {  # what a section of the audit returns where there is nothing to show
@@ -16,7 +17,7 @@ LACKING = {  # what a section of the audit returns where there is nothing to sho
 
 
 def shown(section):
-    """A section of the audit as a page shows it: a table in five digits, or what is lacking for it.
+    """A section of the audit as a page shows it: a table in three digits, or what is lacking for it.
 
     Parameters
     ----------
@@ -25,9 +26,55 @@ def shown(section):
     """
     if isinstance(section, str):
         return Markdown(LACKING[section])
-    return section.style.format(
-        lambda v: f"{v:.5g}" if isinstance(v, (float, np.floating)) else v, na_rep="–"
+    return section.style.format(_digits, na_rep="–")
+
+
+def _digits(value):
+    return f"{value:.3g}" if isinstance(value, (float, np.floating)) else value
+
+
+def wrote(name):
+    """What the original wrote, and how much hangs on it, for the section of a defect of `DEFECTS`."""
+    defect = DEFECTS[name]
+    quote = (
+        "```python\n" + defect.quote + "\n```"
+        if defect.code
+        else "\n".join("> " + line for line in defect.quote.splitlines())
     )
+    return Markdown(f"The original wrote:\n\n{quote}\n\n*How serious: {SERIOUS[defect.weight]}.*")
+
+
+def ranking(found):
+    """The defects by consequence, each with its effect in the data of a run, as Markdown.
+
+    Parameters
+    ----------
+    found : dict of str to (DataFrame or str)
+        The table of each of `DEFECTS`, with columns "original" and "here" (or names that end in them); a
+        string is a key of `LACKING`.
+    """
+    lines = ["| | defect | how serious | effect in this run |", "|---|---|---|---|"]
+    for rank, (name, defect) in enumerate(DEFECTS.items(), 1):
+        lines.append(
+            f"| {rank} | [{defect.title}](#audit-{name}) | {SERIOUS[defect.weight]} | "
+            f"{_effect(found[name], defect.row)} |"
+        )
+    return Markdown("\n".join(lines))
+
+
+def _effect(section, row):
+    if isinstance(section, str):
+        return "not measured: " + LACKING[section].strip("*")
+    values = section.loc[row]
+    theirs, ours = (
+        next((v for k, v in values.items() if k.endswith(side)), None) for side in ("original", "here")
+    )
+    said = [
+        f"{side} {_digits(v)}"
+        for side, v in (("original", theirs), ("here", ours))
+        if v is not None and v == v
+    ]
+    return f"{row}: {', '.join(said)}"
 
 
 def shown_changes(changes):
