@@ -6,17 +6,31 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from IPython import get_ipython
 from IPython.display import HTML
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 STYLE = Path(__file__).with_name("report.mplstyle")
 BLUE, RED, GREEN, PINK, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 GREY, BLACK = "#777777", "#000000"
+STIMULI = {  # one colour per stimulus, on every page (and in book/_static/book.css)
+    "MEI": BLUE,
+    "masked MEI": BLUE,
+    "best Gabor": PINK,
+    "fitted Gabor": "#882255",
+    "best image": SKY,
+    "best image, full": SKY,
+    "linear RF": ORANGE,
+    "true optimum": BLACK,
+}
 
 
 def use_style():
-    """Use the report's style, once a notebook."""
+    """Use the report's style, once per notebook; there, figures are drawn as SVG, sharp at any size."""
     plt.style.use(STYLE)
+    if get_ipython() is not None:
+        set_matplotlib_formats("svg", metadata={"Date": None})
 
 
 def panels(columns, rows=1, *, width=7.5, height=2.6):
@@ -125,6 +139,7 @@ def clustered(correlation, tree):
             xticklabels=False,
             yticklabels=False,
             dendrogram_ratio=0.15,
+            rasterized=True,  # as many cells as pairs of units
             cbar_pos=(0.02, 0.87, 0.03, 0.11),
             cbar_kws={"label": "correlation"},
         )
@@ -150,7 +165,7 @@ def raster(ax, activity, *, start, stop, title=""):
 
 def spikes(ax, lags, trials, *, split=None):
     """Draw spikes against time after onset, a row a trial; `split`: a line below this row."""
-    ax.plot(lags, trials, "|", color=BLACK, ms=2, mew=0.5)
+    ax.plot(lags, trials, "|", color=BLACK, ms=2, mew=0.5, rasterized=True)
     ax.axvline(0, color=GREY, ls=":")
     if split is not None:
         ax.axhline(split - 0.5, color=RED, lw=1)
@@ -307,7 +322,9 @@ def stimulus_set(ax, pixels, x, y, *, degrees_per_pixel, diameter):
     """Show example stimuli on the screen and the circles of all positions (x, y) that were used."""
     stimulus(ax, pixels, degrees_per_pixel=degrees_per_pixel)
     for centre in zip(x, y):
-        ax.add_patch(plt.Circle(centre, diameter / 2, fill=False, color=SKY, lw=0.5, alpha=0.6))
+        ax.add_patch(
+            plt.Circle(centre, diameter / 2, fill=False, color=SKY, lw=0.5, alpha=0.6, rasterized=True)
+        )
     ax.plot(x, y, ".", color=BLUE, ms=3)
     edge = np.max(np.abs(ax.get_xlim())), np.max(np.abs(ax.get_ylim()))
     reach = np.max(np.abs([x, y])) + diameter / 2 + 2
@@ -370,8 +387,12 @@ def tuning_curves(axes, tuning, *, ylabel="mean count"):
 
 
 def bars(ax, names, values, *, ylabel, low=None, high=None):
-    """Draw bars with optional intervals."""
-    ax.bar(range(len(values)), values, color=[f"C{k % 7}" for k in range(len(values))], alpha=0.85)
+    """Draw bars from zero, with optional intervals; a stimulus has its colour of `STIMULI`."""
+    colours = [STIMULI.get(name, GREY) for name in names]
+    if not set(names) & set(STIMULI):
+        colours = [f"C{k % 7}" for k in range(len(names))]
+    ax.bar(range(len(values)), values, color=colours, alpha=0.85)
+    ax.axhline(0, color=GREY, lw=0.8)
     if low is not None:
         ax.vlines(range(len(values)), low, high, color=BLACK, lw=1.5)
     ax.set_xticks(range(len(values)), names, rotation=20, ha="right")
