@@ -39,6 +39,9 @@ document.addEventListener("DOMContentLoaded", () => {
     return [frame, points];
   };
 
+  const before = (holder) => [...document.querySelectorAll("figure")].filter(
+    (figure) => figure.compareDocumentPosition(holder) & Node.DOCUMENT_POSITION_FOLLOWING).at(-1);
+
   for (const holder of document.querySelectorAll(".explore")) {
     const data = JSON.parse(holder.querySelector("script").textContent);
     const shown = document.createElement("div");
@@ -85,5 +88,12 @@ document.addEventListener("DOMContentLoaded", () => {
       observer.disconnect();
     }, {rootMargin: "200px"}).observe(picture);
     holder.append(shown);
+    if (data.points) { // the plot to point at takes the place of the printed one
+      const printed = before(holder)?.querySelector("img");
+      if (printed) {
+        printed.hidden = true;
+        printed.after(holder);
+      }
+    }
   }
 });
