@@ -59,7 +59,7 @@ def lighter(svg):
 
 
 def _lighter_image(text):
-    """Return an image (base64) as an address: with a palette, less exactly if large, as it is if transparent."""
+    """Return an image (base64) as an address: smaller, by a palette, unless it is transparent anywhere."""
     from PIL import Image
 
     image = Image.open(io.BytesIO(base64.b64decode(text)))

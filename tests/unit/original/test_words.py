@@ -11,7 +11,7 @@ from lib.data.session import Session
 from lib.files import ROOT
 from lib.original import audit_data, printed_values
 from lib.original import words as original_words
-from lib.original.defects import DEFECTS
+from lib.original.words import DEFECTS
 
 
 def test_tables_show_three_digits_and_no_more():
