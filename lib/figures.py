@@ -281,7 +281,7 @@ def curves(ax, x, lines, *, xlabel, ylabel, log=False):
             x if len(x) == len(y) else np.arange(len(y)),
             y,
             label=name,
-            color=f"C{k % 7}",
+            color=STIMULI.get(name, f"C{k % 7}"),
             ls=("-", "--", "-.", ":")[k % 4],
         )
     ax.set_xlabel(xlabel)
@@ -376,6 +376,7 @@ def receptive_field(axes, values, x, y, *, field, by_angle, marks):
     curves(
         axes[1], by_angle.index, {"": by_angle.to_numpy()}, xlabel="orientation (deg)", ylabel="mean count"
     )
+    axes[1].set_ylim(bottom=0)
     return axes
 
 
@@ -383,6 +384,7 @@ def tuning_curves(axes, tuning, *, ylabel="mean count"):
     """Draw one tuning curve an axis; `tuning`: {label: Series against the stimulus's parameter}."""
     for ax, (label, values) in zip(axes, tuning.items()):
         curves(ax, values.index, {"": values.to_numpy()}, xlabel=label, ylabel=ylabel)
+        ax.set_ylim(bottom=0)
     return axes
 
 
@@ -407,7 +409,13 @@ def pairs(ax, left, right, *, names, ylabel):
     else:
         values = pd.DataFrame({0: np.asarray(left, float), 1: np.asarray(right, float)})
         ax.plot([0, 1], values.T, color=GREY, alpha=0.5, lw=1)
-        sns.stripplot(values, ax=ax, palette=[BLUE, RED], jitter=False, size=4)
+        sns.stripplot(
+            values,
+            ax=ax,
+            palette=[STIMULI.get(n, c) for n, c in zip(names, (RED, BLUE))],
+            jitter=False,
+            size=4,
+        )
         sns.pointplot(
             values,
             ax=ax,

@@ -9,10 +9,11 @@ from PIL import Image
 
 from lib.data.session import load_session
 from lib.errors import InputError
+from lib.mei.calibration import VERDICTS
 from lib.population.table import stimuli_of
 from lib.stages import load_result
 
-SIGNS = {"well supported": "✓", "uncertain": "?", "not supported": "✗"}
+SIGNS = dict(zip(VERDICTS, "✓?✗", strict=True))
 LABELS = {"mei": "MEI", "gabor": "best Gabor", "image": "best image"}
 ANSWERS = {"yes": "more than a Gabor", "no": "no more than a Gabor", "cannot be told": "cannot be told"}
 SIZES = ("gain above 20 %", "gain of 5 to 20 %", "gain below 5 %")

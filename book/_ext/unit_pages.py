@@ -18,7 +18,6 @@ from book._ext.notebook_files import (
 )
 from lib import columns
 from lib.errors import InputError
-from lib.mei import verdict
 from lib.mei import words as mei_words
 from lib.stages import NOTEBOOK, UNIT_STAGES, load_result
 from lib.words import show
@@ -140,21 +139,17 @@ def checks(folder):
         saved, _ = load_result(folder, "mei")
     except InputError:
         return []
-    rows = []
-    for name, (good, enough) in getattr(verdict, "VERDICT_RULES", {}).items():
-        value = saved.get("evidence", {}).get(name)
-        passed = value is not None and value >= good
-        rows.append(
-            {
-                "name": mei_words.FIGURES[name].rstrip(","),
-                "value": "not measured" if value is None else f"{value:.2f}",
-                "needed": f"≥ {good:g}",
-                "sign": "✓" if passed else "?" if value is None or value >= enough else "✗",
-                "word": "passed" if passed else "doubtful" if value is None or value >= enough else "failed",
-                "tone": "passed" if passed else "missed",
-            }
-        )
-    return rows
+    return [
+        {
+            "name": mei_words.FIGURES[check["figure"]],
+            "value": "not measured" if np.isnan(value := np.float64(check["value"])) else f"{value:.2f}",
+            "needed": f"{check['threshold']:.2f}",
+            "sign": "✓" if check["passed"] else "✗",
+            "word": "passed" if check["passed"] else "failed",
+            "tone": "passed" if check["passed"] else "missed",
+        }
+        for check in saved.get("verdict_checks", [])
+    ]
 
 
 def field(glance, row, folder):
