@@ -115,7 +115,7 @@ def shapes(axes, measured, names):
 
 
 def gallery(pictures, titles, *, columns=3):
-    """Return a figure with a group of small images for every unit, {unit: {name: image}}, named at the top."""
+    """Return a figure with a group of small images for every unit: {unit: {name: image}}."""
     rows = max(1, -(-len(pictures) // columns))
     fig = plt.figure(figsize=(7.5, 1.0 * rows + 0.15))
     groups = fig.add_gridspec(rows, columns, wspace=0.06, hspace=0.3)
