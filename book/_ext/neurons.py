@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from lib.data.session import load_session
 from lib.errors import InputError
@@ -212,12 +212,17 @@ def made(file: Path) -> Path:
 
 
 def preview(examples: list[dict], pages: Path) -> None:
-    """Write the picture for previews of links: the stimuli of the examples, a row each."""
-    sheet = Image.new("L", (1200, 630), 128)
+    """Write the picture for previews of links: the examples, a row each, and their predicted responses."""
+    sheet = Image.new("L", (1200, 630), 255)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=26)
     for row, g in enumerate(examples[:2]):
-        for k, file in enumerate(g["pictures"].values()):
-            still = Image.open(pages / "_extra" / file).resize((290, 290), Image.Resampling.BICUBIC)
-            sheet.paste(still, (130 + 325 * k, 15 + 310 * row))
+        pen.text((20, 60 + 315 * row), f"neuron\n{g['unit']}\n\ngain {g['gain']:.2f}", fill=0, font=font)
+        for k, (response, file) in enumerate(zip(g["responses"], g["pictures"].values())):
+            still = Image.open(pages / "_extra" / file).resize((270, 270), Image.Resampling.BICUBIC)
+            place = (260 + 310 * k, 40 + 310 * row)
+            sheet.paste(still, place)
+            words = f"{response['label']}: {response['predicted']:.1f} spikes"
+            pen.text((place[0], place[1] - 34), words, fill=0, font=font)
     sheet.save(made(pages / "_extra" / "neurons" / "preview.png"), optimize=True)
 
 

@@ -102,7 +102,7 @@ def gather_pages(run_folder):
     table, units = read_units(run_folder)
     pages = run_folder / "pages"
     shutil.rmtree(pages, ignore_errors=True)
-    shutil.copytree(SOURCE, pages, ignore=shutil.ignore_patterns("mathjax", "_ext", ".*"))
+    shutil.copytree(SOURCE, pages, ignore=shutil.ignore_patterns("mathjax", "_ext", ".*", "result.png"))
     shutil.copytree(SOURCE / "mathjax", pages / "_extra" / "mathjax")
     for name in ("units.csv", "columns.csv"):
         shutil.copy(required(run_folder / name), pages / name)

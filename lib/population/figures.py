@@ -1,4 +1,4 @@
-"""Drawing what is said of all units: every function takes axes and tables, and computes nothing."""
+"""Figures of all units together: every function takes axes and tables, and computes nothing."""
 
 import matplotlib.pyplot as plt
 import numpy as np
