@@ -1,8 +1,9 @@
 PARAMS ?= params.yml
 PY = .venv/bin/python
+AXE = build/axe/package/axe.min.js
 CLUSTER = $(if $(PROFILE),--profile $(PROFILE)) $(if $(BATCH),--batch $(BATCH))
 
-.PHONY: report plan compare sessions test lint small nbval refresh faults bench notebook unit stimuli pdf clean FORCE
+.PHONY: report plan compare sessions test lint small nbval refresh faults axe bench notebook unit stimuli pdf clean FORCE
 
 report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html; PROFILE=slurm BATCH=25
 	@$(PY) -m workflow.report $(PARAMS) $(CLUSTER)
@@ -17,11 +18,11 @@ sessions: .venv/ready     ## the Allen Institute's sessions that `source: allen`
 	@$(PY) -m lib.data.sources.allen $(if $(CACHE),--cache $(CACHE)) $(if $(BUCKET),--bucket $(BUCKET)) \
 	    $(if $(WAREHOUSE),--warehouse $(WAREHOUSE))
 
-test: lint nbval          ## rules, the small run, the notebooks, its numbers, every way to execute one, unit tests, the site
+test: lint nbval axe      ## rules, the small run, the notebooks, its numbers, every way to execute one, unit tests, the site
 	@$(PY) -m tests.baselines
 	@$(PY) -m pytest tests/notebooks/test_ways.py -q
 	@$(PY) -m pytest --doctest-modules lib tests/unit tests/book/test_checks.py -q -n 2
-	@SITE=build/small/site $(PY) -m pytest tests/book/test_site.py tests/book/test_browser.py -q
+	@AXE=$(AXE) SITE=build/small/site $(PY) -m pytest tests/book/test_site.py tests/book/test_browser.py -q
 
 lint: .venv/ready         ## rules and format of the code, and of the code in notebooks
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
@@ -54,6 +55,11 @@ faults: .venv/ready       ## put deliberate faults into copies of lib: do the te
 
 bench: .venv/ready        ## benchmark tables; REAL=folder adds recorded data
 	@for b in benchmarks/bench_*.py; do $(PY) $$b $(if $(REAL),--real $(REAL)); done
+
+axe:                      ## axe-core, by which the site's accessibility is tested: where npm is there, once
+	@mkdir -p build/axe && cd build/axe && if [ ! -f package/axe.min.js ] && command -v npm > /dev/null; then \
+	  npm pack --silent axe-core@4.10.3 > /dev/null && tar -xzf axe-core-4.10.3.tgz \
+	  || echo "axe-core did not come: the tests of accessibility are skipped"; fi
 
 clean:                    ## everything that was made, but the packages
 	rm -rf build

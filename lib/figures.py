@@ -16,6 +16,16 @@ INLINE = "module://matplotlib_inline.backend_inline"  # pictures below the cell 
 STYLE = Path(__file__).with_name("report.mplstyle")
 BLUE, RED, GREEN, PINK, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 GREY, BLACK = "#777777", "#000000"
+STIMULI = {  # one colour per stimulus, on every page (and in book/_static/book.css)
+    "MEI": BLUE,
+    "masked MEI": BLUE,
+    "best Gabor": PINK,
+    "fitted Gabor": "#882255",
+    "best image": SKY,
+    "best image, full": SKY,
+    "linear RF": ORANGE,
+    "true optimum": BLACK,
+}
 
 
 def use_style():
@@ -25,7 +35,7 @@ def use_style():
     if shell := get_ipython():
         matplotlib.use(INLINE)
         configure_inline_support(shell, INLINE)
-        set_matplotlib_formats("png", bbox_inches="tight")
+        set_matplotlib_formats("svg", bbox_inches="tight", metadata={"Date": None})
         shell.ast_node_interactivity = "last_expr"
 
 
@@ -135,6 +145,7 @@ def clustered(correlation, tree):
             xticklabels=False,
             yticklabels=False,
             dendrogram_ratio=0.15,
+            rasterized=True,  # as many cells as pairs of units
             cbar_pos=(0.02, 0.87, 0.03, 0.11),
             cbar_kws={"label": "correlation"},
         )
@@ -160,7 +171,7 @@ def raster(ax, activity, *, start, stop, title=""):
 
 def spikes(ax, lags, trials, *, split=None):
     """Draw spikes against time after onset, a row a trial; `split`: a line below this row."""
-    ax.plot(lags, trials, "|", color=BLACK, ms=2, mew=0.5)
+    ax.plot(lags, trials, "|", color=BLACK, ms=2, mew=0.5, rasterized=True)
     ax.axvline(0, color=GREY, ls=":")
     if split is not None:
         ax.axhline(split - 0.5, color=RED, lw=1)
@@ -276,7 +287,7 @@ def curves(ax, x, lines, *, xlabel, ylabel, log=False):
             x if len(x) == len(y) else np.arange(len(y)),
             y,
             label=name,
-            color=f"C{k % 7}",
+            color=STIMULI.get(name, f"C{k % 7}"),
             ls=("-", "--", "-.", ":")[k % 4],
         )
     ax.set_xlabel(xlabel)
@@ -317,7 +328,9 @@ def stimulus_set(ax, pixels, x, y, *, degrees_per_pixel, diameter):
     """Show example stimuli on the screen and the circles of all positions (x, y) that were used."""
     stimulus(ax, pixels, degrees_per_pixel=degrees_per_pixel)
     for centre in zip(x, y):
-        ax.add_patch(plt.Circle(centre, diameter / 2, fill=False, color=SKY, lw=0.5, alpha=0.6))
+        ax.add_patch(
+            plt.Circle(centre, diameter / 2, fill=False, color=SKY, lw=0.5, alpha=0.6, rasterized=True)
+        )
     ax.plot(x, y, ".", color=BLUE, ms=3)
     edge = np.max(np.abs(ax.get_xlim())), np.max(np.abs(ax.get_ylim()))
     reach = np.max(np.abs([x, y])) + diameter / 2 + 2
@@ -369,6 +382,7 @@ def receptive_field(axes, values, x, y, *, field, by_angle, marks):
     curves(
         axes[1], by_angle.index, {"": by_angle.to_numpy()}, xlabel="orientation (deg)", ylabel="mean count"
     )
+    axes[1].set_ylim(bottom=0)
     return axes
 
 
@@ -376,12 +390,17 @@ def tuning_curves(axes, tuning, *, ylabel="mean count"):
     """Draw one tuning curve an axis; `tuning`: {label: Series against the stimulus's parameter}."""
     for ax, (label, values) in zip(axes, tuning.items()):
         curves(ax, values.index, {"": values.to_numpy()}, xlabel=label, ylabel=ylabel)
+        ax.set_ylim(bottom=0)
     return axes
 
 
 def bars(ax, names, values, *, ylabel, low=None, high=None):
-    """Draw bars with optional intervals."""
-    ax.bar(range(len(values)), values, color=[f"C{k % 7}" for k in range(len(values))], alpha=0.85)
+    """Draw bars from zero, with optional intervals; a stimulus has its colour of `STIMULI`."""
+    colours = [STIMULI.get(name, GREY) for name in names]
+    if not set(names) & set(STIMULI):
+        colours = [f"C{k % 7}" for k in range(len(names))]
+    ax.bar(range(len(values)), values, color=colours, alpha=0.85)
+    ax.axhline(0, color=GREY, lw=0.8)
     if low is not None:
         ax.vlines(range(len(values)), low, high, color=BLACK, lw=1.5)
     ax.set_xticks(range(len(values)), names, rotation=20, ha="right")
@@ -396,7 +415,13 @@ def pairs(ax, left, right, *, names, ylabel):
     else:
         values = pd.DataFrame({0: np.asarray(left, float), 1: np.asarray(right, float)})
         ax.plot([0, 1], values.T, color=GREY, alpha=0.5, lw=1)
-        sns.stripplot(values, ax=ax, palette=[BLUE, RED], jitter=False, size=4)
+        sns.stripplot(
+            values,
+            ax=ax,
+            palette=[STIMULI.get(n, c) for n, c in zip(names, (RED, BLUE))],
+            jitter=False,
+            size=4,
+        )
         sns.pointplot(
             values,
             ax=ax,

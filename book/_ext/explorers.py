@@ -28,18 +28,19 @@ def write_sheet(images, path):
 
 
 def natural_images(run_folder, path):
-    """Write the sheet of the run's natural images; returns their shape and which of them it holds.
+    """Write the sheet of the run's natural images; returns their session and which of them it holds.
 
     Returns
     -------
-    shape : (int, int)
+    session : Session
     chosen : (k,) int
         All, or `MOST_IMAGES` of them.
     """
-    images = load_session(run_folder).images
+    session = load_session(run_folder)
+    images = session.images
     chosen = np.unique(np.linspace(0, len(images) - 1, min(len(images), MOST_IMAGES)).astype(int))
     write_sheet(images[chosen], path)
-    return images.shape[1:], chosen
+    return session, chosen
 
 
 def result(folder, stage):
@@ -50,16 +51,19 @@ def result(folder, stage):
         return None
 
 
-def responses(folder, sheet, shape, chosen):
+def responses(folder, sheet, session, chosen):
     """Return the HTML for the images behind predicted and recorded responses, or None if 04_cnn failed."""
     if (saved := result(folder, "cnn")) is None:
         return None
     predicted, recorded = saved["predicted"][chosen], saved["recorded"][chosen]
+    trials = session.counts[:, chosen, session.unit_index(int(folder.name))]
+    repeats = np.isfinite(trials).sum(0)
+    errors = np.nanstd(trials, axis=0) / np.sqrt(np.maximum(repeats - 1, 1))
     frames = np.flatnonzero(np.isfinite(predicted + recorded))
     frames = frames[np.argsort(recorded[frames], kind="stable")]
     return slider(
         sheet,
-        shape,
+        session.images.shape[1:],
         frames=frames,
         name="image, by recorded count",
         start=len(frames) - 1,
@@ -67,7 +71,7 @@ def responses(folder, sheet, shape, chosen):
             f"Image {chosen[k]}: predicted {predicted[k]:.2f}, recorded {recorded[k]:.2f} spikes"
             for k in frames
         ],
-        points=[[round(float(predicted[k]), 3), round(float(recorded[k]), 3)] for k in frames],
+        points=[[round(float(v[k]), 3) for v in (predicted, recorded, errors)] for k in frames],
         axes=["predicted count", "recorded mean count"],
     )
 

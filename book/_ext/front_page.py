@@ -1,96 +1,139 @@
-"""The first page of a run's book, and the page of all its neurons."""
+"""The first page of a run's book, the conclusions, and the page of all its neurons."""
 
-from base64 import b64decode
+import yaml
 
-from book._ext.figure_links import data_anchor
-from book._ext.notebook_files import is_image, read_notebook
+from book._ext import neurons, words
 from book._ext.unit_pages import LABELS, MANY
 from lib.data.session import read_warnings
-from lib.mei.calibration import VERDICTS
+from lib.files import ROOT
 from lib.stages import load_result
 from lib.words import show
-from workflow.pictures import with_palette
 from workflow.render import render
 
-OVERVIEW_CAPTION = (
-    "Most exciting input, best Gabor and best natural image of selected neurons whose "
-    f"MEI is {VERDICTS[0]} or {VERDICTS[1]} (of any, if there is none), the most reliable "
-    "responses first; the rest stand in [](08_population.ipynb)."
-)
-COMPARISON = "fig-mei-gabor"  # of 08_population, also on the first page
-OVERVIEW_ALT = (
-    "Small images in rows of three for each selected neuron: most exciting input, best "
-    "Gabor patch, best natural image"
+ON_FIRST_PAGE = 40  # neurons, those predicted best
+TITLES = (
+    ("For this neuron, no Gabor is enough", "For this neuron, a Gabor is enough"),
+    ("The largest gain of this run", "The smallest gain of this run"),
 )
 
 
-def units_index(table, units, pages):
-    """Return the page of all units that have one: thumbnails and a table that can be sorted."""
+def front_page(run_folder, table, shown, pages, *, simulated):
+    """Return what the first page says about this run: abstract, two neurons, the answer for each neuron.
+
+    Parameters
+    ----------
+    run_folder : Path
+    table : DataFrame
+        units.csv.
+    shown : list of dict
+        Of `book._ext.neurons.glances`.
+    pages : Path
+    simulated : bool
+    """
+    summary, _ = load_result(run_folder, "population")
+    heroes = neurons.two_examples(shown)
+    more, _ = words.more_than_gabor(shown)
+    titles = TITLES[not (heroes and heroes[0] in more and heroes[-1] not in more)]
+    for g, title in zip(heroes, titles):
+        g["title"], g["frames"] = title, neurons.film(run_folder, g, pages)
+    neurons.preview(heroes, pages)
+    best = sorted(shown, key=lambda g: -(g["cc_norm"] or -1))[:ON_FIRST_PAGE]
+    return render(
+        "front.md.jinja",
+        abstract=words.abstract(shown, units=len(table), simulated=simulated),
+        heroes=[g for g in heroes if g["frames"]],
+        axis=neurons.axis_of(best),
+        intervals=any(g["low"] is not None for g in best),
+        total=len(shown),
+        simulated=simulated,
+        failed=[int(unit) for unit in summary.get("failed", {})],
+        sure=summary.get("sure", []),
+    )
+
+
+def conclusions_page(run_folder, table, shown, *, simulated):
+    """Return the claims of the conclusions, each with a small figure and the neurons it rests on."""
+    summary, _ = load_result(run_folder, "population")
+    claims = words.claims(table, shown, simulated=simulated, sure=summary.get("sure", []))
+    for claim in claims:
+        _, low, high, mark = claim["axis"]
+        claim["points"] = [
+            (unit, round(100 * (min(max(value, low), high) - low) / (high - low), 2))
+            for unit, value in claim["values"].items()
+        ]
+        claim["mark"] = round(100 * (mark - low) / (high - low), 2)
+        claim["ends"] = (f"{low:.3g}", f"{high:.3g}", f"{mark:.3g}")
+    return render("claims.md.jinja", claims=claims, pictured={g["unit"]: g for g in shown})
+
+
+def units_index(table, units, shown):
+    """Return the page of all units that have one: cards, a scatter, and a table, filtered together."""
     names = [name for name in LABELS if name in table and table.loc[units, name].notna().any()]
     return render(
         "units.md.jinja",
         total=len(table),
         code_apart=len(units) > MANY,
-        pictured=[unit for unit in units if (pages / "units" / f"{unit}.png").exists()],
+        shown=sorted(shown, key=lambda g: [*neurons.SIGNS, g["verdict"]].index(g["verdict"])),
+        facets=facets(shown),
         heads=["unit", *(LABELS[name] for name in names)],
         rows=[
-            [f"[{unit}](units/{unit}.ipynb)", *(show(table.at[unit, name]) for name in names)]
+            [f"[{unit}](units/{unit}.ipynb)", *(readable(table.at[unit, name]) for name in names)]
             for unit in units
         ],
     )
 
 
-def run_box(run_folder, pages):
-    """Return what the first page says about this run: what was asked, what was found, how sure.
-
-    The words are those of population.json: `found` and `sure` are sentences, `failed` units are named,
-    plain values and counts tabled. Two pictures are those of 08_population, if they were drawn there.
-    """
-    summary, _ = load_result(run_folder, "population")
-    found, sure, failed = (summary.pop(name, []) for name in ("found", "sure", "failed"))
-    values = {
-        name.replace("_", " "): counts_or_value(value)
-        for name, value in summary.items()
-        if value not in (None, {}, [])
+def facets(shown):
+    """Return {facet: values with two or more}: what the cards can be narrowed down to."""
+    found = {
+        "area": sorted({g["area"] for g in shown if g["area"]}),
+        "verdict": [word for word in neurons.SIGNS if any(g["verdict"] == word for g in shown)],
+        "kind": sorted({g["kind"] for g in shown if g["kind"]}),
+        "size": [size for size in neurons.SIZES if any(g["size"] == size for g in shown)],
     }
-    figures = []
-    overview = run_folder / "figures" / "overview.png"
-    if overview.exists():
-        figures.append(
-            front_figure(
-                pages,
-                "fig-overview",
-                overview.read_bytes(),
-                alt=OVERVIEW_ALT,
-                caption=OVERVIEW_CAPTION,
-                data_of="fig-gallery",
-            )
-        )
-    population = read_notebook(run_folder / "notebooks" / "08_population.ipynb")
-    for cell in population["cells"]:
-        figure = cell["metadata"].get("mystnb", {}).get("figure", {})
-        pictures = [o["data"]["image/png"] for o in cell.get("outputs", []) if is_image(o)]
-        if figure.get("name") == COMPARISON and pictures:
-            figures.append(
-                front_figure(
-                    pages,
-                    "fig-comparison",
-                    b64decode("".join(pictures[0])),
-                    caption=figure["caption"],
-                    alt=cell["metadata"]["mystnb"]["image"]["alt"],
-                    data_of=COMPARISON,
-                )
-            )
-    return render(
-        "run_box.md.jinja",
-        selected=summary["selected"],
-        units=summary["units"],
-        found=found,
-        sure=sure,
-        failed=[int(unit) for unit in failed],
-        values=values,
-        figures=figures,
+    return {name: values for name, values in found.items() if len(values) > 1}
+
+
+def readable(value):
+    """Return a value of a table as a reader sees it, names without underscores."""
+    text = show(value)
+    return text.replace("_", " ") if isinstance(value, str) else text
+
+
+def about(run_folder, table, shown, *, simulated):
+    """Return the description of the site for previews of links, and how to cite it.
+
+    Returns
+    -------
+    dict
+        description; repository and site, the addresses in CITATION.cff (repository-code, url), "" if it
+        names none; citation (BibTeX); version.
+    """
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    repository = cited.get("repository-code", "")
+    authors = " and ".join(
+        "{" + a["name"] + "}" if "name" in a else f"{a['family-names']}, {a['given-names']}"
+        for a in cited["authors"]
     )
+    lines = {
+        "author": authors,
+        "title": f"{{{cited['title']}}}",
+        "version": str(cited["version"]),
+        "year": str(cited.get("date-released", ""))[:4],
+        "doi": cited.get("doi", ""),
+        "url": repository,
+    }
+    return {
+        "repository": repository,
+        "site": cited.get("url", "").rstrip("/"),
+        "version": cited["version"],
+        "citation": "@software{mei_report,\n"
+        + "".join(f"  {key} = {{{value}}},\n" for key, value in lines.items() if value)
+        + "}",
+        "description": words.abstract(shown, units=len(table), simulated=simulated)
+        .replace("*", "")
+        .replace('"', ""),
+    }
 
 
 def warnings_box(run_folder):
@@ -101,17 +144,3 @@ def warnings_box(run_folder):
     return "\n".join(
         [":::{admonition} Suspicious in the recording", ":class: warning", "", *lines, ":::", "", ""]
     )
-
-
-def front_figure(pages, label, png, *, alt, caption, data_of):
-    """Write the picture of a figure on the first page, and return what the page says of it."""
-    (pages / f"_{label}.png").write_bytes(with_palette(png))
-    data = [data_anchor(file) for file in (pages / "_extra" / "data").glob(f"{data_of}.*")]
-    return {"label": label, "alt": alt, "caption": caption, "data": data}
-
-
-def counts_or_value(value):
-    """Return a value, or counts by name, as a reader sees it."""
-    if isinstance(value, dict):
-        return ", ".join(f"{count} {name}" for name, count in value.items())
-    return show(value)

@@ -3,6 +3,7 @@
 import functools
 
 import pybtex.plugin
+from docutils import nodes
 from sphinx.domains.math import MathDomain
 from sphinx.search.en import SearchEnglish
 
@@ -23,6 +24,19 @@ class EnglishStems(SearchEnglish):
         self.stem = functools.cache(self.stem)
 
 
+def fold_chapters(app, doctree, name):
+    """Let the chapters of a neuron's page be folded: what was found stands above them."""
+    if not name.startswith("units/") or name == "units/code":
+        return
+    for page in doctree.findall(nodes.section):
+        for chapter in [part for part in page.children if isinstance(part, nodes.section)]:
+            title = chapter.index(chapter.next_node(nodes.title))
+            chapter.insert(title + 1, nodes.raw("", "</summary>", format="html"))
+            chapter.insert(title, nodes.raw("", '<details class="chapter"><summary>', format="html"))
+            chapter.append(nodes.raw("", "</details>", format="html"))
+        return
+
+
 def setup(app):
     """Add to Sphinx what is above, and let it read and write pages in several processes.
 
@@ -32,6 +46,7 @@ def setup(app):
     """
     app.setup_extension("sphinx_multitoc_numbering")
     app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
+    app.connect("doctree-resolved", fold_chapters)
     app.add_domain(FormulasOfPages, override=True)
     app.add_search_language(EnglishStems)
     pybtex.plugin.entry_points = functools.cache(pybtex.plugin.entry_points)

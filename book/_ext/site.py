@@ -18,18 +18,23 @@ import yaml
 
 from book._ext import api_pages, explorers
 from book._ext.figure_links import largest_offered, offer_data
-from book._ext.front_page import run_box, units_index, warnings_box
+from book._ext.front_page import about, conclusions_page, front_page, units_index, warnings_box
 from book._ext.labels import declared_labels, drop_dead_references, made_labels
+from book._ext.neurons import glances
 from book._ext.notebook_files import one_figure_each, read_notebook, visible, without_code, write_notebook
+from book._ext.pictures import dressed
 from book._ext.unit_pages import MANY, add_explorers, code_page, unit_heading, unit_page
+from lib.columns import dictionary
 from lib.errors import InputError
 from lib.files import ROOT, required, write_json
 from lib.machine import cores
 from lib.population.table import read_units
 from lib.stages import STAGES
 from workflow import cost
+from workflow.render import render
 
 SOURCE = ROOT / "book"
+SIMULATED = "<b>Simulated neurons, generated images:</b> no animal was recorded for these pages"
 CHAPTERS = tuple(row.notebook for row in STAGES.values() if row.notebook and not row.per_unit)
 
 
@@ -97,7 +102,7 @@ def gather_pages(run_folder):
     table, units = read_units(run_folder)
     pages = run_folder / "pages"
     shutil.rmtree(pages, ignore_errors=True)
-    shutil.copytree(SOURCE, pages, ignore=shutil.ignore_patterns("mathjax", "_ext", ".*"))
+    shutil.copytree(SOURCE, pages, ignore=shutil.ignore_patterns("mathjax", "_ext", ".*", "result.png"))
     shutil.copytree(SOURCE / "mathjax", pages / "_extra" / "mathjax")
     for name in ("units.csv", "columns.csv"):
         shutil.copy(required(run_folder / name), pages / name)
@@ -109,26 +114,34 @@ def gather_pages(run_folder):
     )
     write_chapters(run_folder, pages)
     api_pages.write_api(pages / "api")
-    box = warnings_box(run_folder) + run_box(run_folder, pages)
-    (pages / "_run_box.md").write_text(box, encoding="utf-8")
+    simulated = (run_folder / "truth.h5").exists()
+    shown = glances(run_folder, table, units, pages)
+    described = about(run_folder, table, shown, simulated=simulated)
+    for name, text in {
+        "_run_front": warnings_box(run_folder)
+        + front_page(run_folder, table, shown, pages, simulated=simulated),
+        "_run_claims": conclusions_page(run_folder, table, shown, simulated=simulated),
+        "_run_dictionary": render("dictionary.md.jinja", rows=dictionary().to_dict("records")),
+        "_run_cite": render("cite.md.jinja", **described),
+        "units": units_index(table, units, shown),
+    }.items():
+        (pages / f"{name}.md").write_text(text, encoding="utf-8")
     largest = largest_offered(run_folder, units)
     images = functools.cache(
         lambda: explorers.natural_images(run_folder, pages / "_extra" / "explore" / "images.jpg")
     )
-    for unit in units:
-        cells, metadata = unit_page(run_folder, unit, unit_heading(unit, table))
-        cells = offer_data(cells, run_folder / "units" / str(unit), pages, largest=largest)
-        cells = add_explorers(cells, run_folder / "units" / str(unit), pages, images)
+    for glance in shown:
+        unit, folder = glance["unit"], run_folder / "units" / str(glance["unit"])
+        cells, metadata = unit_page(run_folder, unit, unit_heading(glance, table.loc[unit], folder))
+        cells = offer_data(cells, folder, pages, largest=largest)
+        cells = dressed(add_explorers(cells, folder, pages, images))
         if len(units) > MANY:
             cells = [without_code(cell) for cell in cells]
         write_notebook(pages / "units" / f"{unit}.ipynb", cells, metadata)
-        if (thumbnail := run_folder / "units" / str(unit) / "mei.png").exists():
-            shutil.copy(thumbnail, pages / "units" / f"{unit}.png")
     if len(units) > MANY:
         (pages / "units" / "code.md").write_text(code_page(run_folder, units[0]), encoding="utf-8")
-    (pages / "units.md").write_text(units_index(table, units, pages), encoding="utf-8")
     write_toc(pages / "_toc.yml", [*units, *(["code"] if len(units) > MANY else [])])
-    write_config(pages / "_config.yml", units)
+    write_config(pages / "_config.yml", units, described, simulated=simulated)
     return pages
 
 
@@ -140,7 +153,7 @@ def write_chapters(run_folder, pages):
     dead = declared - set().union(*map(made_labels, shown))
     for name, cells, chapter in zip(CHAPTERS, shown, chapters, strict=True):
         cells = [drop_dead_references(cell, dead) for cell in cells]
-        cells = offer_data(cells, run_folder, pages)
+        cells = dressed(offer_data(cells, run_folder, pages))
         write_notebook(pages / f"{name}.ipynb", cells, chapter["metadata"])
 
 
@@ -154,14 +167,22 @@ def write_toc(path, units):
     path.write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
 
 
-def write_config(path, units):
+def write_config(path, units, described, *, simulated):
     """Write the book's settings; with many units the side bar does not list them.
+
+    `described` is of `book._ext.front_page.about`. Every page of a simulated run says that it is one.
 
     Sphinx works out the list of all pages anew for each page, which would take longer than all else.
     """
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    settings = config["sphinx"]["config"]
+    settings["html_context"]["described"] = described
+    if simulated:
+        settings["html_theme_options"]["announcement"] = SIMULATED
+    if described["repository"]:
+        config["repository"] = {"url": described["repository"]}
+        config["html"]["use_repository_button"] = True
     if len(units) > MANY:
-        settings = config["sphinx"]["config"]
         settings["html_sidebars"] = {"**": ["navbar-logo.html", "search-button-field.html", "chapters.html"]}
         settings["html_context"]["side_bar"] = side_bar(path.parent)
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")

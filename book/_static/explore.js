@@ -10,7 +10,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const plot = (data, choose) => {
     const [width, height, left, bottom] = [360, 280, 44, 40];
-    const highest = [0, 1].map(k => Math.max(...data.points.map(point => point[k])) * 1.05 || 1);
+    const highest = [0, 1].map(k => Math.max(...data.points.map(point => point[k] + (k ? point[2] : 0))) * 1.05 || 1);
     const x = value => left + (width - left - 8) * Math.max(0, value) / highest[0];
     const y = value => height - bottom - (height - bottom - 8) * Math.max(0, value) / highest[1];
     const frame = svg("svg", {viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true"});
@@ -28,6 +28,7 @@ document.addEventListener("DOMContentLoaded", () => {
     });
     words(data.axes[0], {x: (left + width) / 2, y: height - 6, "text-anchor": "middle"}, frame);
     words(data.axes[1], {transform: `translate(12 ${(height - bottom) / 2}) rotate(-90)`, "text-anchor": "middle"}, frame);
+    for (const [a, b, error] of data.points) svg("path", {d: `M${x(a)} ${y(b - error)}V${y(b + error)}`, class: "error"}, frame);
     const points = data.points.map(([a, b]) => svg("circle", {cx: x(a), cy: y(b), r: 3.5}, frame));
     const nearest = event => {
       const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(frame.getScreenCTM().inverse());
@@ -38,6 +39,9 @@ document.addEventListener("DOMContentLoaded", () => {
     frame.addEventListener("pointerdown", nearest);
     return [frame, points];
   };
+
+  const before = (holder) => [...document.querySelectorAll("figure")].filter(
+    (figure) => figure.compareDocumentPosition(holder) & Node.DOCUMENT_POSITION_FOLLOWING).at(-1);
 
   for (const holder of document.querySelectorAll(".explore")) {
     const data = JSON.parse(holder.querySelector("script").textContent);
@@ -85,5 +89,12 @@ document.addEventListener("DOMContentLoaded", () => {
       observer.disconnect();
     }, {rootMargin: "200px"}).observe(picture);
     holder.append(shown);
+    if (data.points) { // the plot to point at takes the place of the printed one
+      const printed = before(holder)?.querySelector("img");
+      if (printed) {
+        printed.hidden = true;
+        printed.after(holder);
+      }
+    }
   }
 });

@@ -1,4 +1,4 @@
-"""Stimuli at one mean, contrast and mask, and what models answer to them."""
+"""Stimuli at one mean, contrast and mask, and the responses of models to them."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class AscentSettings:
         a of the amplitude 1/f^a by which gradients are smoothed.
     highest_frequency : float or None
         Cycles per pixel of the finest detail that is looked for: starts and steps hold none above.
-        A model that was fitted to few images answers finer patterns that its neuron does not.
+        A model that was fitted to few images responds to finer patterns than its neuron does.
     tolerance, patience : float, int
         Converged when `patience` steps raise the response by less than `tolerance`, relative.
     """

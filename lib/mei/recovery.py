@@ -1,7 +1,7 @@
 """How much recording a most exciting input needs: recovery against images, repeats, firing rate.
 
 Model neurons whose optimum is known are shown natural-like images; the default model is fitted to
-part of the recording, makes each unit's MEI, and the true neuron answers it.
+part of the recording, makes each unit's MEI, and computes the true neuron's response to it.
 """
 
 from __future__ import annotations

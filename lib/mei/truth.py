@@ -63,7 +63,7 @@ def best_image(
 def reference_responses(
     truth: TrueUnits, shape: tuple[int, int], target: Target
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what true units answer to grey and to their best images of a mean and contrast.
+    """Return the responses of true units to grey and to their best images of a mean and contrast.
 
     As `best_image`, for all units at once and from the known optimum alone.
 
@@ -123,7 +123,7 @@ def judge_mei(
     degrees_per_pixel: float,
     seed: int = 0,
 ) -> tuple[np.ndarray | None, dict]:
-    """Close the loop: what one true unit answers to stimuli, and how far its MEI is off.
+    """Close the loop: the responses of one true unit to stimuli, and how far its MEI is off.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def judge_mei(
 def judge_gabor(
     truth: TrueUnits, stimuli: dict[str, np.ndarray], gabor: pd.Series, *, field: pd.Series | None = None
 ) -> dict:
-    """What one true unit answers to compared stimuli, and how far its best Gabor and its map are off.
+    """The responses of one true unit to compared stimuli, and how far its best Gabor and its map are off.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ class V1Core(nn.Module):
 
     Families: ``simple`` (Gabors of eight orientations and four phases, half-rectified), ``complex``
     (the energy of the quadrature pairs), ``luminance`` and ``contrast`` (local mean and the root of
-    the local standard deviation, for answers to contrast saturate), and ``relative luminance`` and
+    the local standard deviation, because responses to contrast saturate), and ``relative luminance`` and
     ``relative contrast``: the same after the image was brought to one mean and contrast, as gain
     control over a wide field does; the gain saturates at half of `CONTRAST`, or else one patch on a
     grey screen would be seen at many times its contrast. Gabors with a round window are products of

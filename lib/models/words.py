@@ -101,7 +101,7 @@ def describe_learning(history):
     str
     """
     if history is None:
-        return "No model of this neuron was trained by gradient descent."
+        return "*No model of this neuron was trained by gradient descent.*"
     return (
         f"The *published* network of this neuron was trained for up to {np.max(history['epoch']):.0f} "
         "epochs; the curves are means over folds."

@@ -5,13 +5,15 @@ source lacks for it, a key of `lib.original.words.LACKING`. The `published` form
 beside the corrected ones. Stimuli and their metrics: `lib.original.audit_stimuli`.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import torch
 from torch.nn import functional as F
 
 from lib.data import counting
-from lib.models import network
+from lib.models import crossvalidation, network
 from lib.responses import reliability, selection
 
 ORIGINAL_SHAPE = (60, 96)  # its images, pixels
@@ -210,32 +212,47 @@ def oracle(counts, *, draws=50, seed=0):
 # ---- the model ----------------------------------------------------------------------------------
 
 
-def model(images, mean_counts):
+def model(images, mean_counts, predictions, *, weights):
     """Size of the original's network, its smoothness penalty, and its missing nonlinearity.
 
-    A linear output stands for the network's, whose ELU + 1 is stated and never applied.
+    A linear model of coarse pixels stands for the network's output, whose ELU + 1 is stated only.
 
     Parameters
     ----------
     images : (I, h, w) array
-    mean_counts : (I, U) array
+    mean_counts, predictions : (I, U) array
+        Recorded, and predicted by the model of the run.
+    weights : int
+        Of that model, per unit.
     """
     size = sum(p.numel() for p in network.Network(images.shape[1:], 1, "published").parameters())
     linear = linear_fit(images, mean_counts)
     return table(
         [
-            ("parameters per unit, network with odd kernels", f"{size:,}", None),
-            ("parameters per training image", f"{size / len(images):.0f}", None),
+            ("parameters per unit (original: network with odd kernels)", f"{size:,}", f"{weights:,}"),
+            ("parameters per training image", f"{size / len(images):.0f}", f"{weights / len(images):.0f}"),
             ("smoothness penalty of a 4 x 4 kernel", smoothness_penalty(4), smoothness_penalty(4, padding=1)),
             ("smoothness penalty of a 5 x 5 kernel", smoothness_penalty(5), smoothness_penalty(5, padding=1)),
-            ("negative counts predicted by a linear output", f"{100 * np.mean(linear < 0):.2f} %", "0.00 %"),
             (
-                "lowest count predicted by a linear output; here, lowest recorded mean",
-                float(linear.min()),
-                float(mean_counts.min()),
+                "negative counts predicted by a linear output",
+                *(f"{100 * np.mean(counts < 0):.2f} %" for counts in (linear, predictions)),
             ),
+            ("lowest predicted count", float(linear.min()), float(np.nanmin(predictions))),
         ]
     )
+
+
+def weights_per_unit(run_folder, kind):
+    """Return how many weights the run's models of a kind have for each unit: those that were learned."""
+    ensemble = crossvalidation.load_ensemble(Path(run_folder) / "models" / kind)
+    model, units = ensemble.models[0], ensemble.predictions.shape[1]
+    learned = set(dict(model.named_parameters()))
+    sizes = [
+        values.numel()
+        for name, values in model.state_dict().items()
+        if name in learned or not name.startswith("core.")
+    ]
+    return round(sum(sizes) / units)
 
 
 def smoothness_penalty(size, *, padding=0):

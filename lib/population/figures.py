@@ -1,34 +1,29 @@
-"""Drawing what is said of all units: every function takes axes and tables, and computes nothing."""
+"""Figures of all units together: every function takes axes and tables, and computes nothing."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from lib.figures import GREY, curves, image, nothing, pairs, scatter
+from lib.figures import curves, histogram, image, nothing, pairs, scatter
+from lib.stimuli.patterns import orientation_difference
+
+NAMES = {"mei": "MEI", "gabor": "best Gabor", "image": "best image"}
 
 
 def tuning(axes, table):
-    """Draw MEI against best Gabor, a point a unit: orientation, spatial frequency, size."""
-    for ax, (name, label) in zip(
-        axes,
-        {"orientation": "orientation (deg)", "spatial_frequency": "spatial frequency (cycles/deg)"}.items(),
-    ):
-        scatter(
-            ax,
-            table[f"gabor_measured_{name}"],
-            table[f"mei_{name}"],
-            diagonal=True,
-            xlabel="best Gabor",
-            ylabel="MEI",
-        )
-        ax.set_title(label)
+    """Draw how far MEI and best Gabor differ in orientation, both frequencies, and the sizes of MEIs."""
+    known = table.dropna(subset=["mei_orientation", "gabor_measured_orientation"])
+    turn = orientation_difference(known.mei_orientation, known.gabor_measured_orientation)
+    histogram(axes[0], turn, bins=np.arange(0, 95, 5), xlabel="orientations differ by (deg)")
     scatter(
-        axes[2],
-        table.gabor_sigma,
-        table.mei_radius,
-        ylabel="MEI: radius of the mask",
-        xlabel="best Gabor: sigma",
+        axes[1],
+        table.gabor_measured_spatial_frequency,
+        table.mei_spatial_frequency,
+        diagonal=True,
+        xlabel="best Gabor (cycles/deg)",
+        ylabel="MEI (cycles/deg)",
     )
-    axes[2].set_title("size (deg)")
+    axes[1].set_title("spatial frequency")
+    histogram(axes[2], table.mei_radius.dropna(), bins=12, xlabel="radius of the MEI's mask (deg)")
     return axes
 
 
@@ -50,7 +45,7 @@ def model_scores(axes, lines, table):
 def true_responses(axes, known, *, limit):
     """Draw the MEI against the optimum, and true against predicted gains: `population_tests.known_truth`.
 
-    Gains above the limit are drawn there, with the neuron's kind, id and gains (predicted, true).
+    Gains above the limit are drawn there, and listed with the neuron's kind, id and gains (predicted, true).
     """
     kinds = known.truth_kind.str.replace("_", " ")
     scatter(
@@ -74,19 +69,18 @@ def true_responses(axes, known, *, limit):
         xlabel="predicted masked MEI / best Gabor",
         ylabel="true masked MEI / best Gabor",
     )
-    far = shown[(gains > limit).any(axis=1)].sort_values("predicted_gain", ascending=False)
-    for k, (unit, at) in enumerate(far.iterrows()):
-        side = 1 if at.predicted_gain < limit**0.5 else -1  # the axis is logarithmic, from about 1
-        text = f"{kinds[unit]} {unit}:\n{gains.predicted_gain[unit]:.3g}, {gains.true_gain[unit]:.3g}"
-        axes[1].annotate(
-            text,
-            at,
-            (side * 12, -6 - 22 * k),
-            textcoords="offset points",
+    far = gains[(gains > limit).any(axis=1)].sort_values("predicted_gain", ascending=False)
+    if len(far):
+        lines = [
+            f"{kinds[unit]} {unit}: {g.predicted_gain:.3g}, {g.true_gain:.3g}" for unit, g in far.iterrows()
+        ]
+        axes[1].text(
+            0.02,
+            0.98,
+            "\n".join(["at the edge (predicted, true):", *lines]),
+            transform=axes[1].transAxes,
             fontsize=7,
-            ha="left" if side == 1 else "right",
             va="top",
-            arrowprops={"arrowstyle": "-", "color": GREY, "lw": 0.7},
         )
     if legend := axes[1].get_legend():
         legend.remove()  # the same as in the other panel
@@ -123,14 +117,14 @@ def shapes(axes, measured, names):
 def gallery(pictures, titles, *, columns=3):
     """Return a figure with a group of small images for every unit: {unit: {name: image}}."""
     rows = max(1, -(-len(pictures) // columns))
-    fig = plt.figure(figsize=(7.5, 1.0 * rows))
+    fig = plt.figure(figsize=(7.5, 1.0 * rows + 0.15))
     groups = fig.add_gridspec(rows, columns, wspace=0.06, hspace=0.3)
     if not pictures:
         nothing(fig.add_subplot()).set_axis_off()
-    for place, (unit, images) in zip(groups, pictures.items()):
+    for n, (place, (unit, images)) in enumerate(zip(groups, pictures.items())):
         inner = place.subgridspec(1, len(images), wspace=0.02)
-        for k, pixels in enumerate(images.values()):
+        for k, (name, pixels) in enumerate(images.items()):
             ax = image(fig.add_subplot(inner[k]), pixels)
-            if k == 1:
-                ax.set_title(titles[unit], fontsize=7)
+            heads = [titles[unit]] * (k == 1) + [NAMES.get(name, name)] * (n < columns)
+            ax.set_title("\n".join(heads), fontsize=7)
     return fig

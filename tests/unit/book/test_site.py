@@ -1,8 +1,6 @@
 """The pages of the book: gathered from small made-up notebooks, without building them."""
 
 import ast
-import base64
-import io
 import json
 import re
 import subprocess
@@ -13,7 +11,6 @@ import pandas as pd
 import pytest
 import yaml
 from jinja2 import Template
-from PIL import Image
 
 from book._ext import figure_links, labels, notebook_files, site, unit_pages
 from lib import words as book
@@ -24,13 +21,6 @@ from lib.population import table as population_table
 
 PICTURE = {"output_type": "display_data", "data": {"image/png": "iVBORw0K"}, "metadata": {}}
 ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "no spikes\nat all", "traceback": []}
-
-
-def png():
-    """A white picture."""
-    stream = io.BytesIO()
-    Image.new("RGB", (4, 4), "white").save(stream, "png")
-    return base64.b64encode(stream.getvalue()).decode()
 
 
 def words(text):
@@ -79,7 +69,6 @@ def run(tmp_path):
                 code(PICTURE, figure=f"fig-{stage}"),
                 code(words(f"See {{numref}}`fig-{stage}` and [it](#fig-04_cnn).")),
             )
-    (tmp_path / "units/11/mei.png").write_bytes(b"png")
     pd.DataFrame(
         {
             "unit_id": [11, 12, 13],
@@ -200,11 +189,12 @@ def test_words_beside_a_figure_leave_the_caption_to_the_image():
     assert "remove-input" in cells[1]["metadata"]["tags"], "the code would be shown twice"
 
 
-def test_the_page_of_units_lists_each_and_shows_thumbnails_that_exist(run):
+def test_the_page_of_units_lists_each_as_a_card_and_as_a_row(run):
+    """Fault: a unit without a stimulus left out, a unit that was not selected listed."""
     pages = site.gather_pages(run)
     text = (pages / "units.md").read_text()
     assert "2 of 3 units" in text
-    assert "(units/11.png)" in text and "(units/12.png)" not in text
+    assert text.count('class="card none"') == 2 and text.count("no MEI") == 2
     assert "| [11](units/11.ipynb) | VISp | 2.50 |" in text
     assert "| [12](units/12.ipynb) | VISp | – |" in text
     assert "13" not in text
@@ -288,25 +278,24 @@ def test_pages_are_those_of_the_selection_where_there_is_one(run):
         population_table.read_units(run)
 
 
-def test_the_first_page_says_what_was_asked_what_was_found_and_how_sure(run):
-    text = (site.gather_pages(run) / "_run_box.md").read_text()
-    asked, found, sure = (text.index(f"**{part}**") for part in ("Asked", "Found", "How sure"))
-    assert asked < found < text.index("- Two were selected.") < sure < text.index("- Quite.")
+def test_the_first_page_says_what_was_found_and_what_failed(run):
+    """Fault: a failed neuron hidden, nothing said where no neuron has a result."""
+    text = (site.gather_pages(run) / "_run_front.md").read_text()
+    assert text.startswith("Of 3 recorded neurons, 2 respond reliably")
+    assert "No neuron has both an MEI and a best Gabor." in text
     assert "so that these neurons have no result: [12](units/12.ipynb)" in text
-    assert "| units | selected | verdicts |" in text and "| 3 | 2 | 2 well supported |" in text
-    assert "None" not in text and "figure" not in text
+    assert "- Quite." in text and "None" not in text and "figure" not in text
 
 
-def test_the_first_page_shows_the_comparison_of_the_run(run):
-    picture = with_data(run, ".", "figure, 1 axes", "x,y")
-    picture["data"]["image/png"] = png()
-    cell = code(picture, figure="fig-mei-gabor")
-    cell["metadata"]["mystnb"]["image"] = {"alt": "Paired points."}
-    write(run / "notebooks/08_population.ipynb", markdown("# P"), cell)
-    pages = site.gather_pages(run)
-    text = (pages / "_run_box.md").read_text()
-    assert ":alt: Paired points." in text and 'href="data/fig-mei-gabor.csv"' in text
-    assert (pages / "_fig-comparison.png").exists()
+@pytest.mark.parametrize("simulated", [False, True])
+def test_every_page_of_a_simulated_run_says_so_and_no_other(run, simulated):
+    """Fault: generated data taken for a recording, or the reverse."""
+    if simulated:
+        (run / "truth.h5").write_bytes(b"")
+    settings = yaml.safe_load((site.gather_pages(run) / "_config.yml").read_text())["sphinx"]["config"]
+    assert ("announcement" in settings["html_theme_options"]) == simulated
+    text = settings["html_context"]["described"]["description"]
+    assert ("simulated neurons shown generated images" in text) == simulated and "*" not in text
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,27 @@
 """What is said of the original: no more than the tables hold, and what is lacking by its name."""
 
+import json
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from lib.data.session import Session
+from lib.files import ROOT
 from lib.original import audit_data, printed_values
 from lib.original import words as original_words
+from lib.original.words import DEFECTS
 
 
-def test_tables_show_five_digits_and_no_more():
+def test_tables_show_three_digits_and_no_more():
     """Fault: 45.00000 where 45 is meant, a number in words formatted, nothing as nan."""
     html = original_words.shown(
         audit_data.table([("a", 45.0, np.float32(0.0366912)), ("b", "3 %", None), ("c", 7, 2)])
     ).to_html()
     cells = [part.split("<")[0].strip() for part in html.split('class="data')[1:]]
     shown = [cell.split(">")[1] for cell in cells]
-    assert shown == ["45", "0.036691", "3 %", "–", "7", "2"]
+    assert shown == ["45", "0.0367", "3 %", "–", "7", "2"]
 
 
 @pytest.mark.parametrize("name", original_words.LACKING)
@@ -72,3 +77,30 @@ def test_another_session_is_named_and_not_compared():
     assert "session mine (area VISl, VISp)" in said and "of session 798911424 (area VISam)" in said
     table = printed_values.compare({})
     assert original_words.published_values(session, table).endswith(original_words.agreement(table))
+
+
+def test_defects_are_ranked_and_each_has_an_effect_of_the_run():
+    """Fault: a grave defect after a small one; an effect of another section; a lacking section that stops."""
+    weights = [defect.weight for defect in DEFECTS.values()]
+    assert weights == sorted(weights, reverse=True)
+    found = {name: audit_data.table([(d.row, 1.0, 0.25)]) for name, d in DEFECTS.items()}
+    text = original_words.ranking(found | {"gaps": "presentations"}).data
+    lines = text.splitlines()[2:]
+    assert len(lines) == len(DEFECTS) and lines[0].startswith("| 1 | [Its Gabor was never shown")
+    assert lines[1].endswith("original 1, here 0.25 |") and "not measured: This source holds no" in lines[-1]
+
+
+def test_every_defect_has_its_section_in_the_audit():
+    """Fault: a link of the ranking that leads nowhere, a section under another title or out of order."""
+    cells = json.loads((ROOT / "notebooks/09_audit.ipynb").read_text(encoding="utf-8"))["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    sections = re.findall(r"\(audit-(\w+)\)=\n## (.+)", text)
+    assert sections == [(name, defect.title) for name, defect in DEFECTS.items()]
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_what_the_original_wrote_is_quoted(name):
+    """Fault: prose shown as code, or the reverse."""
+    said = original_words.wrote(name).data
+    assert DEFECTS[name].quote.splitlines()[0] in said and "How serious: " in said
+    assert ("```python" in said) == DEFECTS[name].code
