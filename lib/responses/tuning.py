@@ -186,7 +186,7 @@ def allen_measures(units: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     units : DataFrame
-        Of a session: the columns `lib.data.nwb_files.TUNING` as far as they are there.
+        Of a session: the columns `lib.data.unit_metrics.TUNING` as far as they are there.
 
     Returns
     -------

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 
-from lib.data import download, nwb_files, shown_images, words
+from lib.data import download, nwb_files, shown_images, unit_metrics, words
 from lib.data.recording import Recording
 from lib.data.session import select_units
 from lib.data.sources.nwb import check_frames, recording
@@ -157,7 +157,7 @@ class Cache:
         Returns
         -------
         DataFrame
-            Index: unit id; `lib.data.nwb_files.TUNING`.
+            Index: unit id; `lib.data.unit_metrics.TUNING`.
         """
         every = self._path("TYPEWISE_ANALYSIS_METRICS_KEY", WITH_SCENES)
         path = next(
@@ -166,7 +166,7 @@ class Cache:
         )
         if not path.exists() and not self._from_bucket(path, _check_table):
             raise InputError(f"{path.name} is neither in the cache nor in a bucket")
-        return nwb_files.read_metrics(path)
+        return unit_metrics.read_metrics(path)
 
     def sessions(self) -> pd.DataFrame:
         """Return the table of sessions: type, and units that pass the quality filter by structure.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib.data import checks, nwb_files
+from lib.data import checks, nwb_files, unit_metrics
 from lib.data.recording import Recording
 from lib.data.session import select_units
 from lib.data.shown_images import read_templates, scene_frames
@@ -23,7 +23,7 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
     session : dict
         `file`: path or http(s) address of the NWB file; `images`: see
         `lib.data.shown_images.read_templates`; `metrics`: path of a table of the units' physiology, or none
-        (`lib.data.nwb_files.read_metrics`).
+        (`lib.data.unit_metrics.read_metrics`).
     folder : Path
         Not used: nothing is made.
     structure : str or list of str
@@ -37,7 +37,7 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
     InputError
         One line for what is missing or does not fit.
     """
-    metrics = nwb_files.read_metrics(session["metrics"]) if session.get("metrics") else None
+    metrics = unit_metrics.read_metrics(session["metrics"]) if session.get("metrics") else None
     return recording(
         session["file"], read_templates(session["images"]), structure=structure, source="nwb", metrics=metrics
     )
@@ -46,7 +46,7 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
 def check(session: dict, *, structure: str | list[str]) -> pd.DataFrame:
     """Return the units (DataFrame with `structure`); raise `InputError` for whatever would stop `load`."""
     if session.get("metrics"):
-        nwb_files.read_metrics(session["metrics"])
+        unit_metrics.read_metrics(session["metrics"])
     shown = nwb_files.check_file(session["file"])
     check_frames(shown, scene_frames(session["images"]), session["file"])
     if is_address(session["file"]):  # its spikes are read once, by `load`
@@ -70,7 +70,7 @@ def recording(
 ) -> Recording:
     """Return the recording of a session file and the images that `read_templates` returned.
 
-    `metrics`, of `lib.data.nwb_files.read_metrics`, win over those of the file.
+    `metrics`, of `lib.data.unit_metrics.read_metrics`, win over those of the file.
     """
     read = nwb_files.read_session(file, structure=structure)
     if metrics is not None:

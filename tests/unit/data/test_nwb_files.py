@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.data import nwb_files, nwb_write, simulated_neurons, simulated_session
+from lib.data import nwb_files, nwb_write, simulated_neurons, simulated_session, unit_metrics
 from lib.data.sources import simulated
 from lib.errors import InputError
 
@@ -202,10 +202,10 @@ def test_a_table_of_unit_metrics_is_read_by_unit_or_refused_in_a_line(tmp_path):
     """Fails if rows go by position, or a table of something else passes."""
     path = tmp_path / "metrics.csv"
     path.write_text("ecephys_unit_id,snr,pref_ori_sg\n7,1.0,30\n5,2.0,60\n")
-    assert nwb_files.read_metrics(path).pref_ori_sg.to_dict() == {7: 30, 5: 60}
+    assert unit_metrics.read_metrics(path).pref_ori_sg.to_dict() == {7: 30, 5: 60}
     path.write_text("unit,pref_ori_sg\n7,30\n")
     with pytest.raises(InputError, match="expected a column unit_id"):
-        nwb_files.read_metrics(path)
+        unit_metrics.read_metrics(path)
     path.write_text("unit_id,snr\n7,30\n")
     with pytest.raises(InputError, match="some of area_rf"):
-        nwb_files.read_metrics(path)
+        unit_metrics.read_metrics(path)
