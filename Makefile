@@ -3,7 +3,7 @@ PY = .venv/bin/python
 AXE = build/axe/package/axe.min.js
 CLUSTER = $(if $(PROFILE),--profile $(PROFILE)) $(if $(BATCH),--batch $(BATCH))
 
-.PHONY: report plan compare sessions test lint small nbval refresh faults axe bench notebook unit stimuli pdf clean FORCE
+.PHONY: report plan compare sessions test lint small nbval refresh faults axe bench notebook unit stimuli archive pdf clean FORCE
 
 report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html; PROFILE=slurm BATCH=25
 	@$(PY) -m workflow.report $(PARAMS) $(CLUSTER)
@@ -46,6 +46,9 @@ unit: .venv/ready         ## every stage of one unit: UNIT=id
 
 stimuli: .venv/ready      ## what the next experiment shows: pictures, tables, a script, to build/<name>/stimuli/
 	@$(PY) -m workflow.report $(PARAMS) --stimuli
+
+archive: .venv/ready      ## one zip of the run for a journal or a repository: site, tables, stimuli, RO-Crate metadata
+	@$(PY) -m workflow.report $(PARAMS) --archive
 
 pdf: .venv/ready          ## the book as a PDF, or UNIT=id one unit's report; CHROME=program that prints
 	@$(PY) -m workflow.report $(PARAMS) --pdf $(if $(UNIT),--unit $(UNIT))

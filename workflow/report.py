@@ -1,7 +1,7 @@
 """Make the report of a run.
 
-python -m workflow.report [PARAMS.yml] [--notebook 05_mei | --pdf | --plan | --stimuli] [--unit ID]
-                          [--cores N] [--profile slurm [--batch UNITS]]
+python -m workflow.report [PARAMS.yml] [--notebook 05_mei | --pdf | --archive | --stimuli | --plan]
+                          [--unit ID] [--cores N] [--profile slurm [--batch UNITS]]
 """
 
 import argparse
@@ -25,6 +25,7 @@ from lib.files import ADDRESSES, ROOT, hide_secrets, write_json
 from lib.models import own_checks
 from lib.params import DEFAULTS, load_params, loop_files, model_files, nearest, run_folder
 from lib.stages import NOTEBOOK, STAGES, UNIT_STAGES
+from workflow.archive import make_archive
 from workflow.warm import warm_process
 
 # Beginnings of the variables of a shell that change what Python, its packages and git do
@@ -191,6 +192,17 @@ def print_report(params_file, *, cores=None, unit=None, profile=None):
     return code
 
 
+def archive_report(params_file, *, cores=None, profile=None):
+    """Make the whole report and one zip of it; returns the exit code. Arguments as for `make_report`."""
+    code = make_report(params_file, cores=cores, profile=profile)
+    params = load_params(params_file)
+    if code and not failures(run_folder(params)):
+        return code
+    path = make_archive(run_folder(params), params)
+    print(f"the archive: {path} ({path.stat().st_size / 1e6:.0f} MB)")
+    return code
+
+
 def run_and_tell(command, environment, lock):
     """Run Snakemake and print what it says that a reader needs; returns its exit code.
 
@@ -331,6 +343,7 @@ def main():
     parser.add_argument("--unit", type=int)
     parser.add_argument("--pdf", action="store_true")
     parser.add_argument("--stimuli", action="store_true")
+    parser.add_argument("--archive", action="store_true")
     arguments = parser.parse_args()
     if arguments.pdf and arguments.notebook:
         parser.error("--pdf prints finished pages: it takes --unit, not --notebook")
@@ -338,6 +351,8 @@ def main():
     try:
         if arguments.pdf:
             code = print_report(arguments.params, **options)
+        elif arguments.archive:
+            code = archive_report(arguments.params, cores=arguments.cores, profile=arguments.profile)
         else:
             code = make_report(
                 arguments.params,
