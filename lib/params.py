@@ -265,8 +265,8 @@ def loop_files(params: dict) -> list[str]:
 
 def input_places(session: dict, source: str) -> list[str]:
     """Return the files, folders and addresses that a session of a source names."""
-    form = _form(session, source)
-    return [session[key] for key, rule in form["properties"].items() if rule.get("format") == "input"]
+    rules = _form(session, source)["properties"]
+    return [session[key] for key, rule in rules.items() if rule.get("format") == "input" and key in session]
 
 
 def _form(session, source):
