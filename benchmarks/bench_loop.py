@@ -1,72 +1,132 @@
-"""Does a closed loop say what is true? Simulated next days of whole runs on seeds that no one tuned on.
+"""Does a closed loop say what is true? Simulated next days, on seeds that no one tuned on.
 
-    python benchmarks/bench_loop.py [--seeds 101 102] [--days 20] [--units 24] [--cores N]
+    python benchmarks/bench_loop.py [--seeds 101 102] [--days 20] [--units 24]
 
-For each seed a session is simulated and analysed by the pipeline, `make stimuli` included, for all units
-whether they are selected or not (silent ones left out); runs go to build/loop_<seed>/ and are kept. Then its
-pictures are shown on many simulated days. Per verdict of the run: the share of MEIs that a day confirms and
-refutes; for simulated units that prefer nothing the same. Coverage: how often the interval of the recorded
-gain of the MEI over the best natural image holds the true ratio of that day's expected counts. Null days:
-labels of the unit's own stimuli permuted within each block.
+For each seed a session of natural scenes is simulated, the default model fitted to it as the report does,
+and an MEI made and judged for every unit that fires, selected or not. The stimuli are exported as
+`make stimuli` does, to build/bench_loop/<seed>/, and shown on many simulated days. Per verdict: the share of MEIs
+that a day confirms and refutes; for units that prefer nothing the same. Coverage: how often the interval
+of the recorded gain of the MEI over the best natural image holds the true ratio of that day's expected counts.
+Null days: labels of the unit's own stimuli permuted within each block.
 """
 
 import argparse
-import tempfile
-from pathlib import Path
+import time
 
 import numpy as np
 import pandas as pd
-import yaml
+import torch
 
-from lib.data.session import load_session
-from lib.data.simulated_neurons import TrueUnits
-from lib.data.sources.simulated import STRUCTURE, draw_units
-from lib.experiment import confirm, next_day
-from lib.experiment.folder import read_picture, read_stimuli
+from lib.data.session import Session, resize
+from lib.data.simulated_neurons import SCENE_HEIGHT, TrueUnits, make_units
+from lib.data.simulated_session import dead_leaves, shared_gain
+from lib.experiment import confirm, folder, next_day, stimuli
+from lib.experiment.folder import read_picture
 from lib.experiment.responses import read_responses
+from lib.experiment.screen import Screen
 from lib.experiment.stimuli import OTHERS
 from lib.files import ROOT
-from workflow.report import make_report
+from lib.mei import localise, search, verdict
+from lib.mei.ascent import AscentSettings
+from lib.mei.mask import mei_mask
+from lib.models import crossvalidation, ensemble
+from lib.models.ensemble import predicted_responses
+from lib.stimuli.contrast import Target, set_mean_contrast
 
-QUICK = {
-    "cnn": {"baselines": [], "published_units": 0, "permutations": 100},
-    "mei": {"steps": 120, "published_steps": 1},
-    "gabor": {"grid": "quick", "refine_from": 3, "bootstrap": 20},
-    "oracle": {"bootstrap": 20},
-    "power": {"images": [30], "repeats": [5], "rates": [1], "units": 7},
-}
+IMAGES, REPEATS, FOLDS, HEIGHT = 118, 50, 10, 60  # as in the report
+CONTRAST, FINEST_DETAIL, STEPS = 0.2, 0.15, 80
+CHUNK = 12  # units an ascent takes together
 
 
-def run_of(seed, units, cores):
-    """Make the run of a seed as far as its stimuli; returns its folder."""
-    truth, _ = draw_units(units, seed=seed)
-    table = truth.table[(truth.table.structure == STRUCTURE) & (truth.table.truth_kind != "silent")]
-    table = table[table.index < 951010000]  # those that fail the quality filter come after
-    declaration = {
-        "name": f"loop_{seed}",
-        "session": seed,
-        "units": table.index.tolist(),
-        "simulation": {"units": units, "gabor_repeats": 2, "grating_repeats": 2},
-        "stimuli": {"units": "selected"},
-        **QUICK,
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "loop.yml"
-        path.write_text(yaml.safe_dump(declaration))
-        if make_report(path, stimuli=True, cores=cores):
-            raise SystemExit(f"the run of seed {seed} failed")
-    return ROOT / "build" / f"loop_{seed}"
+def recorded(seed, units):
+    """A session of natural scenes, and the true units."""
+    table = make_units(units, seed=[seed, 0])
+    truth = TrueUnits(table[table.truth_kind != "silent"]).eval()
+    rng = np.random.default_rng([seed, 4])
+    shown = dead_leaves(IMAGES, rng=rng).astype(np.float32) / 255
+    with torch.no_grad():
+        expected = truth(torch.from_numpy(shown)[:, None]).numpy()
+    gain = rng.permutation(shared_gain(0.25 * np.arange(IMAGES * REPEATS), rng=rng))
+    counts = rng.poisson(expected * gain.reshape(REPEATS, IMAGES, 1)).astype(np.float32)
+    images = resize(shown, HEIGHT)
+    areas = truth.table.assign(structure="VISam")[["structure"]]
+    degrees = SCENE_HEIGHT / HEIGHT
+    return truth, Session(
+        f"seed {seed}", "simulated", areas, images, np.arange(IMAGES), degrees, counts, (0.05, 0.3)
+    )
+
+
+def analysed(session, seed):
+    """What the report finds of each unit, as `lib.experiment.stimuli.unit_stimuli` returns it."""
+    images, degrees = session.images, session.degrees_per_pixel
+    fitted = crossvalidation.cross_validate(
+        images, session.counts, folds=FOLDS, seed=seed, degrees_per_pixel=degrees
+    )
+    scores = crossvalidation.prediction_scores(fitted.predictions, session.counts)
+    target = Target(session.mean_luminance, CONTRAST * session.target_contrast)
+    settings = AscentSettings(STEPS, highest_frequency=FINEST_DETAIL * degrees)
+    found = {}
+    for part in np.array_split(np.arange(len(session.units)), max(1, round(len(session.units) / CHUNK))):
+        makers, judges = ensemble.split_members([model.subset(part) for model in fitted.models])
+        making, judging = (ensemble.MeanModel(models).eval() for models in (makers, judges))
+        climbed = search.most_exciting_input(
+            making,
+            images.shape[1:],
+            target,
+            starts=("noise", "grey", "natural"),
+            images=images,
+            settings=settings,
+            seed=seed,
+        )
+        meis = localise.localise(making, climbed).best_images
+        masks = [mei_mask(making, mei, unit=k).mask for k, mei in enumerate(meis)]
+        own = range(len(part))
+        judged = verdict.transfer(
+            making, judging, meis, target, units=own, natural_images=images, masks=np.stack(masks)
+        )
+        for k, column in enumerate(part):
+            evidence = verdict.evidence(
+                judged.iloc[k], prediction=scores.iloc[column].to_dict(), counts=session.counts[:, :, column]
+            )
+            under = target.within(masks[k])
+            natural = set_mean_contrast(images, under)
+            best = natural[predicted_responses(making, natural, units=[k])[:, 0].argmax()]
+            masked = set_mean_contrast(meis[k], under)
+            found[int(session.unit_ids[column])] = {
+                "images": {"mei": masked, "mei_whole": meis[k], "image": best},
+                "mask": masks[k],
+                "target": target,
+                "judges": [judge.subset([k]).eval() for judge in judges],
+                "folds": FOLDS,
+                "verdict": verdict.judge(evidence)["verdict"],
+            }
+    return found
+
+
+def exported(seed, units):
+    """The exported stimuli of a seed, the session and the true units."""
+    started = time.time()
+    truth, session = recorded(seed, units)
+    table, images = stimuli.tabulate(analysed(session, seed), session)
+    run = ROOT / "build" / "bench_loop" / str(seed)
+    run.mkdir(parents=True, exist_ok=True)
+    truth.save(run / "truth.h5")
+    screen = Screen(480, 300, 0.41308, session.mean_luminance)
+    shown = folder.write_set(
+        run, session, table, images, screen, minutes=60, duration=0.25, gap=0.1, seed=seed
+    )
+    print(f"seed {seed}: {len(shown.units)} units, {time.time() - started:.0f} s", flush=True)
+    return run, shown, session, truth
 
 
 def half_levels(shown):
     """Largest difference of a picture from its array, grey levels."""
     screen, degrees = shown.screen, shown.degrees_per_pixel
-    return max(
-        np.abs(
-            read_picture(shown, name) - screen.values(screen.render(image, degrees_per_pixel=degrees))
-        ).max()
-        for name, image in shown.images.items()
-    )
+    largest = 0.0
+    for name, image in shown.images.items():
+        exact = screen.values(screen.render(image, degrees_per_pixel=degrees))
+        largest = max(largest, float(np.abs(read_picture(shown, name) - exact).max()))
+    return largest
 
 
 def permuted(shown, rng):
@@ -79,10 +139,8 @@ def permuted(shown, rng):
     return order
 
 
-def days_of(run, days):
+def days_of(run, shown, session, truth, days):
     """A row a unit and simulated day: outcome, whether intervals hold the truth, the null day's outcome."""
-    shown, session = read_stimuli(run / "stimuli"), load_session(run)
-    truth = TrueUnits.load(run / "truth.h5")
     seen = next_day.seen_images(shown)
     files = shown.table.reset_index().pivot(index="unit_id", columns="kind", values="file")
     rows = []
@@ -121,12 +179,11 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[101, 102])
     parser.add_argument("--days", type=int, default=20)
     parser.add_argument("--units", type=int, default=24)
-    parser.add_argument("--cores", type=int)
     parser.add_argument("--real", help="not used: there is no recorded loop yet")
     given = parser.parse_args()
     tables = []
     for seed in given.seeds:
-        table, levels = days_of(run_of(seed, given.units, given.cores), given.days)
+        table, levels = days_of(*exported(seed, given.units), given.days)
         print(f"seed {seed}: pictures differ from their arrays by at most {levels:.3f} grey levels")
         tables.append(table.assign(seed=seed))
     table = pd.concat(tables)
