@@ -2,9 +2,9 @@
 
     python benchmarks/bench_own_model.py [--seed 201] [--folds 4] [--epochs 60] [--units 14]
 
-Writes a folder with models.py, weights and my.yml; the run knows of them by the declaration alone. The session
-is simulated: `make report` makes it, this script only reads its images and counts. Prints how the ensemble
-does beside the report's own model on the same units, and where the book is.
+Writes a folder with models.py, weights and my.yml; the run knows of them by the declaration alone. The
+session is simulated: `make report` makes it, this script only reads its images and counts. Prints how the
+ensemble does beside the report's own model on the same units, and where the book is.
 """
 
 import argparse

@@ -850,4 +850,61 @@ FAULTS = [
             "a module imported from a room is not followed: results go stale",
         ),
     ),
+    *_of(
+        "lib/experiment/screen",
+        (
+            "np.asarray(luminance) ** (1 / self.gamma)",
+            "np.asarray(luminance) ** self.gamma",
+            "gamma undone twice",
+        ),
+        ("(h - 1) / 2 - np.arange(h)", "np.arange(h) - (h - 1) / 2", "up for down in the table of stimuli"),
+        ("np.round(self.values(luminance))", "self.values(luminance)", "grey values cut off, not rounded"),
+    ),
+    *_of(
+        "lib/experiment/stimuli",
+        ("_shifted(mask * (image", "_shifted(1 * (image", "a control brings what lies outside its mask"),
+        ("middle - _middle(mask)", "0 * middle", "controls stay at their own place"),
+    ),
+    *_of(
+        "lib/experiment/schedule",
+        ("rng.permutation(once) for", "once for", "an order that is the same in each block"),
+        ("* (first + second)", "* first", "the noise of one of two stimuli forgotten in the plan"),
+    ),
+    *_of(
+        "lib/experiment/responses",
+        ("if name != shown.name:", "if False:", "responses to another set of stimuli are taken"),
+        ("and not p < 0.01:", "and False:", "units paired wrongly are believed"),
+        ("counts[:, where]", "counts[:, : len(where)]", "units of two days joined by position"),
+    ),
+    *_of(
+        "lib/experiment/confirm",
+        ("if all(low > 0", "if any(low > 0", "one rival beaten is enough to confirm"),
+        (
+            "linear = a.mean() * b.mean() - t2 * vab",
+            "linear = a.mean() * b.mean()",
+            "blocks taken as unpaired",
+        ),
+        (
+            "tau2 = max((q - (n - 1)) / spread, 0.0)",
+            "tau2 = 0.0 * max((q - (n - 1)) / spread, 0.0)",
+            "units that differ pooled as one",
+        ),
+    ),
+    *_of(
+        "lib/experiment/next_day",
+        ("rng.uniform(*MOVED, n)", "rng.uniform(0, 1, n)", "receptive fields that hardly move over night"),
+    ),
+    *_of(
+        "lib/models/own",
+        (
+            "new = np.isin(image_ids, unseen)",
+            "new = ~np.isin(image_ids, unseen)",
+            "an image predicted by models that saw it",
+        ),
+        (
+            "[where.get(unit, -1) for unit in wanted]",
+            "list(range(len(wanted)))",
+            "outputs joined to units by position",
+        ),
+    ),
 ]

@@ -63,6 +63,10 @@ STALE = "its text is no longer in the file"
 # Test files that see a module's faults, before or in place of that of its own name, which mirrors it
 PROPERTIES = "responses/test_properties_estimators"
 TESTS = {
+    **{
+        f"lib/experiment/{name}": ["experiment/test_folder", "experiment/test_loop"]
+        for name in ("screen", "stimuli", "schedule", "responses", "confirm", "next_day")
+    },
     "lib/data/counting": ["data/test_properties_counting", "data/test_counting"],
     "lib/data/conditions": [
         "data/test_properties_counting",

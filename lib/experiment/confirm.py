@@ -238,7 +238,7 @@ def pooled(values: np.ndarray, errors: np.ndarray, groups=None, *, level: float 
 
     References
     ----------
-    DerSimonian & Laird, Control Clin Trials 7:177 (1986); Hartung & Knapp, Stat Med 20:3875 (2001).
+    DerSimonian & Laird, Control Clin Trials 7:177 (1986); Hartung & Knapp, Stat Med 20:1771 (2001).
 
     Examples
     --------

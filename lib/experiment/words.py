@@ -77,7 +77,7 @@ def opened(loop):
         return f"*There are no stimuli for a next experiment: {loop.reason}.*"
     shown, plan = loop.shown, loop.shown.plan
     said = (
-        f"Stimulus set {shown.name}: {counted(len(shown.table), 'picture')} for "
+        f"There are {counted(len(shown.table), 'picture')} for "
         f"{counted(len(plan), 'unit')}. {untold(plan, int(plan.repeats.iloc[0]))}"
     )
     if not loop.answered:

@@ -162,7 +162,7 @@ def days(a, b, *, drift, blocks=20, n=600, seed=0):
 def test_fieller_s_interval_holds_the_true_gain(a, b, drift):
     """Fault: an interval that takes the blocks' drift for noise of one stimulus, or is too narrow."""
     found = np.array([confirm.gain(x, y) for x, y in zip(*days(a, b, drift=drift))])
-    assert 0.92 < ((found[:, 1] <= a / b) & (a / b <= found[:, 2])).mean() <= 1
+    assert 0.92 < ((found[:, 1] <= a / b) & (a / b <= found[:, 2])).mean() < 0.985
     assert (found[:, 1] <= found[:, 0]).all() and (found[:, 0] <= found[:, 2]).all()
 
 
