@@ -394,7 +394,7 @@ def truth_table(folder):
     }
     meis = {name: localise.localise(made[name][0], end).best_images for name, end in ends.items()}
     meis |= {"ascent": ends["MEI"].best_images, "ascent, no limit": ends["no limit"].best_images}
-    masks = [mei.mei_mask(makers, image, unit=u).mask for u, image in enumerate(meis["MEI"])]
+    masks = [mei.mei_mask(makers, image, level, unit=u).mask for u, image in enumerate(meis["MEI"])]
     grey, optimum = ground_truth.reference_responses(truth, shape, level)
     natural = set_mean_contrast(session.images, level)
     chosen = ensemble.predicted_responses(makers, natural).argmax(0)

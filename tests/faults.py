@@ -315,14 +315,25 @@ FAULTS = [
     *_of(
         "lib/mei/mask",
         (
-            "k = max(fails[0] - 1, 0) if len(fails) else levels",
-            "k = fails[0] if len(fails) else levels",
+            "np.flatnonzero(rise >= fraction * rise.max())[-1]",
+            "min(np.flatnonzero(rise >= fraction * rise.max())[-1] + 3, levels)",
             "4: the mask loses more than 5 %",
         ),
+        ("energy >= LEAST_PART * energy.max()", "energy > 0", "4: the mask takes every component"),
         (
-            "hull = _convex_hull(labels == 1 + np.argmax(sizes))",
-            "hull = _convex_hull(labels > 0)",
-            "4: the mask takes every component",
+            "energy >= LEAST_PART * energy.max()",
+            "energy == energy.max()",
+            "the second of two distant fields is cut off",
+        ),
+        (
+            "rise = np.array(responses) - grey",
+            "rise = np.array(responses)",
+            "a unit that fires to grey has a mask of a few pixels",
+        ),
+        (
+            "rise[shown.std((1, 2), dtype=float) < 0.99 * target.contrast] = -np.inf",
+            "pass",
+            "a mask too small for the contrast",
         ),
     ),
     *_of(

@@ -56,11 +56,35 @@ def shown_agreement(agreed):
 def masked(mask, *, kept, degrees_per_pixel):
     """Say how much of the response the MEI (`kept`, of the ascent's) and its `MEIMask` keep."""
     inside = mask.mask > 0.5
+    text = f"The MEI evokes {100 * kept:.0f} % of the predicted response to the final image of the ascent. "
+    if not mask.threshold:
+        return text + "No smaller region of it carries the response; the whole image is taken for the mask."
+    parts = f" in {mask.parts} parts" if mask.parts > 1 else ""
     return (
-        f"The MEI evokes {100 * kept:.0f} % of the predicted response to the final image of the ascent. "
-        f"Its mask covers {inside.sum() * degrees_per_pixel**2:.0f} square degrees "
-        f"({100 * inside.mean():.0f} % of the image) and preserves "
-        f"{100 * mask.masked_response / mask.response:.0f} % of the response."
+        f"{text}Its mask covers {inside.sum() * degrees_per_pixel**2:.0f} square degrees "
+        f"({100 * inside.mean():.0f} % of the image){parts}; under it, at the same contrast, the MEI evokes "
+        f"{100 * mask.kept:.0f} % of its rise above grey."
+    )
+
+
+def mask_warning(kept, *, least=0.9):
+    """Say how much the judges lose under the mask (`kept`: their rise under it over that without)."""
+    if kept >= least:
+        return ""
+    return (
+        f"Under its mask, the MEI evokes only {100 * kept:.0f} % of the rise above grey that the judges "
+        "predict for the whole image. Comparisons under the mask leave out a part of what drives this neuron."
+    )
+
+
+def transfer_warning(transfer, *, most=1.2):
+    """Say that the judges predict much more than the makers, which made the image, do."""
+    if not transfer > most:
+        return ""
+    return (
+        f"The judges predict {100 * transfer:.0f} % of the rise above grey that the makers predict, although "
+        "the makers made the image. The two sets of models disagree on the size of the response, which is "
+        f"known to within a factor of {transfer:.1f} at best."
     )
 
 

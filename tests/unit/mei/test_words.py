@@ -65,10 +65,14 @@ def test_mask_is_in_square_degrees():
     """Fault: pixels for square degrees; the masked response over the ascent's."""
     mask = np.zeros((10, 10), np.float32)
     mask[:2] = 1
-    found = mei.MEIMask(mask, 0.1, mask, 4.0, 3.8)
+    found = mei.MEIMask(mask, 0.1, 1, mask, 5.0, 4.8, 1.0)
     text = mei_words.masked(found, kept=0.99, degrees_per_pixel=2.0)
     assert "99 % of the predicted" in text and "80 square degrees (20 % of" in text
-    assert "preserves 95 %" in text
+    assert "evokes 95 %" in text
+    whole = mei_words.masked(
+        mei.MEIMask(np.ones_like(mask), 0.0, 1, mask, 5.0, 5.0, 1.0), kept=0.99, degrees_per_pixel=2.0
+    )
+    assert "No smaller region" in whole
 
 
 def test_every_figure_of_the_verdict_has_words():
