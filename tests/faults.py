@@ -438,6 +438,12 @@ FAULTS = [
             "name: set_mean_contrast(image, target.within(None))",
             "5: stimuli compared without the mask",
         ),
+        ("mean -= min(error, np.log(bias))", "pass", "the gain that errors of the fit make is not corrected"),
+        (
+            "error = (folds - 1) / np.sqrt(folds) * max(",
+            "error = 1 / np.sqrt(folds) * max(",
+            "fold models are independent",
+        ),
         (
             "responses = np.stack([predicted_responses(model, shown)[:, unit] for model in models], axis=1)",
             "responses = np.stack([predicted_responses(models[0], shown)[:, unit] for model in models], axis=1)",
@@ -446,6 +452,11 @@ FAULTS = [
     ),
     *_of(
         "lib/gabors/search",
+        (
+            "candidates = torch.cat([candidates, more], 1)",
+            "pass",
+            "5: the best Gabor may be worse than the fitted one",
+        ),
         (
             "better = value > best_value",
             "better = torch.ones_like(value, dtype=torch.bool)",
@@ -545,9 +556,24 @@ FAULTS = [
     *_of(
         "lib/population/tests",
         (
-            'kind = "_true_response" if true else "_response"',
-            'kind = "_response"',
-            "predicted responses said to be true ones",
+            "false_discovery_control(p[tested]) < alpha",
+            "p[tested] < alpha",
+            "answers not corrected for the number of neurons",
+        ),
+        (
+            "np.median(logs, axis=0) if logs",
+            "np.mean(logs, axis=1) if logs",
+            "neurons of one session are independent draws",
+        ),
+        (
+            'within = (np.log(gains) - groups.transform("median"))',
+            "within = np.log(gains)",
+            "gains rise together because groups differ",
+        ),
+        (
+            "weights = np.concatenate([np.ones((1, images)), weights]) / images",
+            "weights = np.ones((len(weights) + 1, images)) / images",
+            "images are not resampled",
         ),
         (
             "known = table[(table.map_p < alpha) & table.mei_x.notna()]",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import scipy.stats
 import torch
 
 from lib.models.ensemble import one_model, predicted_responses
@@ -18,6 +19,11 @@ LABELS = {
     "linear_rf": "linear RF",
     "image_full": "best image, full",
 }
+
+# Errors of a fit favour the image with more freedom. Where the true gain of an MEI over the best Gabor is 1,
+# the predicted one is about a standard error above it, and mostly below this (benchmarks/bench_gain.py).
+AT_EQUAL_TRUTH = 1.02
+LEAST_GAIN = 1.05  # what an MEI must evoke of the best Gabor's response to be more than a Gabor
 
 
 # ---- other stimuli, and the comparison ----------------------------------------------------------
@@ -119,6 +125,53 @@ def compare_stimuli(
     shown = list(stimuli.values())
     responses = np.stack([predicted_responses(model, shown)[:, unit] for model in models], axis=1)
     return pd.DataFrame(responses, index=list(stimuli))
+
+
+def gain_over(
+    judged: pd.DataFrame,
+    everyone: pd.DataFrame,
+    name: str = "gabor",
+    *,
+    bias: float = AT_EQUAL_TRUTH,
+    least: float = LEAST_GAIN,
+) -> dict:
+    """Gain of one unit's masked MEI over another stimulus, and what other images could have changed.
+
+    The judges predict the gain. Its error is the grouped jackknife's, over the models of all folds: those
+    that made the stimuli overrate them, but scatter with the images they left out as the others do.
+
+    Parameters
+    ----------
+    judged : DataFrame
+        Of `compare_stimuli`, on models that made none of the stimuli.
+    everyone : DataFrame
+        The same on all models, each of which left out another fold of the images.
+    name : str
+        The other stimulus.
+    bias : float
+        Largest gain that errors of the fit feign; a standard error, or this, is divided out.
+    least : float
+        Gain against which is tested.
+
+    Returns
+    -------
+    dict
+        ``gain`` (geometric mean over the judges), ``low`` and ``high`` (95 %) and ``p`` (two-sided t test of
+        a gain of `least`); NaN for all but the gain with one model.
+    """
+    mine, all_ = (
+        np.log(np.maximum(t.loc["mei"], 1e-6) / np.maximum(t.loc[name], 1e-6)).to_numpy(float)
+        for t in (judged, everyone)
+    )
+    mean, folds = mine.mean(), len(all_)
+    if folds < 2:
+        return {"gain": float(np.exp(mean - np.log(bias))), "low": np.nan, "high": np.nan, "p": np.nan}
+    error = (folds - 1) / np.sqrt(folds) * max(all_.std(ddof=1), 1e-9)
+    mean -= min(error, np.log(bias))
+    half = scipy.stats.t.ppf(0.975, folds - 1) * error
+    gain, low, high = (float(v) for v in np.exp([mean, mean - half, mean + half]))
+    p = float(2 * scipy.stats.t.sf(abs(mean - np.log(least)) / error, folds - 1))
+    return {"gain": gain, "low": low, "high": high, "p": p}
 
 
 def compare_predictions(table: pd.DataFrame, *, folds: int) -> pd.DataFrame:

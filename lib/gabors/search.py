@@ -50,6 +50,7 @@ def best_gabor(
     *,
     degrees_per_pixel: float,
     starts: GridSearch | None = None,
+    also: np.ndarray | None = None,
     grid: str = "full",
     refine_from: int = 10,
     steps: int = 60,
@@ -69,6 +70,8 @@ def best_gabor(
     starts : GridSearch, optional
         A search made before, at any mask, for the units of `model`: its Gabors are ranked again
         under the mask. Absent: `search_grid` under the mask.
+    also : (n, 7) array, optional
+        More Gabors, ranked among those of the grid, such as the one fitted to an MEI.
     refine_from : int
         Gabors, per unit, from which the refinement starts.
     steps : int
@@ -99,7 +102,11 @@ def best_gabor(
         progress=progress,
     )
     images = images_of(shape, target, degrees_per_pixel=degrees_per_pixel)
-    top, ranked = _rank(model, torch.tensor(starts.parameters), images, refine_from)
+    candidates = torch.tensor(starts.parameters)
+    if also is not None:
+        more = torch.as_tensor(np.asarray(also, np.float32)).expand(len(candidates), -1, -1)
+        candidates = torch.cat([candidates, more], 1)
+    top, ranked = _rank(model, candidates, images, refine_from)
     best = _refine(model, ranked, images, bounds(shape, degrees_per_pixel), steps, progress)
     found, first = (canonical(p.numpy().astype(float)) for p in (best, ranked[:, 0]))
     final = set_mean_contrast(

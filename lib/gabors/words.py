@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from lib.gabors.compare import LABELS
+from lib.gabors.compare import AT_EQUAL_TRUTH, LABELS, LEAST_GAIN
 
 
 def describe(search, fit, *, refine_from):
@@ -91,4 +91,51 @@ def describe_comparison(table, tests, *, alpha=0.05):
     return text + (
         f"The predicted advantage of the {better} {relation} the uncertainty due to the training images "
         f"(p = {gabor.p_holm:.2g})."
+    )
+
+
+def describe_gain(gain):
+    """Say what gain of the MEI over the best Gabor is predicted: of `lib.gabors.compare.gain_over`."""
+    text = (
+        f"Corrected for what errors of the fit feign (at most {AT_EQUAL_TRUTH:g}), the masked MEI evokes "
+        f" {gain['gain']:.2f} times the response to the best Gabor"
+    )
+    if not np.isfinite(gain["p"]):
+        return text + "; with so few models, no interval is possible."
+    return (
+        f"{text} (95 % interval {gain['low']:.2f} to {gain['high']:.2f}; test of a gain of {LEAST_GAIN:g}, "
+        f"not yet corrected over neurons: p = {gain['p']:.2g})."
+    )
+
+
+def describe_counts(response, recorded):
+    """Say what images drew that were shown, beside what is predicted for the MEI.
+
+    Parameters
+    ----------
+    response : Series
+        Predicted responses to mei and image_full, spikes.
+    recorded : (images,) array
+        Mean counts.
+    """
+    more = (
+        "an image that was shown evoked more, at its own contrast, than the MEI is predicted to evoke at the "
+        "contrast of all stimuli compared here"
+        if recorded.max() > response["mei"]
+        else "no image that was shown evoked as much as the MEI is predicted to"
+    )
+    return (
+        f"The largest mean response recorded to a natural image is {recorded.max():.2f} spikes, at full "
+        f"contrast; the MEI is predicted to evoke {response['mei']:.2f}: {more}."
+    )
+
+
+def count_warning(predicted, largest):
+    """Say that a predicted count lies above the largest mean count that was recorded."""
+    if predicted <= largest:
+        return ""
+    return (
+        f"The count predicted for the MEI is {predicted / largest:.1f} times the largest recorded mean: an "
+        "extrapolation, which is to be taken within a factor of two. Ratios of predicted responses are more "
+        "certain than the counts themselves."
     )

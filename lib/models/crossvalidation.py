@@ -127,8 +127,8 @@ def prediction_scores(predictions, counts, *, resamples=1000, seed=0):
     mean = np.nanmean(counts, axis=0)
     n = len(mean)
     weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples) / n
-    r = _correlation(np.full((1, n), 1 / n), predictions, mean)[0]
-    low, high = np.quantile(_correlation(weights, predictions, mean), [0.025, 0.975], axis=0)
+    r = weighted_correlation(np.full((1, n), 1 / n), predictions, mean)[0]
+    low, high = np.quantile(weighted_correlation(weights, predictions, mean), [0.025, 0.975], axis=0)
     shown = np.isfinite(counts)
     centred = np.where(shown, counts - np.nanmean(counts, axis=(0, 1)), 0)
     repeats = shown.sum(0)
@@ -170,7 +170,7 @@ def permutation_null(predictions, counts, *, permutations=10_000, seed=0):
     mean = np.nanmean(counts, axis=0)
     rng = np.random.default_rng(seed)
     uniform = np.full((1, len(mean)), 1 / len(mean))
-    observed = _correlation(uniform, predictions, mean)[0]
+    observed = weighted_correlation(uniform, predictions, mean)[0]
     a, b = (_standardised(v) for v in (predictions, mean))
     null = np.stack([(a[rng.permutation(len(a))] * b).mean(0) for _ in range(permutations)])
     return np.where(np.isfinite(observed), permutation_p(np.nan_to_num(observed), null), np.nan)
@@ -247,8 +247,8 @@ def _standardised(values):
     return centred / np.maximum(centred.std(0), 1e-12)
 
 
-def _correlation(weights, a, b):
-    """Weighted correlation over images: weights (w, images) of sum 1 -> (w, units)."""
+def weighted_correlation(weights, a, b) -> np.ndarray:
+    """Correlations (w, units) over images of a and b (images, units): weights (w, images) of sum 1."""
     a, b = np.asarray(a, float), np.asarray(b, float)
     ma, mb = weights @ a, weights @ b
     va, vb = (

@@ -33,7 +33,8 @@ def describe_prediction(model, row, *, alpha=0.05):
     return (
         f"The predictions of the *{model}* model correlate with the mean responses at "
         f"**{row.correlation_to_average:.3f}** (95 % interval over images {row.correlation_low:.3f} to "
-        f"{row.correlation_high:.3f}) and with single trials at {row.single_trial_correlation:.3f}. A "
+        f"{row.correlation_high:.3f}; it holds for the images shown, less often for other scenes) and with "
+        f"single trials at {row.single_trial_correlation:.3f}. A "
         f"perfect model would reach CCmax = {row.cc_max:.3f}, so the normalised correlation is "
         f"{row.cc_norm:.3f}; the model explains {100 * row.feve:.0f} % of the explainable variance (FEVE). "
         f"{chance} (images permuted, p = {row.permutation_p:.4f})."

@@ -156,6 +156,25 @@ def pictures(
     }
 
 
+def judged(run_folder: Path | str, units: Sequence[int]) -> tuple[dict[int, tuple[list, np.ndarray]], int]:
+    """What the judges predict for the stimuli that 06_gabor compared.
+
+    Returns
+    -------
+    predicted : dict of int to (list of str, (stimuli, judges) array)
+        Of every unit: names of the stimuli, predicted counts.
+    folds : int
+        Of the cross-validation.
+    """
+    results = {unit: load_result(Path(run_folder) / "units" / str(unit), "gabor") for unit in units}
+    folds = max((scalars["folds"] for scalars, _ in results.values()), default=0)
+    predicted = {
+        unit: (scalars["names"], arrays["by_judge"][: len(scalars["names"])])  # the last is without the mask
+        for unit, (scalars, arrays) in results.items()
+    }
+    return predicted, folds
+
+
 def measures(run_folder: Path | str, units: Sequence[int]) -> pd.DataFrame:
     """What `lib.stimuli.metrics.stimulus_metrics` found of MEI and best Gabor: a row a unit."""
     found = {unit: load_result(Path(run_folder) / "units" / str(unit), "metrics")[0] for unit in units}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+from scipy.stats import false_discovery_control
 
 from lib import columns
+from lib.gabors.compare import AT_EQUAL_TRUTH, LEAST_GAIN
+from lib.models.crossvalidation import weighted_correlation
 from lib.responses.receptive_fields import distance_test
-from lib.statistics import FEWEST_PAIRS, compare
+from lib.statistics import FEWEST_PAIRS, holm, jackknife_comparison
 
 AREA_MEASURES = {
     "the oracle correlation": "oracle_correlation",
@@ -23,6 +28,7 @@ STIMULI = {
     "image": "the best natural image",
     "linear_rf": "the linear receptive field",
 }
+ANSWERS = ("yes", "no", "cannot be told")
 SHARES = {
     "of_optimum": "masked MEI / optimum",
     "gabor_of_optimum": "best Gabor / optimum",
@@ -50,24 +56,122 @@ def sorted_scores(scores: pd.DataFrame) -> dict[str, np.ndarray]:
     }
 
 
-def response_tests(table: pd.DataFrame, *, true: bool = False, seed: int = 0) -> pd.DataFrame:
-    """The response to the MEI against that to each other stimulus, paired over units.
+def gain_tests(judged: dict[int, tuple[list, np.ndarray]], *, folds: int) -> pd.DataFrame:
+    """The predicted gain of the MEI over each other stimulus, in the median neuron.
+
+    Neurons of a session share its images, and are no independent draws. The median over neurons is
+    therefore taken for each judge, that is with each of its folds left out, and tested by a jackknife
+    over the folds; the gain over Gabors against what may be predicted where there is none.
 
     Parameters
     ----------
-    table : DataFrame
-        Of `units_table`, the selected units.
-    true : bool
-        The true responses of simulated units, not the predicted ones.
-    seed : int
+    judged : dict of int to (list of str, (stimuli, judges) array)
+        Of every neuron: names of the stimuli and predicted counts, judges in the same order.
+    folds : int
 
     Returns
     -------
     DataFrame
-        Of `lib.statistics.compare`; index: names of `STIMULI`.
+        Index: names of `STIMULI`. n neurons; higher: neurons of which the MEI is predicted to evoke more;
+        ratio (median neuron) with low and high; above: it is above the gain tested against; p_holm,
+        corrected for the number of stimuli.
     """
-    kind = "_true_response" if true else "_response"
-    return compare(table, {name: (f"mei{kind}", f"{name}{kind}") for name in STIMULI}, seed=seed)
+    rows = {}
+    for name in STIMULI:
+        bias = np.log(AT_EQUAL_TRUTH) if "gabor" in name else 0.0
+        logs = [
+            np.log(np.maximum(counts[names.index("mei")], 1e-6) / np.maximum(counts[names.index(name)], 1e-6))
+            for names, counts in judged.values()
+            if name in names
+        ]
+        found = {"n": len(logs), "higher": sum(log.mean() > 0 for log in logs)}
+        test = jackknife_comparison(np.median(logs, axis=0) if logs else [np.nan], bias, folds=folds)
+        ends = (("ratio", "mean_difference"), ("low", "low"), ("high", "high"))
+        found |= {key: np.exp(bias + test[end]) for key, end in ends}
+        rows[name] = found | {"p": test["p"], "above": test["mean_difference"] > 0}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.assign(p_holm=holm(table.p.to_numpy(float)))
+
+
+def more_than_gabor(table: pd.DataFrame, *, alpha: float = 0.05) -> pd.Series:
+    """Answer for each neuron whether its MEI is more than a Gabor.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With gain_over_gabor and gain_over_gabor_p, of `lib.gabors.compare.gain_over`.
+    alpha : float
+        Of the p values: the share of false ones among the answers given, after Benjamini & Hochberg, J R
+        Stat Soc B 57:289 (1995).
+
+    Returns
+    -------
+    Series
+        "yes" or "no" where the gain lies above or below `LEAST_GAIN` by more than other images could change,
+        "cannot be told" elsewhere; missing where there is no gain.
+    """
+    p = table.gain_over_gabor_p.astype(float)
+    tested = p.notna()
+    sure = tested.to_numpy(copy=True)
+    if tested.any():
+        sure[tested] = false_discovery_control(p[tested]) < alpha
+    more = table.gain_over_gabor > LEAST_GAIN
+    answer = np.where(~sure, ANSWERS[2], np.where(more, *ANSWERS[:2]))
+    return pd.Series(answer, table.index, dtype=object).where(table.gain_over_gabor.notna(), None)
+
+
+def model_gains(
+    predictions: dict,
+    counts: np.ndarray,
+    unit_ids: Sequence[int],
+    *,
+    model: str,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """What one model's correlations to the average gain over the others', in the median unit.
+
+    Parameters
+    ----------
+    predictions : dict of dict
+        {kind: {unit_id: (images,) predicted counts}}, out of fold.
+    counts : (repeats, images, units) array
+    unit_ids : sequence of int
+        Of the units of `counts`.
+    model : str
+        The kind that is compared with the others.
+    resamples : int
+        Of the images, which all units share: units are no independent draws.
+
+    Returns
+    -------
+    DataFrame
+        Index: the other kinds. n units; higher: units that `model` predicts better; median_difference with
+        its 95 % interval low and high.
+    """
+    mean, rows = dict(zip(unit_ids, np.nanmean(counts, axis=0).T)), {}
+    images = counts.shape[1]
+    weights = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), size=resamples)
+    weights = np.concatenate([np.ones((1, images)), weights]) / images
+    for kind in predictions.keys() - {model}:
+        units = [u for u in predictions[kind] if u in predictions[model] and np.ptp(mean[u]) > 0]
+        shown = np.transpose([mean[u] for u in units]).reshape(images, -1)
+        mine, other = (
+            weighted_correlation(
+                weights, np.transpose([predictions[k][u] for u in units]).reshape(images, -1), shown
+            )
+            for k in (model, kind)
+        )
+        gain = np.median(mine - other, axis=1) if units else np.full(len(weights), np.nan)
+        low, high = np.quantile(gain[1:], [0.025, 0.975])
+        rows[kind] = {
+            "n": len(units),
+            "higher": int((mine[0] > other[0]).sum()),
+            "median_difference": gain[0],
+            "low": low,
+            "high": high,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").reindex([k for k in predictions if k != model])
 
 
 def gain_agreement(table: pd.DataFrame) -> pd.DataFrame:
@@ -82,28 +186,38 @@ def gain_agreement(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         Index: names of `STIMULI`. n units; predicted and true: median ratios MEI / stimulus;
-        same_direction: units in which both say which is better; rank_correlation (Spearman) and
+        same_direction: units in which both say which is better; majority: as many as a guess would have
+        right that is the same for all; rank_correlation (Spearman) within kinds, whose medians are taken out;
         factor: the median of how many times the one ratio is the other (1: they agree).
     """
     rows = {}
     for name in STIMULI:
         columns = [f"{who}{kind}" for kind in ("_response", "_true_response") for who in ("mei", name)]
         values = table[columns].dropna()
-        values = values[(values > 0).all(axis=1)].to_numpy(float)
-        predicted, true = values[:, 0] / values[:, 1], values[:, 2] / values[:, 3]
-        off = np.exp(np.abs(np.log(predicted / true)))
-        rank = pd.Series(predicted).corr(pd.Series(true), method="spearman") if len(true) > 2 else np.nan
+        values = values[(values > 0).all(axis=1)]
+        gains = pd.DataFrame(
+            {
+                "predicted": values.iloc[:, 0] / values.iloc[:, 1],
+                "true": values.iloc[:, 2] / values.iloc[:, 3],
+            }
+        )
+        groups = np.log(gains).groupby(table.truth_kind.loc[gains.index])
+        within = (np.log(gains) - groups.transform("median"))[groups.transform("size") > 1]
+        rank = within.corr("spearman").iloc[0, 1] if len(within) > 4 else np.nan
+        off = np.exp(np.abs(np.log(gains.predicted / gains.true)))
+        better = (gains.true > 1).sum()
         rows[name] = [
-            len(true),
-            *(np.median(v) if len(v) else np.nan for v in (predicted, true)),
-            int(((predicted > 1) == (true > 1)).sum()),
+            len(gains),
+            *gains.median(),
+            int(((gains > 1).sum(axis=1) != 1).sum()),
+            int(max(better, len(gains) - better)),
             rank,
-            np.median(off) if len(off) else np.nan,
+            off.median(),
         ]
     return pd.DataFrame.from_dict(
         rows,
         orient="index",
-        columns=["n", "predicted", "true", "same_direction", "rank_correlation", "factor"],
+        columns=["n", "predicted", "true", "same_direction", "majority", "rank_correlation", "factor"],
     )
 
 

@@ -5,10 +5,11 @@ import pandas as pd
 from scipy.stats import kruskal
 
 from lib import columns
+from lib.gabors.compare import AT_EQUAL_TRUTH, LEAST_GAIN
 from lib.mei.calibration import VERDICTS
-from lib.population.tests import AREA_MEASURES, OF_KIND, SHAPES, STIMULI, by_kind
-from lib.statistics import FEWEST_PAIRS, compare, holm
-from lib.words import sentence
+from lib.population.tests import ANSWERS, AREA_MEASURES, OF_KIND, SHAPES, STIMULI, by_kind
+from lib.statistics import FEWEST_PAIRS, holm
+from lib.words import counted, listed
 
 SHOWN = columns.shown("units")
 GAINS = {
@@ -16,8 +17,17 @@ GAINS = {
     "predicted": "predicted gain",
     "true": "true gain",
     "same_direction": "agree on the better one",
-    "rank_correlation": "rank correlation of the gains",
+    "majority": "one guess for all",
+    "rank_correlation": "rank correlation within kinds",
     "factor": "factor between the gains",
+}
+ANSWERED = dict(
+    zip(ANSWERS, ("where the MEI is more than a Gabor", "where it is not", "where it cannot be told"))
+)
+DISTINCTIONS = {
+    "fit_r": "correlation of the MEI with the Gabor fitted to it",
+    "cc_norm": "CCnorm of the model",
+    "mei_spatial_frequency": "spatial frequency of the MEI (cycles per degree)",
 }
 
 
@@ -65,67 +75,151 @@ def verdict_sentences(table):
     ]
 
 
-def model_comparison(scores, *, model, alpha=0.05, seed=0):
-    """The models' correlations to the average, and what the chosen one gains over the others.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        A row per unit and model, of `lib.models.fit_run.fit_models`.
-    model : str
-        The chosen one.
-
-    Returns
-    -------
-    summary : DataFrame
-        A row per model: units, median, 90th percentile.
-    sentences : list of str
-    """
-    summary = scores.groupby("model", sort=False).correlation_to_average.agg(
+def model_summary(scores):
+    """Units, median and 90th percentile of the correlations to the average of every model."""
+    return scores.groupby("model", sort=False).correlation_to_average.agg(
         units="count", median="median", **{"90th percentile": lambda r: r.quantile(0.9)}
     )
-    wide = scores.pivot(index="unit_id", columns="model", values="correlation_to_average")
-    others = [kind for kind in summary.index if kind != model]
-    tests = compare(wide, {kind: (model, kind) for kind in others}, seed=seed) if others else None
-    return summary, [
-        sentence(
-            tests.loc[kind], f"the correlation of the {model} model", f"that of the {kind} model", alpha=alpha
+
+
+def model_sentences(gains, *, model):
+    """Say what the chosen model gains over each other: of `lib.population.tests.model_gains`."""
+    said = []
+    for kind, row in gains.iterrows():
+        if row.n < 2:
+            said.append(f"The {model} and {kind} models share too few units to be compared ({row.n:.0f}).")
+            continue
+        relation = (
+            "predicts better than"
+            if row.low > 0
+            else "predicts worse than"
+            if row.high < 0
+            else "predicts as well as"
         )
-        for kind in others
-    ]
+        said.append(
+            f"The {model} model {relation} the {kind} model: its correlation is higher in {row.higher:.0f} "
+            f"of {row.n:.0f} units, by {row.median_difference:+.2f} in the median (95 % interval over images "
+            f"{row.low:+.2f} to {row.high:+.2f})."
+        )
+    return said
 
 
 def chance_sentence(table, *, alpha=0.05):
     """Say how many units are predicted better than chance."""
-    significant = int((table.permutation_p * len(table) < alpha).sum())
+    tested = int(table.permutation_p.notna().sum())
+    significant = int((table.permutation_p * tested < alpha).sum())
     return (
-        f"The model predicts {significant} of {len(table)} units better than chance (images permuted, "
-        f"p < {alpha:g} after Bonferroni's correction for {len(table)} units)."
+        f"The model predicts {significant} of {tested} units better than chance (images permuted, "
+        f"p < {alpha:g} after Bonferroni's correction); {len(table) - tested} more could not be tested."
+        if tested < len(table)
+        else f"The model predicts {significant} of {tested} units better than chance (images permuted, "
+        f"p < {alpha:g} after Bonferroni's correction)."
     )
 
 
-def shape_sentences(measured, *, alpha=0.05, seed=0):
-    """What distinguishes the MEI from the best Gabor in numbers: a sentence for each of `SHAPES`.
+def shape_sentences(measured, answers):
+    """How MEI and best Gabor differ in numbers, by the answer: a sentence for each of `SHAPES`.
 
     Parameters
     ----------
     measured : DataFrame
         A row per unit: mei_<name>, gabor_measured_<name> of `lib.stimuli.metrics.stimulus_metrics`.
+    answers : Series
+        Of `lib.population.tests.more_than_gabor`.
     """
-    tests = compare(measured, {name: (f"mei_{name}", f"gabor_measured_{name}") for name in SHAPES}, seed=seed)
+    said = []
+    for name, words in SHAPES.items():
+        difference = measured[f"mei_{name}"] - measured[f"gabor_measured_{name}"]
+        groups = [
+            (answer, difference[answers.reindex(difference.index) == answer].dropna()) for answer in ANSWERS
+        ]
+        parts = [
+            f"{ANSWERED[answer]} {rows.median():+.3g} (n = {len(rows)})"
+            for answer, rows in groups
+            if len(rows)
+        ]
+        said.append(
+            f"The {words} of the MEI differs from that of the best Gabor by (medians) {listed(parts)}."
+            if parts
+            else f"The {words} of MEI and best Gabor could not be compared: no unit has both."
+        )
+    return said
+
+
+def answer_sentences(answers):
+    """Say in how many neurons the MEI is more than a Gabor: of `lib.population.tests.more_than_gabor`."""
+    known = answers.dropna()
+    if known.empty:
+        return ["No selected neuron has both an MEI and a best Gabor."]
+    yes, no, open_ = (int((known == answer).sum()) for answer in ANSWERS)
     return [
-        sentence(tests.loc[name], f"the {words} of the MEI", "that of the best Gabor", alpha=alpha)
-        for name, words in SHAPES.items()
+        f"The MEI is more than a Gabor in {yes} of {counted(len(known), 'neuron')} and not more in {no}; in "
+        f"{open_} it cannot be told. More means that it is predicted to evoke more than {LEAST_GAIN:g} times "
+        "the response to the best Gabor (jackknife over images, false discovery rate controlled over neurons)."
     ]
 
 
-def response_sentences(tests, *, true=False, alpha=0.05):
-    """Return a sentence for every row of `response_tests`, {name of the stimulus: sentence}."""
-    first = f"the {'true' if true else 'predicted'} response to the masked MEI"
-    return {
-        name: sentence(tests.loc[name], first, f"that to {words}", alpha=alpha, unit=" spikes", ratio=True)
-        for name, words in STIMULI.items()
-    }
+def distinction_sentence(table):
+    """Say what sets neurons with an MEI that is more than a Gabor apart from the others, as the run found.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With more_than_gabor and the columns of `DISTINCTIONS`.
+    """
+    groups = {answer: table[table.more_than_gabor == answer] for answer in ANSWERS}
+    groups = {answer: rows for answer, rows in groups.items() if len(rows)}
+    if len(groups) < 2:
+        return "All neurons have the same answer, so there is nothing to set them apart."
+    said = []
+    for name, words in DISTINCTIONS.items():
+        if name in table and table[name].notna().any():
+            medians = listed(f"{rows[name].median():.2g} {ANSWERED[word]}" for word, rows in groups.items())
+            said.append(f"the {words} is {medians}")
+    return f"In the median, {'; '.join(said)}."
+
+
+def gain_sentences(tests, *, alpha=0.05):
+    """Return {name of the stimulus: sentence} for the rows of `lib.population.tests.gain_tests`."""
+    said = {}
+    for name, words in STIMULI.items():
+        row = tests.loc[name]
+        if row.n == 0:
+            said[name] = f"MEI and {words} could not be compared: no neuron has both."
+            continue
+        text = (
+            f"Over {words}, the masked MEI has a predicted gain of {row.ratio:.2f} in the median neuron; the "
+            f"gain is above 1 in {row.higher:.0f} of {row.n:.0f}"
+        )
+        if not np.isfinite(row.p_holm):
+            said[name] = f"{text}; with so few models, no test is possible."
+            continue
+        feigned = f" and errors of the fit feign (up to {AT_EQUAL_TRUTH:g})" if "gabor" in name else ""
+        relation = "exceeds" if row.p_holm < alpha and row.above else "does not exceed"
+        said[name] = (
+            f"{text}. The median gain {relation} what other images could have changed{feigned} (95 % "
+            f"jackknife interval {row.low:.2f} to {row.high:.2f}, p = {row.p_holm:.2g} after Holm's correction)."
+        )
+    return said
+
+
+def shown_gain_tests(tests):
+    """`gain_tests` as a page shows it."""
+    shown = pd.DataFrame(
+        {
+            "neurons": tests.n,
+            "gain above 1": tests.higher,
+            "median gain": tests.ratio,
+            "95 % interval": [f"{low:.2f} to {high:.2f}" for low, high in zip(tests.low, tests.high)],
+            "p (Holm)": tests.p_holm.map("{:.2g}".format),
+        }
+    )
+    return (
+        shown.replace({"nan": "–", "nan to nan": "–"})
+        .rename(index=STIMULI)
+        .rename_axis(columns="masked MEI over")
+        .style.format({"median gain": "{:.2f}"}, na_rep="–")
+    )
 
 
 def agreement_sentence(row, words, *, weak=0.5):
@@ -135,10 +229,11 @@ def agreement_sentence(row, words, *, weak=0.5):
     text = (
         f"Over {words}, the masked MEI has a predicted gain of {row.predicted:.2f} and a true gain of "
         f"{row.true:.2f} (medians, n = {row.n:.0f}). Prediction and truth agree on the better stimulus in "
-        f"{row.same_direction:.0f} of {row.n:.0f} neurons"
+        f"{row.same_direction:.0f} of {row.n:.0f} neurons, where one guess for all would be right in "
+        f"{row.majority:.0f}"
     )
     if not np.isfinite(row.rank_correlation):
-        return text + "; there are too few neurons to correlate the gains."
+        return text + "; there are too few neurons of one kind to correlate the gains within kinds."
     relation = (
         "are unrelated"
         if abs(row.rank_correlation) < 0.2
@@ -148,7 +243,7 @@ def agreement_sentence(row, words, *, weak=0.5):
         if row.rank_correlation < weak
         else "rise together"
     )
-    return text + f", and the gains {relation} (rank correlation {row.rank_correlation:.2f})."
+    return text + f". Within kinds, the gains {relation} (rank correlation {row.rank_correlation:.2f})."
 
 
 def agreement_sentences(gains):
@@ -160,7 +255,7 @@ def shown_gains(gains):
     """`gain_agreement` as a page shows it."""
     return (
         gains.rename(index=STIMULI, columns=GAINS)
-        .style.format("{:.0f}", subset=[GAINS["n"], GAINS["same_direction"]], na_rep="–")
+        .style.format("{:.0f}", subset=[GAINS[k] for k in ("n", "same_direction", "majority")], na_rep="–")
         .format(
             precision=2,
             na_rep="–",
@@ -301,7 +396,7 @@ def receptive_field_sentence(test, n, *, alpha=0.05):
         )
     size = (
         f"median distance {test['median']:.1f} degrees, {test['shuffled']:.1f} with neurons shuffled, "
-        f"permutation p = {test['p']:.2g}, n = {test['n']}"
+        f"n = {test['n']}"
     )
     if test["p"] < alpha:
         return f"MEIs lie where the recorded Gabors place the receptive field ({size})."

@@ -1,6 +1,7 @@
 """Tests of lib.gabors.search; each says which fault it would catch."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -366,6 +367,36 @@ def test_refinement_never_ends_below_its_start():
     start = gabor_grids.GridSearch(row, np.zeros((1, 1)), 1)
     found = gabor_search.best_gabor(model, SHAPE, LEVEL, **GEOMETRY, starts=start, steps=3)
     assert found.responses[0] >= found.grid_responses[0] - 1e-5
+
+
+def test_the_best_gabor_is_no_worse_than_the_one_fitted_to_the_mei():
+    """Fault: the fitted Gabor is not among the starts, so that a poor grid leaves a poor Gabor to compare."""
+    where = truth(1, seed=3)
+    model = Units(stimuli.gabor(SHAPE, **GEOMETRY, **where)[:, None])
+    fitted = [[float(where.get(name, [1.0])[0]) for name in parameters.PARAMETERS]]
+    how = dict(**GEOMETRY, grid="coarse", refine_from=1, steps=0)
+    alone, helped = (gabor_search.best_gabor(model, SHAPE, LEVEL, also=a, **how) for a in (None, fitted))
+    shown = contrast.set_mean_contrast(stimuli.gabor(SHAPE, **GEOMETRY, **where)[0], LEVEL)
+    (goal,) = ensemble.predicted_responses(model, shown[None])[0]
+    assert alone.responses[0] < 0.99 * goal and helped.responses[0] == pytest.approx(goal, rel=1e-3)
+
+
+def test_a_gain_is_told_from_the_bias_and_from_what_images_leave_open():
+    """Fault: the bias is not divided out, a test of no gain at all, or the error of judges alone."""
+    scatter = np.linspace(-0.01, 0.01, 10)
+
+    def predicted(gain, noise):
+        table = pd.DataFrame({"mei": gain * np.exp(noise * scatter), "gabor": np.ones(10)}).T
+        return compare.gain_over(table.iloc[:, 1::2], table, bias=1.02, least=1.05)
+
+    sure, none, open_ = (predicted(*case) for case in ((1.4, 1), (1.02, 1), (1.4, 30)))
+    assert sure["gain"] == pytest.approx(1.4 / 1.017, rel=0.003) and sure["low"] > 1.3 and sure["p"] < 0.001
+    assert open_["gain"] == pytest.approx(1.4 * np.exp(0.033) / 1.02, rel=0.003)  # judges 1, 3, ...: above
+    assert none["gain"] == pytest.approx(1, abs=0.01) and none["high"] < 1.05 and none["p"] < 0.05
+    assert open_["p"] > 0.05 and open_["low"] < 1.05 < open_["high"]
+    one = pd.DataFrame({0: [2.0, 1.0]}, index=["mei", "gabor"])
+    alone = compare.gain_over(one, one, bias=1.0)
+    assert alone["gain"] == pytest.approx(2) and np.isnan(alone["p"])
 
 
 def test_every_model_judges():

@@ -1,5 +1,6 @@
 """The page on Gabors reports what was computed, whichever way it came out."""
 
+import numpy as np
 import pandas as pd
 
 from lib.gabors import compare
@@ -44,3 +45,22 @@ def test_optimum_mei_gabor_and_image_stand_side_by_side():
         "best image": 4,
         "grey": 1,
     }
+
+
+def test_counts_beyond_what_was_recorded_are_flagged():
+    """Fault: an extrapolation passes unsaid, or an image that drew more than the MEI is not named."""
+    response, recorded = pd.Series({"mei": 6.0}), np.array([1.0, 2.0, 4.0])
+    assert "1.5 times the largest recorded mean" in gabor_words.count_warning(6.0, 4.0)
+    assert gabor_words.count_warning(3.9, 4.0) == ""
+    assert "no image that was shown evoked as much" in gabor_words.describe_counts(response, recorded)
+    assert "evoked more, at its own contrast" in gabor_words.describe_counts(response, 2 * recorded)
+
+
+def test_a_gain_without_an_interval_has_none():
+    """Fault: nan on the page of a run with one model."""
+    gain = dict(gain=1.3, low=1.2, high=1.4, p=0.004)
+    assert "1.30 times the response to the best Gabor (95 % interval 1.20 to 1.40" in (
+        gabor_words.describe_gain(gain)
+    )
+    alone = gabor_words.describe_gain(dict.fromkeys(gain, float("nan")) | {"gain": 1.3})
+    assert "no interval is possible" in alone and "nan" not in alone

@@ -113,17 +113,50 @@ def units(n=12, seed=0, **columns):
     return table.assign(**columns)
 
 
-def test_responses_are_compared_with_the_right_column_and_kind():
-    """Fault: true and predicted responses exchanged, or the sign of the difference."""
-    table = units()
-    table["gabor_response"], table["gabor_true_response"] = (
-        table.mei_response - 1,
-        table.mei_true_response + 1,
+def judged(gains, *, judges=5, spread=0.0):
+    """What judges predict for neurons of given gains of the MEI over every other stimulus."""
+    names = ["mei", *population_tests.STIMULI]
+    scatter = np.linspace(-spread, spread, judges)
+    return {
+        unit: (names, np.array([gain * np.exp(scatter) * 2] + [np.full(judges, 2.0)] * (len(names) - 1)))
+        for unit, gain in enumerate(gains)
+    }
+
+
+def test_many_neurons_of_one_session_are_not_many_recordings():
+    """Fault: a test over neurons as if independent, or judges taken for independent models."""
+    gains = np.full(40, 1.05)
+    sure = population_tests.gain_tests(judged(gains, spread=0.001), folds=10)
+    assert sure.ratio["image"] == pytest.approx(1.05) and sure.p_holm["image"] < 0.05
+    assert sure.n["image"] == 40 == sure.higher["image"]
+    shared = population_tests.gain_tests(judged(gains, spread=0.03), folds=10)  # all neurons, with the images
+    assert shared.p_holm["image"] > 0.05 and shared.low["image"] < 1
+    said = population_words.gain_sentences(shared)
+    assert "does not exceed what other images could have changed" in said["image"]
+    assert "gain exceeds" in population_words.gain_sentences(sure)["image"]
+    none = population_tests.gain_tests({}, folds=0)
+    assert "no neuron has both" in population_words.gain_sentences(none)["gabor"]
+    assert "median gain" in population_words.shown_gain_tests(none).data
+
+
+def test_each_neuron_has_an_answer_corrected_for_their_number():
+    """Fault: p not corrected, yes and no exchanged, or a p against no gain for one against the least gain."""
+    table = pd.DataFrame(
+        {
+            "gain_over_gabor": [1.5, 1.0, 1.4, 1.04, np.nan],
+            "gain_over_gabor_p": [0.001, 0.002, 0.045, 0.9, np.nan],
+        }
     )
-    said = population_words.response_sentences(population_tests.response_tests(table))
-    assert said["gabor"].startswith("The predicted response to the masked MEI exceeds that to the best Gabor")
-    said = population_words.response_sentences(population_tests.response_tests(table, true=True), true=True)
-    assert said["gabor"].startswith("The true response to the masked MEI falls below that to the best Gabor")
+    answers = population_tests.more_than_gabor(table)
+    assert answers.tolist() == ["yes", "no", "cannot be told", "cannot be told", None]
+    (said,) = population_words.answer_sentences(answers)
+    assert "more than a Gabor in 1 of 4 neurons and not more in 1; in 2 it cannot be told" in said
+    assert "No selected neuron" in population_words.answer_sentences(answers[4:])[0]
+    table = table.assign(more_than_gabor=answers, fit_r=[0.5, 0.9, 0.7, 0.7, 0.1])
+    assert "fitted to it is 0.5 where the MEI is more than a Gabor, 0.9 where it is not" in (
+        population_words.distinction_sentence(table)
+    )
+    assert "nothing to set them apart" in population_words.distinction_sentence(table[:1])
 
 
 def test_gains_agree_or_do_not():
@@ -136,17 +169,34 @@ def test_gains_agree_or_do_not():
         gabor_true_response=2.0,
         image_response=3.0,
         image_true_response=2 * gain**4,
+        truth_kind="spot",
     )
     row = population_tests.gain_agreement(table).loc["gabor"]
-    assert row.n == 12 and row.same_direction == 12 and row.rank_correlation == 1
+    assert row.n == 12 and row.same_direction == 12 and row.rank_correlation == pytest.approx(1)
+    assert row.majority == (gain > 1).sum()
     assert (row.predicted, row.true) == pytest.approx((np.median(gain), np.median(gain**2)))
     assert row.factor == pytest.approx(np.median(np.maximum(gain, 1 / gain)))
     assert "rise together" in population_words.agreement_sentence(row, "the best Gabor")
     against = population_tests.gain_agreement(table).loc["image"]  # truth: 1 / gain ** 2
-    assert against.same_direction == 0 and against.rank_correlation == -1
+    assert against.same_direction == 0 and against.rank_correlation == pytest.approx(-1)
     assert "are inversely related" in population_words.agreement_sentence(against, "the image")
-    none = population_tests.gain_agreement(units(gabor_true_response=np.nan)).loc["gabor"]
+    none = population_tests.gain_agreement(units(gabor_true_response=np.nan, truth_kind="spot")).loc["gabor"]
     assert "no unit has both" in population_words.agreement_sentence(none, "the best Gabor")
+
+
+def test_groups_that_differ_make_no_correlation_within_them():
+    """Fault: gains of two kinds, unrelated within each, rise together because the kinds differ."""
+    rng = np.random.default_rng(2)
+    base = np.repeat([1.0, 3.0], 20)
+    table = units(
+        40,
+        mei_response=base * rng.uniform(0.95, 1.05, 40),
+        gabor_response=1.0,
+        mei_true_response=base * rng.uniform(0.95, 1.05, 40),
+        gabor_true_response=1.0,
+        truth_kind=np.repeat(["simple", "corner"], 20),
+    )
+    assert abs(population_tests.gain_agreement(table).rank_correlation["gabor"]) < 0.4
 
 
 def test_where_meis_lie_is_told_by_their_own_fields():
@@ -292,13 +342,12 @@ def test_tables_stand_under_names_with_units():
     shown = population_words.shown_kinds(population_tests.by_kind(kinds_of(two_subunit=[0.5, 0.7]))).data
     assert shown.columns.tolist() == ["two subunit"] and shown.loc["neurons", "two subunit"] == 2
     assert shown.loc["masked MEI / optimum", "two subunit"] == pytest.approx(0.6)
-    gains = population_words.shown_gains(population_tests.gain_agreement(units(12))).data
+    gains = population_words.shown_gains(population_tests.gain_agreement(units(12, truth_kind="spot"))).data
     assert gains.index[0] == "the best Gabor" and not [c for c in gains if "_" in c]
-    tests = words.shown(
-        population_tests.response_tests(units(3)), names=population_tests.STIMULI, unit="spikes"
-    )
+    pairs = {name: ("mei_response", f"{name}_response") for name in population_tests.STIMULI}
+    tests = words.shown(statistics.compare(units(3), pairs), names=population_tests.STIMULI, unit="spikes")
     assert "median difference (spikes)" in tests.data and set(tests.data["p (Holm)"]) == {"–"}
-    few = words.shown(population_tests.response_tests(units(0)), names=population_tests.STIMULI).data
+    few = words.shown(statistics.compare(units(0), pairs), names=population_tests.STIMULI).data
     assert few["95 % interval"].tolist() == ["–"] * 4 and few["median difference"].tolist() == ["–"] * 4
 
 
@@ -342,19 +391,25 @@ def test_table_of_areas():
     assert table.a["VISp"] > table.a["VISl"] + 1
 
 
-def test_models_are_compared_with_the_chosen_one():
-    """Fault: the chosen model compared with itself, or the difference turned round."""
+def test_models_are_compared_over_images_that_units_share():
+    """Fault: the difference turned round, silent units counted, or images not resampled."""
     rng = np.random.default_rng(0)
-    rows = [
-        {"unit_id": u, "model": kind, "correlation_to_average": base + rng.uniform(0, 0.05)}
-        for u in range(12)
-        for kind, base in (("v1", 0.6), ("ridge", 0.3))
-    ]
-    summary, said = population_words.model_comparison(pd.DataFrame(rows), model="v1")
-    assert summary.index.tolist() == ["v1", "ridge"] and summary["median"]["v1"] > 0.6
-    assert len(said) == 1 and said[0].startswith("The correlation of the v1 model exceeds that of the ridge")
-    alone = pd.DataFrame([row for row in rows if row["model"] == "v1"])
-    assert population_words.model_comparison(alone, model="v1")[1] == []
+    counts = rng.poisson(4, (5, 80, 12)).astype(float)
+    counts[:, :, 11] = 0
+    ids, mean = list(range(100, 112)), counts.mean(0)
+    noisy = {u: m + rng.normal(0, m.std() + 0.1, 80) for u, m in zip(ids, mean.T)}
+    predictions = {"ridge": noisy, "v1": dict(zip(ids, mean.T)), "published": {100: mean[:, 0]}}
+    gains = population_tests.model_gains(predictions, counts, ids, model="v1")
+    assert gains.index.tolist() == ["ridge", "published"] and gains.n.tolist() == [11, 1]
+    row = gains.loc["ridge"]
+    assert row.higher == 11 and 0.1 < row.low < row.median_difference < row.high
+    said = population_words.model_sentences(gains, model="v1")
+    assert said[0].startswith("The v1 model predicts better than the ridge model") and "too few" in said[1]
+    turned = population_tests.model_gains(predictions, counts, ids, model="ridge")
+    assert "predicts worse" in population_words.model_sentences(turned, model="ridge")[0]
+    same = population_tests.model_gains({"v1": noisy, "w": noisy}, counts, ids, model="v1")
+    assert "as well as" in population_words.model_sentences(same, model="v1")[0]
+    assert population_tests.model_gains({"v1": noisy}, counts, ids, model="v1").empty
 
 
 def test_units_and_failures_are_counted():
@@ -363,18 +418,20 @@ def test_units_and_failures_are_counted():
     assert population_words.describe(table, {}).startswith("The run analysed 3 units and selected 2 of them.")
     assert "Stages failed" not in population_words.describe(table, {})
     assert "Stages failed for 1 of these: 7 (it broke)." in population_words.describe(table, {7: "it broke"})
-    assert population_words.chance_sentence(table).startswith("The model predicts 1 of 3 units")
+    assert population_words.chance_sentence(table).startswith("The model predicts 2 of 2 units")
 
 
-def test_shapes_compare_mei_with_gabor():
-    """Fault: another metric's columns, or Gabor less MEI."""
+def test_shapes_differ_by_the_answer():
+    """Fault: another metric's columns, Gabor less MEI, or one median for all neurons."""
     names = {
-        f"{who}_{name}": np.linspace(1, 2, 10) + (who == "mei")
+        f"{who}_{name}": np.linspace(1, 2, 10) + (who == "mei") * np.repeat([-0.5, 0.25], 5)
         for who in ("mei", "gabor_measured")
         for name in population_tests.SHAPES
     }
-    said = population_words.shape_sentences(pd.DataFrame(names))
-    assert len(said) == 2 and all("of the MEI exceeds that of the best Gabor" in text for text in said)
+    answers = pd.Series(np.repeat(["yes", "no"], 5))
+    said = population_words.shape_sentences(pd.DataFrame(names), answers)
+    assert len(said) == 2 and all("-0.5 (n = 5) where" in text or "-0.5 (n = 5)" in text for text in said)
+    assert all("where it is not +0.25 (n = 5)" in text for text in said)
 
 
 def test_what_is_drawn_of_models_and_truth():
@@ -424,7 +481,10 @@ def test_one_neuron_beyond_the_axes_does_not_squash_the_others():
 def test_a_run_without_a_result_draws_that_it_has_none(tmp_path):
     """Fault: a run in which every unit failed stops at the summary of all of them."""
     measured = population_table.measures(tmp_path, [])
-    assert all("no unit has both" in text for text in population_words.shape_sentences(measured))
+    assert all(
+        "no unit has both" in text
+        for text in population_words.shape_sentences(measured, pd.Series(dtype=object))
+    )
     axes = population_figures.shapes(figures.panels(2), measured, population_tests.SHAPES)
     drawn = [
         *axes,
@@ -437,7 +497,9 @@ def test_a_run_without_a_result_draws_that_it_has_none(tmp_path):
 
 def test_every_image_that_competes_has_a_sentence_on_its_gains():
     """Fault: a sentence about another stimulus than its row, or one on the linear field."""
-    said = population_words.agreement_sentences(population_tests.gain_agreement(units(image_response=np.nan)))
+    said = population_words.agreement_sentences(
+        population_tests.gain_agreement(units(image_response=np.nan, truth_kind="spot"))
+    )
     assert len(said) == 3 and "Over the best Gabor, the masked MEI" in said[0]
     assert said[2].startswith("Predicted and true gains over the best natural image could not be compared")
 
