@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import pandas as pd
 import scipy.stats
 
-from lib.errors import InputError
-
-FEWEST_PAIRS = 6  # with 5 pairs the smallest two-sided Wilcoxon p is 2 / 2**5 = .0625
+FEWEST_PAIRS = 6  # neurons below which nothing is said of all of them
 
 
 def bootstrap_interval(
@@ -53,69 +50,6 @@ def bootstrap_interval(
         return np.full((2, *values.shape[1:]), np.nan)
     drawn = np.random.default_rng(seed).integers(len(values), size=(len(values), resamples))
     return np.quantile(statistic(values[drawn], axis=0), [(1 - level) / 2, (1 + level) / 2], axis=0)
-
-
-def paired_comparison(
-    a: np.ndarray, b: np.ndarray, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> dict:
-    """Compare two measurements of the same units: a minus b.
-
-    Parameters
-    ----------
-    a, b : array (n,)
-        One value per unit, in the same order; pairs with a NaN are left out.
-    level : float
-        Coverage of the interval.
-    resamples : int
-        Resamples of the interval.
-    seed : int
-        Seed of the resamples.
-
-    Returns
-    -------
-    dict
-        ``n`` pairs, ``median_difference`` with bootstrap ``low`` and ``high``, ``p`` (Wilcoxon
-        signed-rank, two-sided), ``effect_size`` (matched-pairs rank-biserial correlation: share of
-        the rank sum where a > b less the share where a < b, -1 to 1), ``note`` (empty, or why there
-        is no p).
-
-    References
-    ----------
-    Wilcoxon, Biometrics Bull 1:80 (1945); Kerby, Compr Psychol 3:1 (2014).
-
-    Examples
-    --------
-    >>> found = paired_comparison(np.arange(10) + 1.0, np.arange(10))
-    >>> found["n"], found["median_difference"], round(found["p"], 4), found["effect_size"]
-    (10, 1.0, 0.002, 1.0)
-    """
-    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    if a.shape != b.shape or a.ndim != 1:
-        raise InputError(
-            f"paired values have shapes {a.shape} and {b.shape}; "
-            "expected one value per unit on both sides, in the same order"
-        )
-    difference = (a - b)[np.isfinite(a) & np.isfinite(b)]
-    n = len(difference)
-    low, high = bootstrap_interval(difference, level=level, resamples=resamples, seed=seed)
-    changed = difference[difference != 0]
-    ranks = scipy.stats.rankdata(np.abs(changed))
-    result = {
-        "n": n,
-        "median_difference": float(np.median(difference)) if n else np.nan,
-        "low": float(low),
-        "high": float(high),
-        "p": np.nan,
-        "effect_size": np.nan,
-        "note": "",
-    }
-    if n:
-        result["effect_size"] = float(np.sum(np.sign(changed) * ranks) / max(ranks.sum(), 1))
-    if n < FEWEST_PAIRS:
-        result["note"] = f"too few pairs for a test: {n}, {FEWEST_PAIRS} needed"
-    else:
-        result["p"] = float(scipy.stats.wilcoxon(changed).pvalue) if len(changed) else 1.0
-    return result
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
@@ -213,37 +147,3 @@ def permutation_p(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
     observed, null = np.asarray(observed, dtype=float), np.asarray(null, dtype=float)
     p = (1 + (null >= observed).sum(axis=0)) / (1 + len(null))
     return np.where(np.isfinite(observed), p, np.nan)
-
-
-def compare(table: pd.DataFrame, pairs: dict[str, tuple[str, str]], *, seed: int = 0) -> pd.DataFrame:
-    """Paired tests across units, corrected for their number.
-
-    Parameters
-    ----------
-    table : DataFrame
-        A row a unit (or a model).
-    pairs : dict of str to (str, str)
-        Name of a comparison: two columns.
-
-    Returns
-    -------
-    DataFrame
-        Index: the name. Of `paired_comparison`, and `p_holm`; the interval and the
-        medians are of the columns' values.
-    """
-    rows = {}
-    for name, (first, second) in pairs.items():
-        a, b = (pd.to_numeric(table[c]).to_numpy(float) for c in (first, second))
-        rows[name] = paired_comparison(a, b, seed=seed) | {
-            "first": first,
-            "second": second,
-            "median_ratio": _median_ratio(a, b),
-        }
-    result = pd.DataFrame.from_dict(rows, orient="index")
-    result["p_holm"] = holm(result.p.to_numpy(float))
-    return result
-
-
-def _median_ratio(a, b):
-    defined = np.isfinite(a) & np.isfinite(b) & (b > 0)
-    return float(np.median(a[defined] / b[defined])) if defined.any() else float("nan")

@@ -543,15 +543,6 @@ FAULTS = [
             "p = (null > observed).sum(axis=0) / len(null)",
             "p of zero from a permutation test",
         ),
-        ("np.sum(np.sign(changed) * ranks)", "np.sum(ranks)", "effect size without a sign"),
-    ),
-    *_of(
-        "lib/words",
-        (
-            'direction = "exceeds" if row.effect_size > 0',
-            'direction = "exceeds" if row.effect_size < 2',
-            "a sentence whose direction is fixed",
-        ),
     ),
     *_of(
         "lib/population/tests",

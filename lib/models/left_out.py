@@ -174,23 +174,23 @@ def summary(table, *, seed=0) -> pd.DataFrame:
     -------
     DataFrame
         Empty without such a unit. Index left_out: units, r, ceiling, r_over_ceiling with low and high
-        (95 % bootstrap interval over units), other_unit, and the paired comparison of r with other_unit
-        (of `lib.statistics.compare`; its interval as difference_low and difference_high).
+        (95 % bootstrap interval over units), other_unit, and r less other_unit: median_difference with the
+        same interval (difference_low, difference_high), and higher, the units in which it is above 0.
     """
     reliable, rows = table[table.r_over_ceiling.notna()], {}
-    wide = {}
     for name, own in reliable.groupby("left_out", sort=False):
         low, high = statistics.bootstrap_interval(own.r_over_ceiling, seed=seed)
         medians = own[["r", "ceiling", "r_over_ceiling", "other_unit"]].median()
+        difference = (own.r - own.other_unit).dropna()
         rows[name] = {"units": len(own), **medians, "low": low, "high": high}
-        own = own.set_index("unit_id")
-        wide |= {name: own.r, f"{name}_other": own.other_unit}
-    if not rows:
-        return pd.DataFrame()
-    wide = pd.DataFrame(wide)
-    tests = statistics.compare(wide, {name: (name, f"{name}_other") for name in rows}, seed=seed)
-    tests = tests.rename(columns={"low": "difference_low", "high": "difference_high"})
-    return pd.DataFrame.from_dict(rows, orient="index").join(tests.drop(columns=["first", "second"]))
+        low, high = statistics.bootstrap_interval(difference, seed=seed)
+        rows[name] |= {
+            "median_difference": difference.median(),
+            "difference_low": low,
+            "difference_high": high,
+        }
+        rows[name] |= {"compared": len(difference), "higher": int((difference > 0).sum())}
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def agreement_with_truth(table) -> pd.DataFrame:

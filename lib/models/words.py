@@ -6,6 +6,7 @@ import pandas as pd
 from lib import statistics, words
 from lib.models.left_out import LEAST_CEILING
 from lib.responses.tuning import FIELD_P, MEASURES
+from lib.statistics import FEWEST_PAIRS
 from lib.words import listed
 
 
@@ -165,13 +166,13 @@ def shown_transfer(summary):
             "other unit": summary.other_unit,
             "own less other": summary.median_difference,
             "95 % interval ": _intervals(summary.difference_low, summary.difference_high),
-            "p (Holm)": summary.p_holm.map("{:.2g}".format).replace("nan", words.MISSING),
+            "own is higher": summary.higher,
         }
     )
     return table.rename(index=CLASSES).rename_axis(columns="left out").style.format(precision=2, na_rep="–")
 
 
-def transfer_sentences(summary, *, alpha=0.05):
+def transfer_sentences(summary):
     """Say of every class what the others tell of it, and whether it is the unit's own."""
     said = []
     for name, row in summary.iterrows():
@@ -182,19 +183,19 @@ def transfer_sentences(summary, *, alpha=0.05):
             f"{CLASSES[name].capitalize() if name != 'gabors' else 'Gabors'}, never shown to the model, are "
             f"predicted with r = {row.r:.2f}, {size}; medians over {row.units:.0f} units."
         )
-        if not np.isfinite(row.p_holm):
-            control = "Too few units for a test against the other units' models."
-        elif row.p_holm >= alpha:
-            control = (
-                f"That is no proof of tuning of a unit's own: another unit's model reaches "
-                f"{row.other_unit:.2f}, and no difference was found (p = {row.p_holm:.2g})."
-            )
+        if row.compared < FEWEST_PAIRS:
+            control = "Too few units can be compared with the other units' models."
         else:
-            verb = "more" if row.effect_size > 0 else "less"
+            difference = (
+                f"its own is better in {row.higher:.0f} of {row.compared:.0f} units, by "
+                f"{row.median_difference:+.2f} in the median ({row.difference_low:+.2f} to "
+                f"{row.difference_high:+.2f})"
+            )
             control = (
-                f"Another unit's model reaches {row.other_unit:.2f}; a unit's own does {verb} "
-                f"(median difference {row.median_difference:+.2f}, {row.difference_low:+.2f} to "
-                f"{row.difference_high:+.2f}, p = {row.p_holm:.2g})."
+                f"Another unit's model reaches {row.other_unit:.2f}; {difference}."
+                if row.difference_low > 0 or row.difference_high < 0
+                else f"That is no proof of tuning of a unit's own: another unit's model reaches "
+                f"{row.other_unit:.2f}; {difference}."
             )
         said.append(f"{told} {control}")
     if not said:

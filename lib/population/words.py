@@ -155,7 +155,7 @@ def answer_sentences(answers):
     return [
         f"The MEI is more than a Gabor in {yes} of {counted(len(known), 'neuron')} and not more in {no}; in "
         f"{open_} it cannot be told. More means that it is predicted to evoke more than {LEAST_GAIN:g} times "
-        "the response to the best Gabor (jackknife over images, false discovery rate controlled over neurons)."
+        "the response to the best Gabor (jackknife over images; false discovery rate over neurons)."
     ]
 
 
@@ -198,7 +198,8 @@ def gain_sentences(tests, *, alpha=0.05):
         relation = "exceeds" if row.p_holm < alpha and row.above else "does not exceed"
         said[name] = (
             f"{text}. The median gain {relation} what other images could have changed{feigned} (95 % "
-            f"jackknife interval {row.low:.2f} to {row.high:.2f}, p = {row.p_holm:.2g} after Holm's correction)."
+            f"jackknife interval {row.low:.2f} to {row.high:.2f}, p = {row.p_holm:.2g} after Holm's "
+            "correction)."
         )
     return said
 

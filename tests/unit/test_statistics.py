@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from lib import statistics
-from lib.errors import InputError
 
 
 def test_bootstrap_interval_covers_the_mean():
@@ -28,48 +27,6 @@ def test_bootstrap_interval_leaves_nan_out_and_needs_two_values():
     )
     assert np.isnan(statistics.bootstrap_interval([1.0, np.nan])).all()
     assert np.isnan(statistics.bootstrap_interval([])).all()
-
-
-def test_paired_comparison_of_a_textbook_example():
-    """Fails if the sign, the ranks or the p is wrong. Wilcoxon (1945): the differences of Darwin's
-    15 pairs of maize, T = 24; exact two-sided p .0413."""
-    differences = np.array([49.0, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48])
-    found = statistics.paired_comparison(differences, np.zeros(15))
-    assert found["p"] == pytest.approx(0.0413, abs=5e-4)
-    assert found["effect_size"] == pytest.approx((96 - 24) / 120)
-    assert found["n"] == 15 and found["median_difference"] == 24 and found["note"] == ""
-    assert found["low"] < 24 < found["high"]
-    swapped = statistics.paired_comparison(np.zeros(15), differences)
-    assert swapped["effect_size"] == -found["effect_size"]
-    assert swapped["p"] == found["p"]
-
-
-def test_too_few_pairs_get_no_p():
-    """Fails if five neurons are tested, where no result could reach .05."""
-    found = statistics.paired_comparison([1, 2, 3, 4, 5, np.nan], [0, 0, 0, 0, 0, 0])
-    assert np.isnan(found["p"]) and found["note"] == "too few pairs for a test: 5, 6 needed"
-    assert found["median_difference"] == 3 and found["effect_size"] == 1
-    nothing = statistics.paired_comparison([], [])
-    assert nothing["n"] == 0 and np.isnan(nothing["median_difference"])
-
-
-def test_no_difference_is_p_one():
-    """Fails if equal values divide 0 by 0."""
-    found = statistics.paired_comparison(np.ones(8), np.ones(8))
-    assert found["p"] == 1 and found["effect_size"] == 0
-
-
-def test_false_positives_are_at_the_level():
-    """Fails if the test is anticonservative."""
-    rng = np.random.default_rng(2)
-    p = [statistics.paired_comparison(*rng.normal(size=(2, 20)), resamples=10)["p"] for _ in range(400)]
-    assert 0.02 < np.mean(np.array(p) < 0.05) < 0.085
-
-
-def test_unpaired_values_are_refused():
-    """Fails if 3 values are broadcast against 1."""
-    with pytest.raises(InputError, match="same order"):
-        statistics.paired_comparison([1, 2, 3], [1])
 
 
 def test_jackknife_covers_the_truth_and_the_scatter_of_the_models_does_not():
