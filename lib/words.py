@@ -8,6 +8,11 @@ def bullets(sentences):
     return "\n".join(f"- {text}" for text in sentences)
 
 
+def warned(text):
+    """A warning as a page shows it; nothing where there is none."""
+    return f"**Warning.** {text}" if text else ""
+
+
 def counted(n, noun, plural=None):
     """A number with its noun, such as "1 unit" or "1,200 units"."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"

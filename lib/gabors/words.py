@@ -52,7 +52,9 @@ def shown_tests(tests):
         {
             "models": tests.n,
             "difference (spikes)": tests.mean_difference.map("{:+.2f}".format),
-            "95 % interval": [f"{low:+.2f} to {high:+.2f}" for low, high in zip(tests.low, tests.high)],
+            "95 % interval (uncorrected)": [
+                f"{low:+.2f} to {high:+.2f}" for low, high in zip(tests.low, tests.high)
+            ],
             "ratio": tests.mean_ratio,
             "p (Holm)": tests.p_holm.map("{:.2g}".format),
         }
@@ -98,7 +100,7 @@ def describe_gain(gain):
     """Say what gain of the MEI over the best Gabor is predicted: of `lib.gabors.compare.gain_over`."""
     text = (
         f"Corrected for what errors of the fit feign (at most {AT_EQUAL_TRUTH:g}), the masked MEI evokes "
-        f" {gain['gain']:.2f} times the response to the best Gabor"
+        f"{gain['gain']:.2f} times the response to the best Gabor"
     )
     if not np.isfinite(gain["p"]):
         return text + "; with so few models, no interval is possible."

@@ -82,9 +82,17 @@ def model_summary(scores):
     )
 
 
-def model_sentences(gains, *, model):
-    """Say what the chosen model gains over each other: of `lib.population.tests.model_gains`."""
-    said = []
+def model_sentences(gains, *, model, stimuli=("natural_scenes",)):
+    """Say what the chosen model gains over each other: of `lib.population.tests.model_gains`.
+
+    Parameters
+    ----------
+    gains : DataFrame
+    model : str
+    stimuli : list of str
+        What it learned from; the others learned from natural scenes alone.
+    """
+    said, alone = [], ", which learned from natural scenes alone" * (list(stimuli) != ["natural_scenes"])
     for kind, row in gains.iterrows():
         if row.n < 2:
             said.append(f"The {model} and {kind} models share too few units to be compared ({row.n:.0f}).")
@@ -97,9 +105,9 @@ def model_sentences(gains, *, model):
             else "predicts as well as"
         )
         said.append(
-            f"The {model} model {relation} the {kind} model: its correlation is higher in {row.higher:.0f} "
-            f"of {row.n:.0f} units, by {row.median_difference:+.2f} in the median (95 % interval over images "
-            f"{row.low:+.2f} to {row.high:+.2f})."
+            f"The {model} model {relation} the {kind} model{alone}: its correlation is higher in "
+            f"{row.higher:.0f} of {row.n:.0f} units, by {row.median_difference:+.2f} in the median (95 % "
+            f"interval over images {row.low:+.2f} to {row.high:+.2f})."
         )
     return said
 
@@ -415,7 +423,8 @@ def prediction_sentence(table, *, alpha=0.05):
         f"The model predicts the responses to recorded Gabors better than chance in "
         f"{int((p < alpha).sum())} of {tested} selected neurons (conditions permuted, Holm's correction). "
         f"The median correlation is {known.gabor_prediction.median():.2f}; the median that perfect models "
-        f"are estimated to reach is {known.gabor_prediction_ceiling.median():.2f}."
+        f"are estimated to reach is {known.gabor_prediction_ceiling.median():.2f}, an estimate so noisy that "
+        f"{int((known.gabor_prediction > known.gabor_prediction_ceiling).sum())} models exceed their own."
     )
 
 
