@@ -27,6 +27,7 @@ import pandas as pd
 from lib.data.session import load_session
 from lib.data.simulated_neurons import TrueUnits
 from lib.files import ROOT
+from lib.mei.calibration import VERDICTS
 from lib.models import fit_run
 from lib.models.ensemble import predicted_responses
 from lib.population import table as population_table
@@ -71,7 +72,7 @@ def claims(folder):
     tests = population_tests.gain_tests(judged, folds=folds)
     for name in tests.index[(tests.p_holm < 0.05) & tests.above.astype(bool)]:
         yield f"gain over {name}", (chosen.mei_true_response / chosen[f"{name}_true_response"]).median() > 1
-    for unit in chosen.index[chosen.verdict.isin(("reliable", "well supported"))]:
+    for unit in chosen.index[chosen.verdict.eq(VERDICTS[0])]:
         mei = json.loads((folder / "units" / str(unit) / "mei.json").read_text())["scalars"]
         grey, optimum = mei["grey_true_response"], mei["optimum_true_response"]
         yield (

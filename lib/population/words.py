@@ -182,7 +182,10 @@ def distinction_sentence(table):
     said = []
     for name, words in DISTINCTIONS.items():
         if name in table and table[name].notna().any():
-            medians = listed(f"{rows[name].median():.2g} {ANSWERED[word]}" for word, rows in groups.items())
+            digits = 3 if "frequency" in name else 2
+            medians = listed(
+                f"{rows[name].median():.{digits}f} {ANSWERED[word]}" for word, rows in groups.items()
+            )
             said.append(f"the {words} is {medians}")
     return f"In the median, {'; '.join(said)}."
 
@@ -419,12 +422,13 @@ def prediction_sentence(table, *, alpha=0.05):
     if tested == 0:
         return "No selected neuron has recorded Gabors to predict."
     known = table[np.isfinite(p)]
+    above = int((known.gabor_prediction > known.gabor_prediction_ceiling).sum())
+    noisy = f", an estimate so noisy that {counted(above, 'model')} exceed it" if above else ""
     return (
         f"The model predicts the responses to recorded Gabors better than chance in "
         f"{int((p < alpha).sum())} of {tested} selected neurons (conditions permuted, Holm's correction). "
         f"The median correlation is {known.gabor_prediction.median():.2f}; the median that perfect models "
-        f"are estimated to reach is {known.gabor_prediction_ceiling.median():.2f}, an estimate so noisy that "
-        f"{int((known.gabor_prediction > known.gabor_prediction_ceiling).sum())} models exceed their own."
+        f"are estimated to reach is {known.gabor_prediction_ceiling.median():.2f}{noisy}."
     )
 
 

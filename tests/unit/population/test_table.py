@@ -122,7 +122,7 @@ def test_each_neuron_has_an_answer_corrected_for_their_number():
     assert "more than a Gabor in 1 of 4 neurons and not more in 1; in 2 it cannot be told" in said
     assert "No selected neuron" in population_words.answer_sentences(answers[4:])[0]
     table = table.assign(more_than_gabor=answers, fit_r=[0.5, 0.9, 0.7, 0.7, 0.1])
-    assert "fitted to it is 0.5 where the MEI is more than a Gabor, 0.9 where it is not" in (
+    assert "fitted to it is 0.50 where the MEI is more than a Gabor, 0.90 where it is not" in (
         population_words.distinction_sentence(table)
     )
     assert "nothing to set them apart" in population_words.distinction_sentence(table[:1])
