@@ -87,13 +87,15 @@ class Calibration:
     held_out: pd.DataFrame
     about: dict
 
-    def judge(self, figures: pd.DataFrame) -> pd.DataFrame:
+    def judge(self, figures: pd.DataFrame, *, more: float = 0.0) -> pd.DataFrame:
         """Probability that MEIs with these figures are right.
 
         Parameters
         ----------
         figures : DataFrame
             One MEI a row; columns `figures`, NaN where not measured.
+        more : float
+            Log odds of other evidence, such as `lib.mei.recorded.log_ratio`.
 
         Returns
         -------
@@ -104,7 +106,7 @@ class Calibration:
         """
         x = np.stack([f.standardised(figures[name]) for name, f in self.figures.items()], 1)
         added = x * [f.weight for f in self.figures.values()]
-        odds = self.intercept + added.sum(1)
+        odds = self.intercept + added.sum(1) + more
         x = np.column_stack([np.ones(len(x)), x])
         off = 1.96 * np.sqrt(np.einsum("ni,ij,nj->n", x, self.covariance, x))
         table = pd.DataFrame(added, columns=list(self.figures), index=figures.index)

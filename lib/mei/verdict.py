@@ -1,6 +1,6 @@
 """Can a most exciting input be believed? Agreement over starts and models, transfer, verdict.
 
-What the figures are worth was measured: `lib.mei.calibration`.
+What the figures are worth was measured: `lib.mei.calibration`, `lib.mei.recorded`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lib.mei import calibration
+from lib.mei import calibration, recorded
 from lib.models.ensemble import predicted_responses
 from lib.stimuli.contrast import Target, set_mean_contrast
 from lib.stimuli.metrics import local_energy
@@ -173,13 +173,15 @@ def _natural_responses(models, images, unit, target, batch_size):
     return [predicted_responses(m, stimuli, units=[unit], batch_size=batch_size)[:, 0] for m in models]
 
 
-def judge(figures: dict) -> dict:
-    """How far one MEI can be believed, by what simulated neurons with such figures were worth.
+def judge(figures: dict, heard: dict) -> dict:
+    """How far one MEI can be believed: by simulated neurons with such figures, and by recorded stimuli.
 
     Parameters
     ----------
     figures : dict of float
         Of `evidence`.
+    heard : dict of float
+        Of `lib.mei.recorded.disagreement`.
 
     Returns
     -------
@@ -187,10 +189,14 @@ def judge(figures: dict) -> dict:
         verdict (of `lib.mei.calibration.VERDICTS`), verdict_probability that the MEI is right with
         verdict_probability_low and _high, as `lib.mei.calibration.Calibration.judge` gives them, and
         verdict_checks: a dict a figure with its name (figure), value, threshold (at which it neither speaks
-        for the MEI nor against it), contribution to the log odds and whether it passed the threshold.
+        for the MEI nor against it, or from which the recording contradicts it), contribution to the log
+        odds and whether it passed the threshold. An MEI that the recording contradicts is at best the second
+        of the words.
     """
     measured = calibration.load()
-    row = measured.judge(pd.DataFrame([figures])).iloc[0].to_dict()
+    heard = {name: value for name, value in heard.items() if np.isfinite(value)}
+    ratios = {name: recorded.log_ratio(name, value) for name, value in heard.items()}
+    row = measured.judge(pd.DataFrame([figures]), more=sum(ratios.values())).iloc[0].to_dict()
     checks = [
         {
             "figure": name,
@@ -200,5 +206,17 @@ def judge(figures: dict) -> dict:
             "passed": bool(np.sign(figure.weight) * (figures[name] - figure.typical) >= 0),
         }
         for name, figure in measured.figures.items()
+    ] + [
+        {
+            "figure": name,
+            "value": value,
+            "threshold": recorded.EDGES[name][1],
+            "contribution": ratios[name],
+            "passed": value < recorded.EDGES[name][1],
+        }
+        for name, value in heard.items()
     ]
+    contradicted = any(value >= recorded.EDGES[name][1] for name, value in heard.items())
+    if contradicted and row["verdict"] == VERDICTS[0]:
+        row["verdict"] = VERDICTS[1]
     return {**row, "verdict_checks": checks}

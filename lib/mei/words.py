@@ -16,6 +16,8 @@ FIGURES = {  # of `lib.mei.verdict.evidence`
     "prediction_low": "correlation with responses to unseen images: lower end of its interval",
     "cc_norm": "correlation with responses to unseen images over its noise ceiling (CCnorm)",
     "rise_over_signal": "rise above grey over the spread of recorded responses that is no noise",
+    "map_distance": "distance from the receptive field among recorded Gabors (degrees)",
+    "grating_turn": "orientation off the one preferred among recorded gratings (degrees)",
 }
 
 
@@ -250,6 +252,22 @@ def run_sentence(own):
         f"In truth, {best.right:.0f} of the {best.n:.0f} MEIs of this run that are {own.index[0]} draw at "
         f"least {100 * calibration.GOAL:.0f} % of the best possible rise, and {own.right[1:].sum():.0f} of "
         f"the {own.n[1:].sum():.0f} others."
+    )
+
+
+def shown_recorded(table):
+    """`lib.mei.recorded.by_verdict` as a page shows it."""
+    names = {
+        "mapped": "MEIs with a recorded field",
+        "map_distance": "distance from it (deg)",
+        "map_distance_other": "from other units' fields (deg)",
+        "tuned": "with a preferred grating",
+        "grating_turn": "orientation off (deg)",
+    }
+    measured = [names[name] for name in ("map_distance", "map_distance_other", "grating_turn")]
+    shown = table.rename(columns=names).rename_axis(index=None, columns="verdict")
+    return shown.style.format(dict.fromkeys(measured, "{:.1f}"), na_rep="–").format(
+        "{:.0f}", subset=[names["mapped"], names["tuned"]]
     )
 
 

@@ -546,10 +546,13 @@ def test_evidence_lacks_what_was_not_measured():
 def test_a_verdict_lists_the_figures_it_rests_on():
     """Fault: a bad figure that passes, one not measured that counts for the MEI; a word of another list."""
     best = {name: f.high if f.weight > 0 else f.low for name, f in calibration.load().figures.items()}
-    good = verdict.judge(best)
+    good = verdict.judge(best, {"map_distance": np.nan, "grating_turn": np.nan})
     assert good["verdict"] in VERDICTS and good["verdict_probability"] > 0.5
     assert good["verdict_probability_low"] < good["verdict_probability"] < good["verdict_probability_high"]
     assert all(check["passed"] and check["contribution"] > 0 for check in good["verdict_checks"])
-    missing = verdict.judge(dict.fromkeys(best, np.nan))
+    assert {check["figure"] for check in good["verdict_checks"]} == set(
+        best
+    )  # nothing recorded, nothing said
+    missing = verdict.judge(dict.fromkeys(best, np.nan), {})
     assert missing["verdict"] == VERDICTS[-1] and missing["verdict_probability"] < 0.2
     assert not any(check["passed"] or check["contribution"] > 0 for check in missing["verdict_checks"])

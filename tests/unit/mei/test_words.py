@@ -78,9 +78,10 @@ def test_mask_is_in_square_degrees():
 def test_every_figure_of_the_verdict_has_words():
     """Fault: a figure under its name in the code, or with the value of another."""
     figures = dict.fromkeys(calibration.load().figures, 0.5)
-    shown = mei_words.shown_checks(verdict.judge(figures)).data
-    assert set(calibration.load().figures) <= set(mei_words.FIGURES)
-    assert shown.figure.notna().all() and (shown.value == 0.5).all() and len(shown) == len(figures)
+    heard = {"map_distance": 3.0, "grating_turn": 20.0}
+    shown = mei_words.shown_checks(verdict.judge(figures, heard)).data
+    assert {*figures, *heard} <= set(mei_words.FIGURES)
+    assert shown.figure.notna().all() and list(shown.value) == [*figures.values(), *heard.values()]
 
 
 def test_makers_and_judges_are_told_apart():
