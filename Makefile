@@ -1,21 +1,21 @@
 PARAMS ?= params.yml
 PY = .venv/bin/python
 AXE = build/axe/package/axe.min.js
-CLUSTER = $(if $(PROFILE),--profile $(PROFILE)) $(if $(BATCH),--batch $(BATCH))
+CLUSTER = $(if $(PROFILE),--profile "$(PROFILE)") $(if $(BATCH),--batch $(BATCH))
 
 .PHONY: report plan compare sessions test lint small nbval refresh faults axe bench notebook unit stimuli archive pdf clean FORCE
 
 report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html; PROFILE=slurm BATCH=25
-	@$(PY) -m workflow.report $(PARAMS) $(CLUSTER)
+	@$(PY) -m workflow.report "$(PARAMS)" $(CLUSTER)
 
 plan: .venv/ready         ## what `make report` would do, without doing it
-	@$(PY) -m workflow.report $(PARAMS) $(CLUSTER) --plan
+	@$(PY) -m workflow.report "$(PARAMS)" $(CLUSTER) --plan
 
 compare: .venv/ready      ## a page that sets two finished runs side by side: A=build/one B=build/other
-	@$(PY) -m workflow.compare_runs $(A) $(B)
+	@$(PY) -m workflow.compare_runs "$(A)" "$(B)"
 
 sessions: .venv/ready     ## the Allen Institute's sessions that `source: allen` can take; CACHE=folder BUCKET=address
-	@$(PY) -m lib.data.sources.allen $(if $(CACHE),--cache $(CACHE)) $(if $(BUCKET),--bucket $(BUCKET)) \
+	@$(PY) -m lib.data.sources.allen $(if $(CACHE),--cache "$(CACHE)") $(if $(BUCKET),--bucket "$(BUCKET)") \
 	    $(if $(WAREHOUSE),--warehouse $(WAREHOUSE))
 
 test: lint nbval axe      ## rules, the small run, the notebooks, its numbers, every way to execute one, unit tests, the site
@@ -39,25 +39,25 @@ refresh: small            ## store the small run's outputs in the notebooks and 
 	@$(PY) -m tests.baselines --store
 
 notebook: .venv/ready     ## execute one notebook of a run: NB=05_mei UNIT=id
-	@$(PY) -m workflow.report $(PARAMS) --notebook $(NB) $(if $(UNIT),--unit $(UNIT))
+	@$(PY) -m workflow.report "$(PARAMS)" --notebook $(NB) $(if $(UNIT),--unit $(UNIT))
 
 unit: .venv/ready         ## every stage of one unit: UNIT=id
-	@$(PY) -m workflow.report $(PARAMS) --unit $(UNIT)
+	@$(PY) -m workflow.report "$(PARAMS)" --unit $(UNIT)
 
 stimuli: .venv/ready      ## what the next experiment shows: pictures, tables, a script, to build/<name>/stimuli/
-	@$(PY) -m workflow.report $(PARAMS) --stimuli
+	@$(PY) -m workflow.report "$(PARAMS)" --stimuli
 
 archive: .venv/ready      ## one zip of the run for a journal or a repository: site, tables, stimuli, RO-Crate metadata
-	@$(PY) -m workflow.report $(PARAMS) --archive
+	@$(PY) -m workflow.report "$(PARAMS)" --archive
 
 pdf: .venv/ready          ## the book as a PDF, or UNIT=id one unit's report; CHROME=program that prints
-	@$(PY) -m workflow.report $(PARAMS) --pdf $(if $(UNIT),--unit $(UNIT))
+	@$(PY) -m workflow.report "$(PARAMS)" --pdf $(if $(UNIT),--unit $(UNIT))
 
 faults: .venv/ready       ## put deliberate faults into copies of lib: do the tests see them? MODULES="lib/mei/search ..."
 	@$(PY) -m tests.mutations $(MODULES)
 
 bench: .venv/ready        ## benchmark tables; REAL=folder adds recorded data
-	@for b in benchmarks/bench_*.py; do $(PY) $$b $(if $(REAL),--real $(REAL)); done
+	@for b in benchmarks/bench_*.py; do $(PY) $$b $(if $(REAL),--real "$(REAL)"); done
 
 axe:                      ## axe-core, by which the site's accessibility is tested: where npm is there, once
 	@mkdir -p build/axe && cd build/axe && if [ ! -f package/axe.min.js ] && command -v npm > /dev/null; then \

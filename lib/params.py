@@ -47,7 +47,7 @@ def load_params(path: Path | str = DEFAULTS) -> dict:
         One line: unreadable file, unknown key (with the nearest valid one), wrong type, value out of
         range, or a file that is not there.
     """
-    path = Path(path).resolve()
+    path = Path(path).expanduser().resolve()
     defaults, given = _read(DEFAULTS), _read(path)
     params = _merge(defaults, given, path.name)
     _check_values(params, path.name)

@@ -82,7 +82,7 @@ def make_report(
     started, secrets = time.time(), {}
     hide_secrets(params["session"], secrets)
     environment = clean_environment(folder, secrets)
-    declared = {"params": str(Path(params_file).resolve()), "contents": contents}
+    declared = {"params": str(Path(params_file).expanduser().resolve()), "contents": contents}
     write_json(folder / "declared.json", declared)
     command = [
         sys.executable,

@@ -95,7 +95,7 @@ def unit_stimuli(run_folder: Path, unit: int, session: Session) -> dict:
     members = ensemble.load_members(run_folder, fitted["model"], column=session.unit_index(unit))
     makers, judges = ensemble.split_members(members)
     target = Target(found["mean"], found["contrast"])
-    natural = set_mean_contrast(session.images, target)
+    natural = set_mean_contrast(session.images, target, flat=True)
     whole = natural[predicted_responses(makers, natural)[:, 0].argmax()]
     images = compared | {"mei_whole": arrays["mei"], "image_whole": whole, "least": arrays["inhibiting"]}
     images |= {f"diverse_{k + 1}": image for k, image in enumerate(arrays["others"][1:])}

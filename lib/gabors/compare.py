@@ -95,7 +95,7 @@ def competitors(
         Those of `found`; image (the natural one that the models prefer under the mask), linear_rf
         (not where it is flat), and image_full (preferred, and shown, without the mask), last.
     """
-    masked, full = (set_mean_contrast(images, t) for t in (target, target.within(None)))
+    masked, full = (set_mean_contrast(images, t, flat=True) for t in (target, target.within(None)))
     best, best_full = (predicted_responses(making, shown)[:, 0].argmax() for shown in (masked, full))
     field = linear_receptive_field(making, images.shape[1:], mean=target.mean)[0]
     return equalise(found | {"image": images[best], "linear_rf": field}, target) | {

@@ -169,7 +169,7 @@ def transfer(
 
 def _natural_responses(models, images, unit, target, batch_size):
     """(models, n): responses of one unit to natural images at a mean, contrast and mask."""
-    stimuli = set_mean_contrast(images, target)
+    stimuli = set_mean_contrast(images, target, flat=True)
     return [predicted_responses(m, stimuli, units=[unit], batch_size=batch_size)[:, 0] for m in models]
 
 

@@ -343,7 +343,10 @@ def fixed_disk(run_folder, units, *, degrees_per_pixel, aside=6):
     for unit in units:
         folder = Path(run_folder) / "units" / str(unit)
         image, mask = stimuli_of(folder)["mei"], load_result(folder, "gabor")[1]["mask"]
-        x, y, radius = metrics.analysis_disk(image, mask=mask, degrees_per_pixel=degrees_per_pixel)
+        try:
+            x, y, radius = metrics.analysis_disk(image, mask=mask, degrees_per_pixel=degrees_per_pixel)
+        except ValueError:  # flat under its mask, as the unit's own page says
+            continue
         own = metrics.analysis_mask(image, mask=mask, degrees_per_pixel=degrees_per_pixel)
         pixels = DISK * len(image) / ORIGINAL_SHAPE[0]
         middle = np.array(image.shape) / 2 + np.array([-y, x]) / degrees_per_pixel - 0.5

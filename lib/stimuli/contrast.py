@@ -63,7 +63,7 @@ class Target:
             )
 
 
-def set_mean_contrast(images: np.ndarray, target: Target) -> np.ndarray:
+def set_mean_contrast(images: np.ndarray, target: Target, *, flat: bool = False) -> np.ndarray:
     """Images with exactly the target's mean and RMS contrast, inside the displayable range.
 
     ``clip(mean + gain * pattern + offset * mask)``, gain and offset such that mean and standard
@@ -78,6 +78,9 @@ def set_mean_contrast(images: np.ndarray, target: Target) -> np.ndarray:
     target : Target
         Where a small mask leaves the contrast out of reach, the image of the last step is returned:
         in range, with as much contrast as it got.
+    flat : bool
+        Whether an image may be flat under the mask, as one of many natural images can be; it becomes
+        uniform.
 
     Returns
     -------
@@ -87,7 +90,7 @@ def set_mean_contrast(images: np.ndarray, target: Target) -> np.ndarray:
     ------
     ValueError
         Mean outside the range, contrast above what any image of that mean has, mask empty, or an
-        image that is flat under the mask.
+        image that is flat under the mask and may not be.
 
     Examples
     --------
@@ -103,9 +106,11 @@ def set_mean_contrast(images: np.ndarray, target: Target) -> np.ndarray:
         raise ValueError("the mask is empty; give one with at least two pixels above 0")
     pattern = _inside(torch.from_numpy(images.reshape(-1, *images.shape[-2:])), weight)
     largest = np.abs(images).max(axis=(-2, -1)).reshape(-1, 1, 1)
-    if np.any(_rms(pattern).numpy() <= 1e-9 * largest):
+    some = (_rms(pattern).numpy() > 1e-9 * largest)[:, 0, 0]
+    if not (flat or some.all()):
         raise ValueError("an image is flat under the mask and cannot be given a contrast")
-    shown, _, _, _ = _fit(pattern, target, weight, tolerance=1e-9)
+    shown = torch.zeros_like(pattern)
+    shown[some] = _fit(pattern[some], target, weight, tolerance=1e-9)[0]
     return (target.mean + shown.numpy()).astype(np.float32).reshape(images.shape)
 
 

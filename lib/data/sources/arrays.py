@@ -19,6 +19,8 @@ from lib.params import nearest
 # (allensdk.brain_observatory.stimulus_info.BrainObservatoryMonitor, small-angle rule).
 SCENE_HEIGHT_DEG = 94.8
 STATIC_WINDOW = (0.05, 0.55)  # s after onset, of the challenge's responses (Willeke et al. 2022)
+OBJECTS = "Object arrays"  # how numpy's refusal to run what is in a file begins
+AS_TEXT = "save columns of pandas as text or numbers, such as column.to_numpy(str)"
 LARGEST = 4e9  # bytes of responses, above which a folder is to be read in part
 LEAST_RANGE = 0.05  # from the darkest to the brightest pixel of all images, black to white being 1
 
@@ -178,10 +180,7 @@ def read_static(folder: Path | str, *, tiers: Sequence[str] = (), degrees_per_pi
 
 def _trials(folder, tiers):
     """Numbers of the trials of some tiers, ascending."""
-    numbers = {
-        part: {int(file.stem) for file in (folder / "data" / part).glob("*.npy") if file.stem.isdigit()}
-        for part in ("images", "responses")
-    }
+    numbers = {part: set(_trial_files(folder, part)) for part in ("images", "responses")}
     if not any(numbers.values()):
         raise InputError(f"{folder}: expected data/images/<n>.npy and data/responses/<n>.npy in it")
     odd = sorted(numbers["images"] ^ numbers["responses"])
@@ -202,11 +201,22 @@ def _trials(folder, tiers):
     return trials[np.isin(names[trials], tiers)]
 
 
+def _trial_files(folder, part):
+    """The file of each trial, by its number: 7.npy or 00007.npy."""
+    found = {}
+    for file in sorted((folder / "data" / part).glob("*.npy")):
+        if file.stem.isdecimal() and found.setdefault(int(file.stem), file) != file:
+            raise InputError(
+                f"{folder.name}: {found[int(file.stem)].name} and {file.name} in data/{part} are one trial"
+            )
+    return found
+
+
 def _distinct_images(folder, trials):
     """Which image each trial showed, the images in [0, 1] and the first trial of each."""
-    seen, images, which = {}, [], []
+    seen, images, which, files = {}, [], [], _trial_files(folder, "images")
     for trial in trials:
-        pixels = _read_npy(folder / f"data/images/{trial}.npy", (2, 3), kinds="iuf")
+        pixels = _read_npy(files[trial], (2, 3), kinds="iuf")
         if pixels.ndim == 3 and len(pixels) != 1:
             raise InputError(
                 f"{folder.name}: image {trial} has {len(pixels)} channels; the report is about grey images"
@@ -237,7 +247,8 @@ def _distinct_images(folder, trials):
 
 def _responses(folder, trials):
     """Responses (trials, units)."""
-    rows = [_read_npy(folder / f"data/responses/{trial}.npy", 1, kinds="iuf") for trial in trials]
+    files = _trial_files(folder, "responses")
+    rows = [_read_npy(files[trial], 1, kinds="iuf") for trial in trials]
     for trial, row in zip(trials, rows):
         if len(row) != len(rows[0]):
             raise InputError(
@@ -273,6 +284,8 @@ def _read_npy(path, ndim, *, kinds="iufUS"):
         with open(path, "rb") as opened:
             values = np.lib.format.read_array(opened, allow_pickle=False)
     except (OSError, ValueError, EOFError, MemoryError, OverflowError, TypeError) as error:
+        if OBJECTS in str(error):
+            raise InputError(f"{path}: it holds Python objects; {AS_TEXT}") from None
         raise InputError(f"{path}: not a readable .npy file ({type(error).__name__})") from None
     if values.ndim not in np.atleast_1d(ndim) or values.dtype.kind not in kinds:
         what = "numbers" if kinds == "iuf" else "an array"
@@ -288,6 +301,8 @@ def read_npz(path: Path | str, names: Sequence[str]) -> dict[str, np.ndarray]:
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             content = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, AttributeError, TypeError, BadZipFile) as error:
+        if OBJECTS in str(error):
+            raise InputError(f"{path.name}: an array holds Python objects; {AS_TEXT}") from None
         raise InputError(f"{path.name}: not a readable .npz file ({type(error).__name__})") from None
     missing = [name for name in names if name not in content]
     if missing:

@@ -100,5 +100,5 @@ def prepare(params: dict) -> pd.DataFrame:
             f"unit {table.index[table.index.duplicated()][0]} stands in two sessions of this run; give each "
             "unit an id of its own, or name one session"
         )
-    select_units(table, structure, list(params["per_unit"]), "this recording (per_unit)")
+    select_units(table, structure, list(params.get("per_unit", ())), "this recording (per_unit)")
     return select_units(table, structure, params["units"], "this recording")

@@ -142,3 +142,24 @@ def test_declaration(folder):
     )
     with pytest.raises(InputError, match="unit 19 .* nearest ids: 15, 14, 13"):
         choose.prepare(params)
+
+
+def test_numbers_of_trials_may_begin_with_zeros(folder):
+    """Fault: 00007.npy is looked for as 7.npy, or a trial under two names is read once, whichever."""
+    expected = load(folder).counts
+    for part in ("images", "responses"):
+        for file in (folder / "data" / part).iterdir():
+            file.rename(file.with_name(f"0000{file.name}"))
+    np.testing.assert_array_equal(load(folder).counts, expected)
+    np.save(folder / "data/images/4.npy", pixels(4))
+    with pytest.raises(InputError, match="00004.npy and 4.npy in data/images are one trial"):
+        load(folder)
+
+
+def test_columns_of_pandas_are_told_how_to_be_saved(folder):
+    """Fault: "not a readable .npz file (ValueError)"."""
+    np.savez(folder / "c.npz", counts=np.ones((2, 2, 2)), structures=np.array(["V1", "V1"], object))
+    with pytest.raises(
+        InputError, match="c.npz: an array holds Python objects; save columns of pandas as text"
+    ):
+        arrays.read_npz(folder / "c.npz", ("counts",))

@@ -119,6 +119,62 @@ def test_a_file_damaged_inside_is_one_line(here):
         nwb_files.check_file(here / "t.nwb")
 
 
+def tagged(folder, tags, start, stop):
+    """The session file with one invalid time, written as AllenSDK writes it."""
+    with h5py.File(folder / "s.nwb", "r+") as file:
+        scenes = file["intervals/natural_scenes_presentations"]
+        group = file["intervals"].create_group("invalid_times")
+        group.attrs.update(scenes.attrs)
+        group.attrs["colnames"] = np.array(["start_time", "stop_time", "tags"], object)
+        for name, values in {"id": [0], "start_time": [start], "stop_time": [stop]}.items():
+            group[name] = values
+            group[name].attrs.update(scenes[name].attrs)
+        group["tags"] = np.array(tags, object)
+        group["tags"].attrs.update(scenes["stimulus_name"].attrs)
+        group["tags_index"] = np.array([len(tags)], np.uint8)
+        group["tags_index"].attrs.update(
+            {
+                "description": "x",
+                "namespace": "hdmf-common",
+                "neurodata_type": "VectorIndex",
+                "object_id": "i",
+            }
+        )
+        group["tags_index"].attrs["target"] = group["tags"].ref
+    return folder
+
+
+@pytest.mark.parametrize(
+    "tags, units",
+    [
+        (["EcephysSession", "1", "all_probes"], 3),
+        (["EcephysProbe", "810000000", "probeA"], 2),
+        (["EcephysSession", "1", "optotagging"], 0),
+        (["probeZ"], 0),
+    ],
+)
+def test_invalid_times_concern_the_units_that_their_tags_name(here, tags, units):
+    """Fault: a tag that AllenSDK knows is not, and lost spikes are counted as zeros."""
+    read = nwb_source.load(named(tagged(here, tags, 0.0, 1e6)), folder=None, structure=["VISam", "VISp"])
+    assert len(read.invalid_times.units[0]) == units
+    assert [w for w in read.warnings if "probeZ" in w] == read.warnings[: "probeZ" in tags]
+
+
+def test_frames_may_be_text_and_a_zarr_folder_is_told_apart(here):
+    """Fault: TypeError for texts of older files; "no such file" for a folder that is there."""
+    with h5py.File(here / "s.nwb", "r+") as file:
+        table = file["intervals/natural_scenes_presentations"]
+        frames, about = table["frame"][()], dict(table["frame"].attrs)
+        del table["frame"]
+        table["frame"] = np.array([str(float(f)) for f in frames], object)
+        table["frame"].attrs.update(about)
+    assert nwb_files.check_file(here / "s.nwb").tolist() == [0, 1, 2]
+    read = nwb_source.load(named(here), folder=None, structure="VISp")
+    assert set(read.presentations.query("stimulus_name == 'natural_scenes'").frame) >= {0.0, 1.0, 2.0}
+    with pytest.raises(InputError, match="is a folder: NWB is read from HDF5 files; export Zarr"):
+        nwb_files.check_file(here / "images")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the file is read in a fork")
 def test_a_file_on_which_hdf5_loops_for_ever(here, monkeypatch):
     """Fails if a zeroed heap block, on which HDF5 never ends, stops the report for ever."""
