@@ -7,8 +7,10 @@ without it accessibility is not tested.
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from tests.book.checks import parse
 from tests.book.test_site import site  # noqa: F401
 from tests.support.browser import DESKTOP, MISSING_GLYPHS, PHONE, PROGRAM, TOO_WIDE, Browser
 
@@ -24,6 +26,7 @@ KINDS = [
     "09_audit.html",
     "methods.html",
     "conclusions.html",
+    "reuse.html",
     "own_data.html",
     "references.html",
     "glossary.html",
@@ -35,6 +38,7 @@ LOOKS = {
     for width, size in (("desktop", DESKTOP), ("phone", PHONE))
     for light in ("light", "dark")
 }
+UNFOLD = "document.querySelectorAll('details.chapter, details.rests').forEach(part => { part.open = true; })"
 FAULTS = """axe.run(document, {resultTypes: ["violations"]}).then(done => done.violations
   .filter(fault => ["serious", "critical"].includes(fault.impact))
   .map(fault => `${fault.id} (${fault.nodes.length}): ${fault.nodes[0].html.slice(0, 150)}`))"""
@@ -52,6 +56,7 @@ def every_look(browser, site, kind, question):  # noqa: F811
     for name, look in LOOKS.items():
         browser.look(**look)
         browser.open(page.as_uri())
+        browser.ask(UNFOLD)
         if answer := question():
             found[name] = answer
     return found
@@ -81,6 +86,7 @@ def test_the_image_of_each_response_is_reached_by_keyboard(browser, site):  # no
     page = next(iter(sorted(site.resolve().glob("units/[0-9]*.html"))))
     browser.look()
     browser.open(page.as_uri())
+    browser.ask(UNFOLD)
     words = "document.querySelector('.explore output').textContent"
     browser.ask("document.querySelector('.explore input').focus()")
     before = browser.ask(words)
@@ -108,3 +114,70 @@ def test_the_table_of_units_is_sorted_and_searched(browser, site):  # noqa: F811
         "(document.querySelector('.sortable input'))"
     )
     assert browser.ask(rows) == [units[-1]]
+
+
+def test_cards_are_narrowed_down_by_words_and_facets(browser, site):  # noqa: F811
+    """Fault: a name found only with its underscore; a facet that leaves others; an empty page without a word."""
+    table = pd.read_csv(site.parent / "units.csv")
+    chosen = table[table.selected]
+    browser.look()
+    browser.open((site.resolve() / "units.html").as_uri())
+    shown = "[...document.querySelectorAll('.card:not([hidden])')].map(card => card.dataset.unit)"
+    assert sorted(browser.ask(shown)) == sorted(chosen.unit_id.astype(str))
+    kind = next(kind for kind in chosen.truth_kind if "_" in kind)
+    expected = sorted(chosen.unit_id[chosen.truth_kind.str.contains(kind)].astype(str))
+    type_in = (
+        "(box => {{ box.value = '{}'; box.dispatchEvent(new Event('input')); }})"
+        "(document.querySelector('{}'))"
+    )
+    for words in (kind, kind.replace("_", " ")):
+        browser.ask(type_in.format(words, ".finder input"))
+        assert sorted(browser.ask(shown)) == expected
+    browser.ask(type_in.format("no such neuron", ".finder input"))
+    assert browser.ask(shown) == [] and browser.ask("document.querySelector('.nothing').checkVisibility()")
+    browser.ask("document.querySelector('.nothing button').click()")
+    assert len(browser.ask(shown)) == len(chosen)
+    verdict = chosen.verdict.iloc[0]
+    if browser.ask("Boolean(document.querySelector('[data-facet=verdict]'))"):
+        browser.ask(type_in.format(verdict, "[data-facet=verdict]"))
+        assert sorted(browser.ask(shown)) == sorted(chosen.unit_id[chosen.verdict == verdict].astype(str))
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("kind", ["index.html", "units/[0-9]*.html"])
+def test_the_first_picture_is_on_the_first_screen(browser, site, kind, size):  # noqa: F811
+    """Fault: the reader has to scroll for the answer."""
+    browser.look(size=size)
+    browser.open(next(iter(sorted(site.resolve().glob(kind)))).as_uri())
+    place = "document.querySelector('.still').getBoundingClientRect()"
+    assert 0 < browser.ask(f"{place}.bottom") < size[1]
+
+
+def test_a_neurons_page_is_two_screens_until_a_chapter_is_opened(browser, site):  # noqa: F811
+    """Fault: chapters that do not fold, or cannot be opened by the link to a figure in them."""
+    page = next(iter(sorted(site.resolve().glob("units/[0-9]*.html"))))
+    browser.look()
+    browser.open(page.as_uri())
+    assert browser.ask("document.documentElement.scrollHeight") < 2 * DESKTOP[1]
+    browser.open(f"{page.as_uri()}#fig-mei-{page.stem}")
+    assert browser.ask(f"document.getElementById('fig-mei-{page.stem}').checkVisibility()")
+
+
+def test_on_a_phone_a_figure_of_several_panels_has_a_row_for_each(browser, site):  # noqa: F811
+    """Fault: labels of four pixels; a panel lost, or shown twice on a wide screen."""
+    page = (site.resolve() / "08_population.html").as_uri()
+    for size, many in ((PHONE, True), (DESKTOP, False)):
+        browser.look(size=size)
+        browser.open(page)
+        cut = "document.querySelectorAll('article .panels:not([hidden]) > div').length"
+        whole = "[...document.querySelectorAll('img[class*=cut-]')].filter(i => i.checkVisibility()).length"
+        assert (browser.ask(cut) > 1) == many and (browser.ask(whole) > 0)
+
+
+def test_the_first_page_is_light(site):  # noqa: F811
+    """Fault: pictures of all neurons at full size on the page that is to be there at once (limit 1 MB)."""
+    page = parse((site / "index.html").read_text(encoding="utf-8"))
+    files = [tag.get("src") or tag.get("href") for tag in page.find_all(["img", "script", "link"])]
+    files = {name.split("?")[0] for name in files if name and ":" not in name}
+    loaded = [site / name for name in files if (site / name).is_file() and not name.endswith(".html")]
+    assert sum(file.stat().st_size for file in [site / "index.html", *loaded]) < 1e6

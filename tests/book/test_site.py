@@ -1,8 +1,10 @@
 """The built site: SITE=build/<name>/site, which must be there; else the small run's, if there."""
 
 import os
+import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -71,6 +73,36 @@ def test_every_selected_unit_has_a_page_two_clicks_away(pages, site):
     linked = {tag["href"] for tag in pages["units.html"].find("article").find_all("a", href=True)}
     assert expected and expected <= linked & set(pages)
     assert pages["index.html"].find("article").find("a", href="units.html")
+
+
+def test_every_page_of_a_simulated_run_says_so(pages):
+    """Fault: a page from which a generated neuron could be taken for a recorded one."""
+    assert [name for name, page in pages.items() if "Simulated neurons" not in page.get_text()] == []
+
+
+def test_every_array_of_a_unit_is_explained(pages, site):
+    """Fault: a result that is saved and that nobody can read."""
+    text = pages["reuse.html"].get_text(" ")
+    folder = next(iter(sorted((site.parent / "units").glob("*/mei.npz")))).parent
+    for stage in ("cnn", "mei", "gabor"):
+        with np.load(folder / f"{stage}.npz") as file:
+            assert [name for name in file.files if not re.search(rf"\b{name}\b", text)] == []
+    columns = pd.read_csv(site.parent / "units.csv", nrows=0).columns
+    assert [name for name in columns if not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_the_five_questions_are_two_clicks_away(pages):
+    """Fault: an answer that the first page, and what it leads to, do not lead to."""
+
+    def leads(name):
+        return {
+            tag["href"].split("#")[0].removeprefix("../")
+            for tag in pages[name].find("article").find_all("a", href=True)
+        }
+
+    first = leads("index.html")
+    assert any(name.startswith("units/") for name in first), "is the MEI more than a Gabor for this neuron?"
+    assert {"units.html", "reuse.html", "own_data.html", "09_audit.html"} <= first
 
 
 def test_no_value_was_left_unfilled(pages):
