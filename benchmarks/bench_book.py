@@ -11,12 +11,9 @@ import filecmp
 import json
 import resource
 import shutil
-import struct
 import sys
 import tempfile
 import time
-import zlib
-from base64 import b64decode, b64encode
 from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,6 +26,7 @@ from book._ext import site as book
 from lib.files import ROOT
 from lib.population import table as population_table
 from tests.support.browser import DESKTOP, PHONE, PROGRAM, Browser
+from workflow.pictures import SVG
 
 FIRST_ID = 700_000_001
 
@@ -59,17 +57,17 @@ def pictures(notebook):
         output
         for cell in notebook["cells"]
         for output in cell.get("outputs", [])
-        if "image/png" in output.get("data", {})
+        if SVG in output.get("data", {})
     ]
 
 
 def shared_pictures(run):
-    """Return the pictures (base64) that stand on the pages of several units."""
+    """Return the pictures (SVG) that stand on the pages of several units."""
     seen = Counter()
     for folder in (run / "units").iterdir():
         seen.update(
             {
-                "".join(output["data"]["image/png"])
+                "".join(output["data"][SVG])
                 for path in folder.glob("*.ipynb")
                 for output in pictures(json.loads(path.read_text()))
             }
@@ -83,16 +81,14 @@ def copy_unit(old_folder, new_folder, old, new, shared):
     for path in old_folder.glob("*.ipynb"):
         notebook = json.loads(path.read_text().replace(str(old), str(new)))
         for output in pictures(notebook):
-            picture = "".join(output["data"]["image/png"])
-            output["data"]["image/png"] = picture if picture in shared else another_picture(picture, new)
+            picture = "".join(output["data"][SVG])
+            output["data"][SVG] = picture if picture in shared else another_picture(picture, new)
         (new_folder / path.name).write_text(json.dumps(notebook))
 
 
 def another_picture(text, unit):
-    """Return a PNG (base64) with a unit's id as a comment, put before its last block."""
-    png, comment = b64decode(text), b"tEXtUnit\0" + str(unit).encode()
-    block = struct.pack(">I", len(comment) - 4) + comment + struct.pack(">I", zlib.crc32(comment))
-    return b64encode(png[:-12] + block + png[-12:]).decode()
+    """Return an SVG with a unit's id as a comment at its end."""
+    return f"{text}<!-- {unit} -->"
 
 
 def megabytes(folder):

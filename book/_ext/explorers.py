@@ -28,19 +28,18 @@ def write_sheet(images, path):
 
 
 def natural_images(run_folder, path):
-    """Write the sheet of the run's natural images; returns their session and which of them it holds.
+    """Write the sheet of the run's natural images; returns their shape and which of them it holds.
 
     Returns
     -------
-    session : Session
+    shape : (int, int)
     chosen : (k,) int
         All, or `MOST_IMAGES` of them.
     """
-    session = load_session(run_folder)
-    images = session.images
+    images = load_session(run_folder).images
     chosen = np.unique(np.linspace(0, len(images) - 1, min(len(images), MOST_IMAGES)).astype(int))
     write_sheet(images[chosen], path)
-    return session, chosen
+    return images.shape[1:], chosen
 
 
 def result(folder, stage):
@@ -51,19 +50,17 @@ def result(folder, stage):
         return None
 
 
-def responses(folder, sheet, session, chosen):
+def responses(folder, sheet, shape, chosen):
     """Return the HTML for the images behind predicted and recorded responses, or None if 04_cnn failed."""
     if (saved := result(folder, "cnn")) is None:
         return None
     predicted, recorded = saved["predicted"][chosen], saved["recorded"][chosen]
-    trials = session.counts[:, chosen, session.unit_index(int(folder.name))]
-    repeats = np.isfinite(trials).sum(0)
-    errors = np.nanstd(trials, axis=0) / np.sqrt(np.maximum(repeats - 1, 1))
+    errors = np.nan_to_num(saved.get("recorded_error", np.zeros(len(saved["recorded"])))[chosen])
     frames = np.flatnonzero(np.isfinite(predicted + recorded))
     frames = frames[np.argsort(recorded[frames], kind="stable")]
     return slider(
         sheet,
-        session.images.shape[1:],
+        shape,
         frames=frames,
         name="image, by recorded count",
         start=len(frames) - 1,

@@ -55,7 +55,7 @@ def glances(run_folder: Path, table: pd.DataFrame, units: Sequence[int], pages: 
         except InputError:
             continue
         session = session or load_session(run_folder)
-        glance |= largest_recorded(session, unit)
+        glance |= largest_recorded(run_folder / "units" / str(unit))
         if "by_judge" in arrays:
             for response, judged in zip(
                 glance["responses"],
@@ -74,14 +74,15 @@ def glances(run_folder: Path, table: pd.DataFrame, units: Sequence[int], pages: 
     return shown
 
 
-def largest_recorded(session, unit: int) -> dict:
-    """Return the largest mean response of a neuron to an image, `largest`, and its standard error."""
-    trials = session.counts[:, :, session.unit_index(unit)]
-    means = np.nanmean(trials, axis=0)
-    best = int(np.nanargmax(means))
-    here = trials[:, best][np.isfinite(trials[:, best])]
-    error = float(here.std(ddof=1) / np.sqrt(len(here))) if len(here) > 1 else None
-    return {"largest": float(means[best]), "largest_error": error}
+def largest_recorded(folder: Path) -> dict:
+    """Return the largest mean response of a neuron to an image, `largest`, and its standard error or None."""
+    _, saved = load_result(folder, "cnn")
+    best = int(np.nanargmax(saved["recorded"]))
+    error = saved["recorded_error"][best] if "recorded_error" in saved else np.nan
+    return {
+        "largest": float(saved["recorded"][best]),
+        "largest_error": float(error) if np.isfinite(error) else None,
+    }
 
 
 def figures_of(unit: int, row: pd.Series) -> dict:

@@ -37,7 +37,7 @@ BROWSERS = (  # names on the PATH, and where macOS keeps them
 MOST_SECONDS = 1800
 STYLE = Path(__file__).with_name("print.css")
 # What is of no use on paper: folded code, marks of links, what is there to be clicked.
-LEFT_OUT = "details.hide, a.headerlink, script, style, button, input, select, canvas, .explore, .figure-data"
+LEFT_OUT = "details.hide, a.headerlink, script, style, button, input, select, canvas, .explore, .figure-data, .finder, .plane, .nothing"
 WIDE, WIDEST = 9, 14  # a table with more columns is set smaller; with yet more, on its side
 
 
@@ -174,6 +174,8 @@ def printable(article, page, names):
         tag.decompose()
     for tag in article.find_all(id=True):
         tag["id"] = place(page, tag["id"])
+    for tag in article.select("details.chapter, details.chapter > summary, details.rests"):
+        tag.unwrap()
     for link in article.find_all("a", href=True):
         parts = urlsplit(link["href"])
         if parts.scheme or parts.netloc:

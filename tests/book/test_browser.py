@@ -117,7 +117,7 @@ def test_the_table_of_units_is_sorted_and_searched(browser, site):  # noqa: F811
 
 
 def test_cards_are_narrowed_down_by_words_and_facets(browser, site):  # noqa: F811
-    """Fault: a name found only with its underscore; a facet that leaves others; an empty page without a word."""
+    """Fault: a name found only with its underscore; a facet that leaves others; nothing said of nothing."""
     table = pd.read_csv(site.parent / "units.csv")
     chosen = table[table.selected]
     browser.look()

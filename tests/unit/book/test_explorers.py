@@ -2,7 +2,6 @@
 
 import json
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -34,11 +33,6 @@ def grey():
     return np.linspace(0.1, 0.9, 30)[:, None, None] * np.ones((30, 16, 24))
 
 
-def session(images, counts):
-    """What is needed of a session of one unit, 7."""
-    return SimpleNamespace(images=images, counts=counts, unit_index=lambda unit: {7: 0}[unit])
-
-
 def save(folder, stage, **arrays):
     """Leave the result of a stage."""
     write_json(folder / f"{stage}.json", {"scalars": {}})
@@ -49,17 +43,15 @@ def test_each_point_shows_its_own_image_in_the_order_of_recorded_responses(tmp_p
     """Fault: the image, the count or the standard error of another point; another order."""
     recorded = np.roll(np.arange(30.0), 7)
     predicted = recorded / 10
-    counts = np.stack([recorded - 1, recorded + 1, np.full(30, np.nan)])[:, :, None]
-    folder = tmp_path / "7"
-    folder.mkdir()
+
     predicted[3] = np.nan
-    save(folder, "cnn", predicted=predicted, recorded=recorded)
+    save(tmp_path, "cnn", predicted=predicted, recorded=recorded, recorded_error=recorded / 5)
     explorers.write_sheet(grey, tmp_path / "sheet.jpg")
-    data = content(explorers.responses(folder, "sheet.jpg", session(grey, counts), np.arange(30)))
+    data = content(explorers.responses(tmp_path, "sheet.jpg", (16, 24), np.arange(30)))
     assert 3 not in data["frames"] and len(data["points"]) == len(data["labels"]) == 29
     for k, point in enumerate(data["points"]):
         image = data["frames"][k]
-        assert point == pytest.approx([predicted[image], recorded[image], 1.0])
+        assert point == pytest.approx([predicted[image], recorded[image], recorded[image] / 5])
         assert data["labels"][k].startswith(f"Image {image}: predicted {predicted[image]:.2f}")
         assert picture(tmp_path / "sheet.jpg", data, k).mean() == pytest.approx(grey[image].mean(), abs=0.01)
     counted = [y for _, y, _ in data["points"]]
@@ -96,7 +88,7 @@ def test_a_stage_that_failed_has_nothing_to_show_and_stops_nobody(tmp_path, grey
     for stage in ("cnn", "mei"):
         write_json(tmp_path / f"{stage}.json", {"failed": "it broke"})
     assert explorers.ascent(tmp_path, sheet, "sheet.jpg") is None
-    assert explorers.responses(tmp_path, "sheet.jpg", session(grey, None), np.arange(30)) is None
+    assert explorers.responses(tmp_path, "sheet.jpg", (16, 24), np.arange(30)) is None
 
 
 def test_no_word_ends_the_script_early():

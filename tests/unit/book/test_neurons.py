@@ -1,13 +1,13 @@
 """What pages show of each neuron at a glance; each test says which fault it would catch."""
 
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from book._ext import neurons, pictures, unit_pages, words
+from lib.files import write_json
 from workflow.render import render
 
 
@@ -65,12 +65,13 @@ def test_stimuli_keep_their_relation_when_their_contrast_is_raised():
     assert raised[0, 0, 0] == 0.5
 
 
-def test_the_largest_recorded_mean_is_that_of_one_image():
-    """Fault: the largest single trial, a mean over images, repeats that were not shown counted as zero."""
-    counts = np.array([[[1.0], [4.0]], [[9.0], [6.0]], [[2.0], [np.nan]]])
-    session = SimpleNamespace(counts=counts, unit_index=lambda unit: 0)
-    found = neurons.largest_recorded(session, 7)
-    assert found["largest"] == 5 and found["largest_error"] == pytest.approx(1.0)
+def test_the_largest_recorded_mean_comes_with_its_own_error(tmp_path):
+    """Fault: the error of another image; a result of an earlier version that has none stops the book."""
+    write_json(tmp_path / "cnn.json", {"scalars": {}})
+    np.savez(tmp_path / "cnn.npz", recorded=np.array([1.0, np.nan, 5, 2]), recorded_error=np.arange(4.0))
+    assert neurons.largest_recorded(tmp_path) == {"largest": 5.0, "largest_error": 2.0}
+    np.savez(tmp_path / "cnn.npz", recorded=np.array([1.0, 3]))
+    assert neurons.largest_recorded(tmp_path) == {"largest": 3.0, "largest_error": None}
 
 
 def test_the_examples_are_the_extremes_among_the_best_supported():
