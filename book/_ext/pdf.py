@@ -37,7 +37,10 @@ BROWSERS = (  # names on the PATH, and where macOS keeps them
 MOST_SECONDS = 1800
 STYLE = Path(__file__).with_name("print.css")
 # What is of no use on paper: folded code, marks of links, what is there to be clicked.
-LEFT_OUT = "details.hide, a.headerlink, script, style, button, input, select, canvas, .explore, .figure-data, .finder, .plane, .nothing"
+LEFT_OUT = (
+    "details.hide, a.headerlink, script, style, button, input, select, canvas, "
+    ".explore, .figure-data, .finder, .plane, .nothing"
+)
 WIDE, WIDEST = 9, 14  # a table with more columns is set smaller; with yet more, on its side
 
 
