@@ -1,10 +1,14 @@
-"""What a job finds on the machine it runs on: its share of the cores, and room for copies of files."""
+"""What a job finds on the machine it runs on: cores, a graphics processor, room for copies of files."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from lib.errors import InputError
@@ -35,6 +39,71 @@ def socket_folder() -> str:
         f"TMPDIR={tempfile.gettempdir()} is too long for sockets and /tmp cannot be written to; set TMPDIR "
         f"to a folder of at most {LONGEST} characters"
     )
+
+
+def use_device(choice: str, *, needs: float = 0) -> str:
+    """Let torch make its tensors on a device from here on, in this thread; return the device's name.
+
+    The one place that chooses: functions of lib make tensors where torch does by default, and the arrays
+    that they return are in main memory. Convolutions keep all bits of float32, as on a CPU.
+
+    Parameters
+    ----------
+    choice : str
+        cuda, cpu, or auto: cuda where there is one with enough memory.
+    needs : float
+        MB of memory that the work takes.
+
+    Raises
+    ------
+    InputError
+        One line: cuda was asked for and is not there, or has too little memory.
+    """
+    if choice == "cpu" and "torch" not in sys.modules:
+        return "cpu"
+    import torch
+
+    reason = None
+    if choice != "cpu" and not torch.cuda.is_available():
+        reason = f"torch {torch.__version__} finds no graphics processor here"
+    elif choice != "cpu" and (held := torch.cuda.mem_get_info()[1] / 1e6) < needs:
+        reason = f"the work needs about {needs:.0f} MB and {torch.cuda.get_device_name()} has {held:.0f}"
+    if choice == "cuda" and reason:
+        raise InputError(f"device: cuda: {reason}; take device: cpu, or auto")
+    device = "cpu" if choice == "cpu" or reason else "cuda"
+    if device != torch.get_default_device().type:
+        torch.backends.cudnn.allow_tf32 = False
+        torch.set_default_device(None if device == "cpu" else device)  # named, it slows each operation
+    return device
+
+
+@contextmanager
+def side_by_side(workers: int) -> Iterator[Callable]:
+    """Give a `map` whose calls run in so many threads, each of which has one thread of torch's.
+
+    Faster than several threads within torch, which wait for each other after every operation. The common
+    `map` for one worker, and where torch works on another device.
+    """
+    import torch
+
+    if workers == 1 or torch.get_default_device().type != "cpu":
+        yield map
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            yield pool.map
+    finally:
+        torch.set_num_threads(threads)
+
+
+def device_name() -> str:
+    """Return the device of torch's tensors, such as cpu, or cuda with the name of the processor."""
+    torch = sys.modules.get("torch")
+    if torch is None or torch.get_default_device().type != "cuda":
+        return "cpu"
+    return f"cuda ({torch.cuda.get_device_name()})"
 
 
 def local_copy(path: Path) -> Path:

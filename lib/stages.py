@@ -20,7 +20,7 @@ import numpy as np
 
 from lib.errors import InputError
 from lib.files import ROOT, file_hash, hide_secrets, required, write_atomically, write_json
-from lib.machine import local_copy
+from lib.machine import device_name, local_copy, use_device
 
 PACKAGES = ("numpy", "scipy", "pandas", "torch", "scikit-learn", "rastermap", "allensdk")
 FIGURE_DATA = "figure_data"  # folder beside the results: the data of a notebook's figures
@@ -74,24 +74,26 @@ STAGES = {
         None,
         needs=("session.h5", "oracle.csv"),
         makes=("models/scores.csv", "models/models.json"),
-        takes=("cnn", "seed"),
+        takes=("cnn", "seed", "device"),
         code="lib/models/fit_run.py",
     ),
     "gabor_grid": StageRow(
         None,
         needs=("session.h5", "models/scores.csv"),
         makes=("gabor_grid.json", "gabor_grid.npz"),
-        takes=("gabor.grid", "cnn.model", "mei.contrast"),
+        takes=("gabor.grid", "cnn.model", "mei.contrast", "device"),
         code="lib/gabors/grid.py",
     ),
     "cnn": StageRow("04_cnn", True, (SESSION, "models/scores.csv"), (f"{UNIT}cnn.json",)),
-    "mei": StageRow("05_mei", True, (SESSION, f"{UNIT}cnn.json"), (f"{UNIT}mei.json",), ("mei", "seed")),
+    "mei": StageRow(
+        "05_mei", True, (SESSION, f"{UNIT}cnn.json"), (f"{UNIT}mei.json",), ("mei", "seed", "device")
+    ),
     "gabor": StageRow(
         "06_gabor",
         True,
         (SESSION, "gabor_grid.json", f"{UNIT}mei.json"),
         (f"{UNIT}gabor.json",),
-        ("gabor", "seed"),
+        ("gabor", "seed", "device"),
     ),
     "metrics": StageRow(
         "07_metrics", True, (SESSION, f"{UNIT}gabor.json"), (f"{UNIT}metrics.json",), ("metrics",)
@@ -99,7 +101,7 @@ STAGES = {
     "power": StageRow(
         None,
         makes=("power.json",),
-        takes=("power", "mei.contrast", "mei.finest_detail", "seed"),
+        takes=("power", "mei.contrast", "mei.finest_detail", "seed", "device"),
         code="lib/mei/recovery.py",
     ),
     "physiology": StageRow(
@@ -134,7 +136,7 @@ STAGES = {
         "11_transfer",
         needs=("session.h5", "oracle.csv"),
         makes=("transfer.json", "transfer.csv"),
-        takes=("seed",),
+        takes=("seed", "device"),
     ),
     "verdict": StageRow("12_verdict", needs=("units.csv",), makes=("verdict.json",)),
     "audit": StageRow(
@@ -197,6 +199,7 @@ class Stage:
             "revision": git_revision(),
             "inputs": self.inputs,
             "seconds": round(time.time() - self.started, 1),
+            "device": device_name(),
             "peak_memory_mib": round(usage / (1 << 20 if sys.platform == "darwin" else 1 << 10)),
         }
 
@@ -204,7 +207,8 @@ class Stage:
 def begin(stage: str, variables: dict) -> Stage:
     """Start a stage in a notebook: call it in the cell after the parameters.
 
-    From then on the data of every figure that is shown are saved too: see `lib.figure_data`.
+    From then on the data of every figure that is shown are saved too: see `lib.figure_data`. A parameter
+    `device` says where torch works (`lib.machine.use_device`).
 
     Parameters
     ----------
@@ -225,6 +229,8 @@ def begin(stage: str, variables: dict) -> Stage:
     folder = Path(plain["run_folder"])
     folder = folder if folder.is_absolute() else ROOT / folder
     shown = {k: hide_secrets(v, {}) for k, v in plain.items() if k not in ("run_folder", "unit_id")}
+    if "device" in plain:
+        use_device(plain["device"])
     begun = Stage(stage, folder, plain.get("unit_id"), shown, time.time())
     figure_data.describe_figures(begun.folder / FIGURE_DATA / NOTEBOOK[stage])
     return begun
@@ -270,6 +276,8 @@ def git_revision() -> str:
 
 def provenance_table(provenance: dict) -> str:
     """Return a provenance as Markdown, for the end of a page."""
+    device = provenance.get("device", "cpu")  # the rule, of which nothing is said
+    device = "" if device == "cpu" else f", on {device}"
     rows = [
         ("parameters", ", ".join(f"{k} = {v}" for k, v in provenance["parameters"].items() if v != {})),
         ("inputs (sha256)", ", ".join(f"{k} {v}" for k, v in provenance["inputs"].items())),
@@ -280,7 +288,7 @@ def provenance_table(provenance: dict) -> str:
             ),
         ),
         ("git revision", provenance["revision"]),
-        ("took", f"{provenance['seconds']} s, {provenance['peak_memory_mib']} MiB at most"),
+        ("took", f"{provenance['seconds']} s, {provenance['peak_memory_mib']} MiB at most{device}"),
     ]
     notebook, unit_id = NOTEBOOK[provenance["stage"]], provenance["unit_id"]
     unit = "" if unit_id is None else f" UNIT={unit_id}"

@@ -256,7 +256,7 @@ FAULTS = [
             "4: models that made a stimulus judge it",
         ),
         (
-            "root = gradient[:, 0].square().mean(0).sqrt().numpy()",
+            "root = gradient[:, 0].square().mean(0).sqrt().numpy(force=True)",
             "root = gradient[:, 0].mean(0).abs().numpy()",
             "sensitivities of opposite sign cancel",
         ),

@@ -14,10 +14,11 @@ import torch
 from lib.errors import InputError
 from lib.experiment.folder import write_none, write_stimuli
 from lib.gabors.grid import search_run
-from lib.machine import cores
+from lib.machine import cores, device_name, use_device
 from lib.mei.recovery import choose_designs, recovery_by_design, simulate_recovery
 from lib.models.fit_run import fit_models
 from lib.stages import STAGES, Stage
+from workflow.requests import expected_memory
 
 
 def models(stage, parameters):
@@ -71,9 +72,12 @@ def main():
     run_folder = Path(given.parameters.pop("run_folder"))
     stage = Stage(given.job, run_folder, None, dict(given.parameters), time.time())
     try:
+        use_device(given.parameters.pop("device", "cpu"), needs=expected_memory(run_folder, given.job))
         JOBS[given.job](stage, given.parameters)
     except InputError as error:
         sys.exit(f"{given.job}: {error}")
+    except torch.OutOfMemoryError:
+        sys.exit(f"{given.job}: {device_name()} has too little memory for it; take device: cpu")
     print(f"{given.job}: done ({time.time() - stage.started:.0f} s)", flush=True)
 
 

@@ -185,7 +185,7 @@ class TrueUnits(nn.Module):
         weights = np.stack([np.cos(angle), np.sin(angle)])[: len(span)]
         images = stimuli.set_mean_contrast(np.tensordot(weights.T, span, 1), target)
         with torch.no_grad():
-            responses = self.subset([unit_id])(torch.from_numpy(images)[:, None])
+            responses = self.subset([unit_id])(torch.as_tensor(images)[:, None])
         return images[int(responses.argmax())]
 
     def save(self, path: Path | str) -> None:

@@ -289,8 +289,8 @@ def _gabor_frames(row, shape, scene_height):
 
 def _respond(units, frames):
     with torch.no_grad():
-        batches = torch.from_numpy(np.asarray(frames, float))[:, None].split(200)
-        return np.concatenate([units(batch).numpy() for batch in batches])
+        batches = torch.as_tensor(np.asarray(frames, float))[:, None].split(200)
+        return np.concatenate([units(batch).numpy(force=True) for batch in batches])
 
 
 def shared_gain(times: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:

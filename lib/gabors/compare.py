@@ -50,7 +50,7 @@ def linear_receptive_field(
     grey = torch.full((1, 1, *shape), float(mean), requires_grad=True)
     out = model(grey)[0]
     fields = [torch.autograd.grad(unit, grey, retain_graph=True)[0][0, 0] for unit in out]
-    return torch.stack(fields).numpy()
+    return torch.stack(fields).numpy(force=True)
 
 
 def equalise(stimuli: dict[str, np.ndarray], target: Target) -> dict[str, np.ndarray]:

@@ -77,7 +77,9 @@ def gabor_fitted_to(
     if np.ptp(image[weight > 0]) == 0:
         raise ValueError("the image is flat under the mask; a Gabor cannot be fitted to it")
     scale = np.array([10, 10, 57, 1, 0.3, 1, 1])
-    limits = [b.numpy().astype(float) for b in map(from_free, bounds(image.shape, degrees_per_pixel))]
+    limits = [
+        b.numpy(force=True).astype(float) for b in map(from_free, bounds(image.shape, degrees_per_pixel))
+    ]
 
     def parameters(q):
         p = q * scale

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from tqdm.auto import tqdm
 from lib.data.session import load_session
 from lib.errors import InputError
 from lib.gabors.parameters import PARAMETERS, render_gabors
-from lib.machine import cores
+from lib.machine import cores, side_by_side
 from lib.models import ensemble, own
 from lib.models.ensemble import MeanModel, one_model
 from lib.stimuli.contrast import Target, at_mean_contrast
@@ -137,8 +136,7 @@ def search_grid(
     keep : int
         Gabors kept for each unit.
     workers : int
-        Batches at once, each in a thread. Faster than several threads within torch, which wait for
-        each other after every operation.
+        Batches at once, each in a thread.
     progress : bool
     """
     model = one_model(model).eval()
@@ -152,15 +150,15 @@ def search_grid(
 
     top, index = None, None
     batches = torch.arange(len(parameters)).split(BATCH)
-    with ThreadPoolExecutor(workers) as pool:
-        shown = zip(batches, pool.map(respond, batches))
+    with side_by_side(workers) as each:
+        shown = zip(batches, each(respond, batches))
         for rows, values in tqdm(shown, "Gabor grid", len(batches), disable=not progress):
             places = rows.expand(values.shape)
             if top is not None:
                 values, places = torch.cat([top, values], 1), torch.cat([index, places], 1)
             top, order = values.topk(min(keep, values.shape[1]), dim=1)
             index = places.gather(1, order)
-    return GridSearch(parameters[index].numpy(), top.numpy(), len(table))
+    return GridSearch(parameters[index].numpy(force=True), top.numpy(force=True), len(table))
 
 
 def images_of(

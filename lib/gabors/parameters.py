@@ -31,6 +31,14 @@ def render_gabors(
     dy = torch.tensor(gy[:, 0].copy(), dtype=parameters.dtype) - y[:, None]
     theta = ROTATION * torch.deg2rad(orientation)
     cos, sin = theta.cos(), theta.sin()
+    turn = 2 * torch.pi * frequency[:, None]
+    shift = 2 * torch.pi * phase[:, None]
+    if not parameters.requires_grad and bool((aspect == 1).all()):  # products of a row and a column
+        row, column = (torch.exp(-0.5 * (d / sigma[:, None]) ** 2) for d in (dy, dx))
+        down, across = turn * sin[:, None] * dy + shift, turn * cos[:, None] * dx
+        return torch.stack([row * down.cos(), -row * down.sin()], 2) @ torch.stack(
+            [column * across.cos(), column * across.sin()], 1
+        )
     # exponent and phase are sums of few products of a row and a column: low-rank matrices
     across, along = 0.5 / sigma**2, 0.5 / (sigma * aspect) ** 2
     a = (across * cos**2 + along * sin**2)[:, None]
@@ -38,8 +46,6 @@ def render_gabors(
     c = (2 * (across - along) * sin * cos)[:, None]
     one_x, one_y = torch.ones_like(dx), torch.ones_like(dy)
     exponent = torch.stack([one_y, b * dy**2, c * dy], 2) @ torch.stack([a * dx**2, one_x, dx], 1)
-    turn = 2 * torch.pi * frequency[:, None]
-    shift = 2 * torch.pi * phase[:, None]
     angle = torch.stack([one_y, turn * sin[:, None] * dy + shift], 2) @ torch.stack(
         [turn * cos[:, None] * dx, one_x], 1
     )

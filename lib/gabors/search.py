@@ -108,7 +108,7 @@ def best_gabor(
         candidates = torch.cat([candidates, more], 1)
     top, ranked = _rank(model, candidates, images, refine_from)
     best = _refine(model, ranked, images, bounds(shape, degrees_per_pixel), steps, progress)
-    found, first = (canonical(p.numpy().astype(float)) for p in (best, ranked[:, 0]))
+    found, first = (canonical(p.numpy(force=True).astype(float)) for p in (best, ranked[:, 0]))
     final = set_mean_contrast(
         gabor(
             shape,
@@ -118,7 +118,7 @@ def best_gabor(
         target,
     )
     responses = np.diagonal(predicted_responses(model, final)).copy()
-    return GaborSearch(found, final, responses, first, top[:, 0].numpy(), starts.n_grid)
+    return GaborSearch(found, final, responses, first, top[:, 0].numpy(force=True), starts.n_grid)
 
 
 def _rank(model, parameters, images, keep):

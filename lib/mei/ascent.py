@@ -14,11 +14,6 @@ from lib.stimuli.contrast import Target, project
 PATH_STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
-def white_noise(n: int, shape: tuple[int, int], *, seed: int) -> torch.Tensor:
-    """Return n images (n, 1, h, w) of white noise."""
-    return torch.randn((n, 1, *shape), generator=torch.Generator().manual_seed(seed))
-
-
 def _rms(images):
     """(n,) standard deviation of (n, 1, h, w)."""
     deviation = images - images.mean((1, 2, 3), keepdim=True)

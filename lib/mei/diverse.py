@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from lib.mei.ascent import AscentSettings, Response, ascend, white_noise
+from lib.mei.ascent import AscentSettings, Response, ascend
 from lib.mei.search import MEIResult, own_responses
-from lib.models.ensemble import check_model
+from lib.models.ensemble import check_model, white_noise
 from lib.stimuli.contrast import project
 
 
@@ -71,8 +71,9 @@ def diverse_exciting_inputs(
         won = torch.arange(0, len(rows), starts) + run.values.reshape(-1, starts).argmax(1)
         correlation.append(objective.correlations(run.images[won], won).amax(1))
         known = torch.cat([known, run.images[won]], 1)
-    images = known.numpy()
-    return images, own_responses(model, images, mei.units, batch_size), (torch.stack(correlation, 1).numpy())
+    images = known.numpy(force=True)
+    largest = torch.stack(correlation, 1).numpy(force=True)
+    return images, own_responses(model, images, mei.units, batch_size), largest
 
 
 class _Diversity:

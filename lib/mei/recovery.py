@@ -97,7 +97,7 @@ def simulate_recovery(
     settings = AscentSettings(steps, highest_frequency=finest_detail * degrees)
     core = cores.V1Core(shape, degrees_per_pixel=degrees).eval()
     with torch.no_grad():
-        features = core(torch.from_numpy(images)[:, None])
+        features = core(torch.as_tensor(images)[:, None])
     expected = ensemble.predicted_responses(truth, images)
     grey, optimum = ground_truth.reference_responses(truth, shape, target)
     rows = []

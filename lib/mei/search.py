@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from lib.mei.ascent import AscentSettings, Response, ascend, unit_rms, white_noise
-from lib.models.ensemble import check_model, predicted_responses
+from lib.mei.ascent import AscentSettings, Response, ascend, unit_rms
+from lib.models.ensemble import check_model, predicted_responses, white_noise
 from lib.stimuli.contrast import Target, project
 
 REVIVALS = 8
@@ -244,9 +244,9 @@ def _revive(response, images, n_starts, target, settings, seed):
         other, ok = project(settings.in_band(others[k]), target)
         images = torch.where((was & ok)[:, None, None, None], other, images)
         was = dead(images)
-        noise = white_noise(1, images.shape[-2:], seed=seed + 1000 + k).numpy()
+        noise = white_noise(1, images.shape[-2:], seed=seed + 1000 + k).numpy(force=True)
         smooth = ndimage.gaussian_filter(noise, (0, 0, 1 + k // 2, 1 + k // 2))
-        others.append(torch.from_numpy(smooth).expand_as(images))
+        others.append(torch.as_tensor(smooth).expand_as(images))
     silent = was.reshape(-1, n_starts).all(1)
     if silent.any():
         units = response.units.reshape(-1, n_starts)[silent, 0].tolist()
@@ -262,7 +262,7 @@ def _best_natural(model, images, units, sign, target, settings, batch_size):
     x = torch.as_tensor(np.ascontiguousarray(images), dtype=torch.float32)[:, None]
     x, ok = project(settings.in_band(x), target)
     responses = sign * predicted_responses(model, x[:, 0], units=units, batch_size=batch_size)
-    responses[~ok.numpy()] = -np.inf
+    responses[~ok.numpy(force=True)] = -np.inf
     best = torch.as_tensor(responses.argmax(0))
     return x[best], ok[best]
 
@@ -280,9 +280,9 @@ def own_responses(
 
 def _result(run, model, units, names, sign, target, settings, batch_size) -> MEIResult:
     n, shape = (len(units), len(names)), run.images.shape[-2:]
-    images = run.images.reshape(*n, *shape).numpy()
+    images = run.images.reshape(*n, *shape).numpy(force=True)
     responses = own_responses(model, images, units, batch_size)
-    left = np.isin(np.arange(n[0] * n[1]), run.active.numpy())
+    left = np.isin(np.arange(n[0] * n[1]), run.active.numpy(force=True))
     return MEIResult(
         images=images,
         responses=responses,
@@ -291,10 +291,10 @@ def _result(run, model, units, names, sign, target, settings, batch_size) -> MEI
         starts=names,
         target=target.within(None),
         settings=settings,
-        response_trace=sign * torch.stack(run.value_trace).reshape(-1, *n).numpy(),
-        contrast_trace=torch.stack(run.contrast_trace).reshape(-1, *n).numpy(),
-        iterations=run.iterations.reshape(n).numpy(),
+        response_trace=sign * torch.stack(run.value_trace).reshape(-1, *n).numpy(force=True),
+        contrast_trace=torch.stack(run.contrast_trace).reshape(-1, *n).numpy(force=True),
+        iterations=run.iterations.reshape(n).numpy(force=True),
         converged=~left.reshape(n),
-        path=torch.stack(run.path).reshape(-1, *n, *shape).numpy(),
+        path=torch.stack(run.path).reshape(-1, *n, *shape).numpy(force=True),
         path_steps=np.array(run.path_steps),
     )

@@ -13,11 +13,13 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from lib.errors import InputError
+from lib.machine import side_by_side
 from lib.models import cores, network, training_sets, v1
 from lib.responses import reliability
 from lib.statistics import permutation_p
 from lib.stimuli.same_images import similar_groups
 
+LARGE = 1_500_000  # images x images x units: their kernels take about 1 GB
 KINDS = ("v1", "shared", "gabor_ridge", "ridge", "published")
 
 
@@ -57,7 +59,7 @@ def assign_folds(images, folds, *, seed):
 
 
 def cross_validate(
-    images, counts, *, model="v1", folds=10, seed=0, degrees_per_pixel, more=(), progress=False
+    images, counts, *, model="v1", folds=10, seed=0, degrees_per_pixel, more=(), workers=1, progress=False
 ):
     """Fit a model to all folds but one, in turn, and predict that one.
 
@@ -72,6 +74,8 @@ def cross_validate(
     degrees_per_pixel : float
     more : sequence of (frames, responses)
         Other stimuli that every fold of v1 learns from too (`lib.models.training_sets.training_sets`).
+    workers : int
+        Folds at once, each on one thread; fits that take much memory come one after the other.
     progress : bool
 
     Returns
@@ -90,7 +94,8 @@ def cross_validate(
         with torch.no_grad():
             features = core(pixels)
     more = [(training_sets.mean_features(core, f), r) for f, r in more] if model == "v1" else []
-    for k in tqdm(range(folds), desc=model, disable=not progress, mininterval=5):
+
+    def fit(k):
         train, test = fold != k, fold == k
         history = {}
         if core is None:
@@ -100,9 +105,14 @@ def cross_validate(
         else:
             one = v1.fit_ridge(features[train], responses[train], core, kind=model)
         with torch.no_grad():
-            predictions[test] = one.eval()(pixels[test]).numpy()
-        fitted.append(one)
-        histories.append(history)
+            predictions[test] = one.eval()(pixels[test]).numpy(force=True)
+        return one, history
+
+    large = core is not None and responses.size * len(images) > LARGE
+    with side_by_side(1 if large else workers) as each:
+        for one, history in tqdm(each(fit, range(folds)), model, folds, disable=not progress, mininterval=5):
+            fitted.append(one)
+            histories.append(history)
     return CrossValidation(model, predictions, fold, fitted, histories)
 
 
@@ -183,7 +193,7 @@ def save_ensemble(folder, result):
     for k, model in enumerate(result.models):
         partial = folder / f".fold_{k}"
         state = {
-            name: value.contiguous()
+            name: value.cpu().contiguous()
             for name, value in model.state_dict().items()
             if not name.startswith("core.")
         }
@@ -219,7 +229,8 @@ def load_ensemble(folder, *, units=None):
     core = None
     fitted = []
     for k in range(about["folds"]):
-        with safe_open(folder / f"fold_{k}.safetensors", framework="pt") as file:
+        path = folder / f"fold_{k}.safetensors"
+        with torch.device("cpu"), safe_open(path, framework="pt") as file:
             if about["kind"] in cores.CORES:
                 core = core or cores.CORES[about["kind"]](**about["architecture"]).eval()
                 rows = [file.get_slice(name) for name in ("weights", "bias")]
@@ -231,7 +242,7 @@ def load_ensemble(folder, *, units=None):
                 one = network.build(**about["architecture"])
                 one.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118, no dict
                 one = one if units is None else one.subset(units)
-        fitted.append(one.eval())
+        fitted.append(one.eval().to(torch.get_default_device()))
     return CrossValidation(about["kind"], predictions, fold, fitted, about["histories"])
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from lib.files import required
 from lib.models import crossvalidation, own
-from lib.models.v1 import ResponseModel
+from lib.models.v1 import ResponseModel, join
 from lib.stimuli.contrast import Target
 
 
@@ -49,17 +49,22 @@ def split_members(members: list[nn.Module]) -> tuple[list[nn.Module], list[nn.Mo
 
 
 class MeanModel(nn.Module):
-    """Mean prediction of models of one kind; a core that they share is computed once."""
+    """Mean prediction of models of one kind; readouts of a core that they share are one matrix product."""
 
     def __init__(self, members):
         super().__init__()
-        self.members = nn.ModuleList(members)
+        self.members, self.joined = nn.ModuleList(members), None
+        if all(isinstance(member, ResponseModel) for member in members):
+            self.joined = join(members)
+            units = self.joined.bias.chunk(len(members))
+            self.members = nn.ModuleList(
+                self.joined.subset(slice(k * len(part), (k + 1) * len(part))) for k, part in enumerate(units)
+            )
 
-    def each(self, images: torch.Tensor) -> list[torch.Tensor]:
-        """(n, 1, h, w) -> list of (n, units), one per member."""
-        if all(isinstance(member, ResponseModel) for member in self.members):
-            features = self.members[0].core(images)
-            return [member.from_features(features) for member in self.members]
+    def each(self, images: torch.Tensor) -> Sequence[torch.Tensor]:
+        """(n, 1, h, w) -> sequence of (n, units), one per member."""
+        if self.joined is not None:
+            return self.joined(images).chunk(len(self.members), 1)
         return [member(images) for member in self.members]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -93,7 +98,7 @@ def sensitivity(model: nn.Module, images: np.ndarray) -> np.ndarray:
     """
     x = torch.as_tensor(images, dtype=torch.float32)[:, None].requires_grad_(True)
     (gradient,) = torch.autograd.grad(model(x).sum(), x)
-    root = gradient[:, 0].square().mean(0).sqrt().numpy()
+    root = gradient[:, 0].square().mean(0).sqrt().numpy(force=True)
     return root / root.max() if root.max() > 0 else root
 
 
@@ -131,7 +136,7 @@ def predicted_responses(
     model = one_model(model).eval()
     images = torch.as_tensor(np.asarray(images, np.float32))[:, None]
     with torch.no_grad():
-        out = torch.cat([model(part) for part in images.split(batch_size)]).numpy()
+        out = torch.cat([model(part) for part in images.split(batch_size)]).numpy(force=True)
     return out if units is None else out[:, np.asarray(units)]
 
 
@@ -152,6 +157,13 @@ def predicted_means(model, frames) -> np.ndarray:
     return predicted_responses(model, np.reshape(frames, (k * f, h, w))).reshape(k, f, -1).mean(axis=1)
 
 
+def white_noise(n: int, shape: tuple[int, int], *, seed: int) -> torch.Tensor:
+    """Return n images (n, 1, h, w) of white noise, the same on every device."""
+    generator = torch.Generator("cpu").manual_seed(seed)
+    noise = torch.randn((n, 1, *shape), generator=generator, device="cpu")
+    return noise.to(torch.get_default_device())
+
+
 def check_model(
     model: nn.Module | list[nn.Module],
     shape: tuple[int, int],
@@ -170,8 +182,7 @@ def check_model(
         Number of the model's units.
     """
     target.check()
-    noise = torch.randn((2, 1, *shape), generator=torch.Generator().manual_seed(0))
-    probe = (target.mean + target.contrast * noise).clamp(*target.value_range)
+    probe = (target.mean + target.contrast * white_noise(2, shape, seed=0)).clamp(*target.value_range)
     whole = one_model(model)
     members = whole.members if isinstance(model, (list, tuple)) else [whole]
     counts = [_check_member(member, probe) for member in members]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from lib.data.session import load_session
 from lib.files import ROOT, file_hash, required, write_atomically, write_json
+from lib.machine import cores
 from lib.models import crossvalidation, own, own_checks
 from lib.models.training_sets import training_sets
 
@@ -152,6 +153,7 @@ def fit_models(
                 seed=seed,
                 more=more,
                 degrees_per_pixel=session.degrees_per_pixel,
+                workers=cores(),
                 progress=progress,
             )
             crossvalidation.save_ensemble(run_folder / "models" / kind, result)

@@ -72,7 +72,7 @@ def predict_left_out(classes, *, degrees_per_pixel) -> dict:
         varying = varying_features(first[0], core)
         model = v1.fit_windowed(first[0] * varying, first[1], core, more=[(f * varying, r) for f, r in more])
         with torch.no_grad():
-            predictions[left_out] = [model.from_features(f).numpy() for f in features[left_out]]
+            predictions[left_out] = [model.from_features(f).numpy(force=True) for f in features[left_out]]
     return predictions
 
 

@@ -11,6 +11,7 @@ smoothness penalty fails on its 4 x 4 kernel) and start small enough for ELU.
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,6 +24,7 @@ SMOOTHNESS, SPARSITY, FEATURE_L1 = 0.1, 0.1, 0.02
 RATES = (5e-3, 1e-3)
 EPOCHS, PATIENCE, BATCH = 15, 3, 32
 VALIDATION = 0.15
+SEEDED = threading.Lock()  # folds are trained side by side, and torch has one source of random numbers
 
 
 class Network(nn.Module):
@@ -42,11 +44,10 @@ class Network(nn.Module):
         self.shape, self.units, self.kind = tuple(shape), units, kind
         self.layers = nn.ModuleList()
         for k, size in enumerate((KERNEL, HIDDEN_KERNEL, HIDDEN_KERNEL)):
-            convolution = nn.Conv2d(CHANNELS if k else 1, CHANNELS, size, padding=size // 2, bias=False)
+            kind_of = nn.Conv2d if k else _PooledConvolution
+            convolution = kind_of(CHANNELS if k else 1, CHANNELS, size, padding=size // 2, bias=False)
             nn.init.xavier_normal_(convolution.weight)
-            self.layers.append(
-                nn.Sequential(convolution, nn.AvgPool2d(1 if k else 2), nn.BatchNorm2d(CHANNELS), nn.ELU())
-            )
+            self.layers.append(nn.Sequential(convolution, nn.BatchNorm2d(CHANNELS), nn.ELU()))
         self.place = nn.Parameter(torch.empty(units, 2).uniform_(-0.1, 0.1))
         self.weights = nn.Parameter(torch.full((units, LEVELS, 3 * CHANNELS), 1e-3))
         self.bias = nn.Parameter(torch.zeros(units))
@@ -57,13 +58,12 @@ class Network(nn.Module):
         for layer in self.layers:
             x = layer(x)
             maps.append(x)
-        x = torch.cat(maps, 1)
-        grid = self.place.clamp(-1, 1).expand(len(images), 1, self.units, 2)
-        z = self.bias
-        for level in range(LEVELS):
-            sampled = F.grid_sample(x, grid, align_corners=True)[:, :, 0]  # (n, channels, units)
-            z = z + (sampled * self.weights[:, level].T).sum(1)
-            x = F.avg_pool2d(_smooth(x), 2, ceil_mode=True) if level < LEVELS - 1 else x
+        across, down = (
+            _seen(place, n) for place, n in zip(self.place.clamp(-1, 1).T, (x.shape[3], x.shape[2]))
+        )
+        along = torch.cat([x @ across.flatten(0, 1).T for x in maps], 1)
+        sampled = (along.unflatten(3, across.shape[:2]) * down.permute(2, 0, 1)).sum(2)
+        z = torch.einsum("nclu,ulc->nu", sampled, self.weights) + self.bias
         return F.elu(z) + 1
 
     def subset(self, units: Sequence[int]) -> Network:
@@ -104,8 +104,9 @@ def fit_network(
     -------
     model : Network or SeparateNetworks
     history : dict of list
-        epoch, train_loss, validation_loss, train_correlation, validation_correlation (of the units'
-        mean); for published a list of such dicts, one a unit, under "units".
+        epoch, train_loss and train_correlation (of what was predicted, in training mode, before each
+        step), validation_loss and validation_correlation (of the units' mean); for published a list of
+        such dicts, one a unit, under "units".
     """
     responses = torch.as_tensor(np.asarray(responses), dtype=torch.float32)
     if kind == "published":
@@ -142,19 +143,38 @@ def build(shape: tuple[int, int], units: int, kind: str) -> Network | SeparateNe
     return Network(shape, units, kind)
 
 
-def _smooth(x):
-    weights = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
-    kernel = (weights[:, None] * weights).expand(x.shape[1], 1, 5, 5)
-    return F.conv2d(x, kernel, padding=2, groups=x.shape[1])
+class _PooledConvolution(nn.Conv2d):
+    """A convolution and then the mean of 2 x 2 of its pixels, as one convolution with stride 2."""
+
+    def forward(self, images):
+        kernel = F.avg_pool2d(F.pad(self.weight, (1, 1, 1, 1)), 2, 1)
+        return F.conv2d(images, kernel, stride=2, padding=self.padding)
+
+
+def _seen(place, n):
+    """Weights (levels, units, n) along one axis with which a place (units,), -1 to 1, sees each level.
+
+    The pyramid and the sample at a place are linear and act on each axis alone: a level is the mean of two
+    pixels of the one below, after a binomial filter, and a place between two pixels is read from both.
+    """
+    level, seen = torch.eye(n), []
+    for _ in range(LEVELS):
+        at = (place[:, None] + 1) / 2 * (len(level) - 1) - torch.arange(len(level))
+        seen.append((1 - at.abs()).clamp(min=0) @ level)
+        blurred = F.conv1d(level.T[:, None], torch.tensor([[[1.0, 4.0, 6.0, 4.0, 1.0]]]) / 16, padding=2)
+        level = F.avg_pool1d(blurred, 2, ceil_mode=True)[:, 0].T
+    return torch.stack(seen)
 
 
 def _train(images, responses, *, seed, kind, epochs):
-    torch.manual_seed(seed)
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(images))
     kept = max(2, round(VALIDATION * len(images)))
     validation, train = order[:kept], order[kept:]
-    model = Network(images.shape[-2:], responses.shape[1], kind)
+    with SEEDED, torch.device("cpu"):  # the same beginning on every device
+        torch.manual_seed(seed)
+        model = Network(images.shape[-2:], responses.shape[1], kind)
+    model = model.to(images.device)
     model.bias.data = responses[train].mean(0) - 1
     history = {
         name: []
@@ -163,8 +183,12 @@ def _train(images, responses, *, seed, kind, epochs):
     best, best_state, waited, rate = np.inf, None, 0, 0
     optimiser = torch.optim.Adam(model.parameters(), lr=RATES[0])
     for epoch in range(epochs):
-        _epoch(model, images, responses, generator.permutation(train), optimiser)
-        _record(model, images, responses, train, validation, epoch, history)
+        order = generator.permutation(train)
+        learned = _epoch(model, images, responses, order, optimiser)
+        history["epoch"].append(epoch + 1)
+        _record("train", learned, responses[order], history)
+        with torch.no_grad():
+            _record("validation", model.eval()(images[validation]), responses[validation], history)
         if history["validation_loss"][-1] < best - 1e-4:
             best, waited = history["validation_loss"][-1], 0
             best_state = copy.deepcopy(model.state_dict())
@@ -178,25 +202,25 @@ def _train(images, responses, *, seed, kind, epochs):
 
 
 def _epoch(model, images, responses, order, optimiser):
+    """One epoch of training; returns what was predicted, in that order, before each step."""
     model.train()
+    predictions = []
     for batch in np.array_split(order, -(-len(order) // BATCH)):
-        loss = _poisson(model(images[batch]), responses[batch]) + model.penalty()
+        predicted = model(images[batch])
+        loss = _poisson(predicted, responses[batch]) + model.penalty()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
+        predictions.append(predicted.detach())
+    return torch.cat(predictions)
 
 
 def _poisson(predicted, counts):
     return (predicted - counts * (predicted + 1e-6).log()).mean()
 
 
-@torch.no_grad()
-def _record(model, images, responses, train, validation, epoch, history):
-    model.eval()
-    history["epoch"].append(epoch + 1)
-    for name, rows in (("train", train), ("validation", validation)):
-        predicted = model(images[rows])
-        a, b = predicted - predicted.mean(0), responses[rows] - responses[rows].mean(0)
-        r = (a * b).sum(0) / (a.norm(dim=0) * b.norm(dim=0)).clamp(min=1e-9)
-        history[f"{name}_loss"].append(float(_poisson(predicted, responses[rows])))
-        history[f"{name}_correlation"].append(float(r.mean()))
+def _record(name, predicted, responses, history):
+    a, b = predicted - predicted.mean(0), responses - responses.mean(0)
+    r = (a * b).sum(0) / (a.norm(dim=0) * b.norm(dim=0)).clamp(min=1e-9)
+    history[f"{name}_loss"].append(float(_poisson(predicted, responses)))
+    history[f"{name}_correlation"].append(float(r.mean()))

@@ -186,7 +186,10 @@ def load_members(folder: Path | str, units: Sequence[int] | None = None) -> list
     own = load(about["model"])
     wanted = about["unit_ids"] if units is None else [about["unit_ids"][u] for u in units]
     where = {unit: k for k, unit in enumerate(own.unit_ids.tolist())}
-    return [Columns(one, [where.get(unit, -1) for unit in wanted]).eval() for one in own.models]
+    return [
+        Columns(one, [where.get(unit, -1) for unit in wanted]).eval().to(torch.get_default_device())
+        for one in own.models
+    ]
 
 
 def held_out(own: Own, images: np.ndarray, image_ids: np.ndarray, unit_ids: np.ndarray) -> np.ndarray:
@@ -209,7 +212,7 @@ def held_out(own: Own, images: np.ndarray, image_ids: np.ndarray, unit_ids: np.n
             if new.any():
                 with torch.no_grad():
                     parts = torch.as_tensor(images[new], dtype=torch.float32)[:, None].split(64)
-                    total[new] += torch.cat([model(part) for part in parts]).numpy()
+                    total[new] += torch.cat([model(part) for part in parts]).numpy(force=True)
                 number[new] += 1
         np.divide(total, number, out=mine, where=number > 0)
     found = np.full((len(images), len(unit_ids)), np.nan)

@@ -58,11 +58,18 @@ class ResponseModel(nn.Module):
         return F.softplus(z, beta=8).square() if self.squared else F.softplus(z, beta=4)
 
     def subset(self, units):
-        """Return the model of some of the units."""
-        units = torch.as_tensor(list(units))
+        """Return the model of some of the units; of a slice of them, without a copy."""
+        units = units if isinstance(units, slice) else torch.as_tensor(list(units))
         return ResponseModel(
             self.core, self.weights[units], self.bias[units], kind=self.kind, squared=self.squared
         )
+
+
+def join(models):
+    """Return one model of the units of several that read the same core in the same way, in their order."""
+    first = models[0]
+    weights, bias = (torch.cat([getattr(model, name) for model in models]) for name in ("weights", "bias"))
+    return ResponseModel(first.core, weights, bias, kind=first.kind, squared=first.squared)
 
 
 # ---- fitting ------------------------------------------------------------------------------------

@@ -68,12 +68,12 @@ def published_mei(
     weights = weights / weights.mean()
     trace = []
     for step in range(1, steps + 1):
-        x = torch.from_numpy(image)[None, None].requires_grad_(True)
+        x = torch.as_tensor(image)[None, None].requires_grad_(True)
         spread, response = x.std(), model(x)[0, unit]
         value = response - penalty * (target_contrast - spread).abs()
         gradient = torch.autograd.grad(value, x)[0][0, 0]
         trace.append((response.item(), value.item(), spread.item()))
-        smooth = torch.fft.irfftn(torch.fft.rfftn(gradient) * weights, s=(h, w)).numpy()
+        smooth = torch.fft.irfftn(torch.fft.rfftn(gradient) * weights, s=(h, w)).numpy(force=True)
         sigma = sigma + (0.001 - sigma) * step / steps
         image = ndimage.gaussian_filter(image + np.float32(alpha) * smooth, sigma)
         image = (image - image.min()) / (image.max() - image.min())

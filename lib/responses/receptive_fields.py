@@ -139,16 +139,10 @@ def _resampled_means(repeats, resamples, seed):
     rng = np.random.default_rng(seed)
     number = np.isfinite(repeats[:, :, 0]).sum(axis=1)
     drawn = (rng.random((resamples, *repeats.shape[:2])) * number[:, None]).astype(int)
-    weight = np.zeros((resamples, *repeats.shape[:2]), dtype=np.float32)
-    b, k, _ = np.indices(drawn.shape, sparse=True)
-    valid = np.broadcast_to(np.arange(repeats.shape[1]) < number[:, None], drawn.shape)
-    np.add.at(
-        weight,
-        (np.broadcast_to(b, drawn.shape)[valid], np.broadcast_to(k, drawn.shape)[valid], drawn[valid]),
-        1,
-    )
+    condition = np.arange(len(number))[:, None]
+    valid = np.arange(repeats.shape[1]) < number[:, None]
     for unit in np.moveaxis(np.nan_to_num(repeats), 2, 0):
-        yield np.einsum("bkr,kr->bk", weight, unit) / number
+        yield np.where(valid, unit[condition, drawn], 0).sum(2) / number
 
 
 def receptive_fields(counts, presentations, *, resamples=200, level=0.95, seed=0):

@@ -104,14 +104,14 @@ def set_mean_contrast(images: np.ndarray, target: Target, *, flat: bool = False)
     weight = target.weight(torch.float64)
     if weight.sum() <= 0:
         raise ValueError("the mask is empty; give one with at least two pixels above 0")
-    pattern = _inside(torch.from_numpy(images.reshape(-1, *images.shape[-2:])), weight)
+    pattern = _inside(torch.as_tensor(images.reshape(-1, *images.shape[-2:])), weight)
     largest = np.abs(images).max(axis=(-2, -1)).reshape(-1, 1, 1)
-    some = (_rms(pattern).numpy() > 1e-9 * largest)[:, 0, 0]
+    some = (_rms(pattern).numpy(force=True) > 1e-9 * largest)[:, 0, 0]
     if not (flat or some.all()):
         raise ValueError("an image is flat under the mask and cannot be given a contrast")
     shown = torch.zeros_like(pattern)
     shown[some] = _fit(pattern[some], target, weight, tolerance=1e-9)[0]
-    return (target.mean + shown.numpy()).astype(np.float32).reshape(images.shape)
+    return (target.mean + shown.numpy(force=True)).astype(np.float32).reshape(images.shape)
 
 
 def project(images: torch.Tensor, target: Target) -> tuple[torch.Tensor, torch.Tensor]:

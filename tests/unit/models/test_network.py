@@ -9,7 +9,7 @@ from lib.models import network
 
 def test_untrained_it_predicts_the_mean_response(monkeypatch):
     """Fault: a bias of 0, or ELU + 1 left off, so that the first epochs go into the mean rate."""
-    monkeypatch.setattr(network, "_epoch", lambda *arguments: None)
+    monkeypatch.setattr(network, "_epoch", lambda *given: given[2][given[3]])
     rng = np.random.default_rng(0)
     images = torch.as_tensor(rng.random((40, 1, 16, 20)), dtype=torch.float32)
     responses = np.array([2.0, 5.0]) + 0.01 * rng.normal(size=(40, 2))
