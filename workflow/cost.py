@@ -1,4 +1,4 @@
-"""What a run has cost, beside what the cluster's profile asks for, and what all sessions would cost.
+"""What a run has cost, beside what a cluster is asked for, and what all sessions would cost.
 
 python -m workflow.cost build/<name>
 """
@@ -9,13 +9,11 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from lib.errors import InputError
-from lib.files import ROOT
+from lib.files import required
 from lib.stages import UNIT_STAGES
 
-PROFILE = ROOT / "workflow" / "profiles" / "slurm" / "config.yaml"
 START = 10  # s until a notebook runs on a node, where no process waits for it (bench_pipeline.py)
 OF_ALL_UNITS = ("models", "gabor_grid")  # one job for all units of a session
 SESSIONS, WITH_SCENES = 58, 32  # of the survey; of type brain_observatory_1.1 (Siegle et al. 2021)
@@ -53,15 +51,9 @@ def recorded(run_folder):
     )
 
 
-def asked(profile=PROFILE):
-    """Return what the profile asks for at the first attempt: index rule; mem_mb, runtime (minutes)."""
-    rules = yaml.safe_load(Path(profile).read_text(encoding="utf-8"))["set-resources"]
-    return pd.DataFrame(
-        {
-            rule: {name: int(value.split("*")[0]) for name, value in resources.items()}
-            for rule, resources in rules.items()
-        }
-    ).T
+def asked(run_folder):
+    """Return what a cluster is asked for at the first attempt: index rule; mem_mb, runtime (minutes)."""
+    return pd.DataFrame(json.loads(required(Path(run_folder) / "requests.json", "01_data").read_text())).T
 
 
 def estimate(table, *, units, selected, sessions=WITH_SCENES, units_each=UNITS):
@@ -106,7 +98,7 @@ def chapter(run_folder, *, units, selected):
         "| rule | jobs | s, median | s, longest | MiB, at most | asked: min | asked: MB |",
         "|---|---|---|---|---|---|---|",
     ]
-    for rule, request in asked().iterrows():
+    for rule, request in asked(run_folder).iterrows():
         if rule in table.index:
             row = table.loc[rule]
             memory = "–" if pd.isna(row.memory) else f"{row.memory:.0f}"

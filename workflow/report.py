@@ -20,9 +20,13 @@ from lib.data.fingerprint import fingerprint
 from lib.data.session import read_warnings
 from lib.data.sources import choose
 from lib.errors import InputError
+from lib.experiment.folder import read_stimuli
 from lib.files import ADDRESSES, ROOT, hide_secrets, write_json
+from lib.machine import use_device
+from lib.models import own_checks
 from lib.params import DEFAULTS, load_params, loop_files, model_files, nearest, run_folder
 from lib.stages import NOTEBOOK, STAGES, UNIT_STAGES
+from workflow import cluster, requests
 from workflow.archive import make_archive
 from workflow.warm import warm_process
 
@@ -37,7 +41,8 @@ STEPS = re.compile(r"(\d+) of (\d+) steps .* done")
 ROUTINE = re.compile(  # what Snakemake says of itself
     r"(Using |Assuming |Building DAG|Provided cores|Rules claiming|Job stats|job +count|-+  |\w+ +\d+$|"
     r"Select jobs|Execute \d|\[\w{3} |Finished jobid|DAG of jobs|Updating checkpoint|Complete log|"
-    r"Nothing to be done|Touching output|Elapsed time|\s*$)"
+    r"Nothing to be done|Touching output|Elapsed time|SLURM run ID|Provided re|No SLURM account|"
+    r"No account was|Unable to guess SLURM|Cleaning up SLURM|Job \d+ has been submitted|\s*$)"
 )
 
 
@@ -68,11 +73,9 @@ def make_report(
     params = load_params(params_file)
     profile = profile and _profile(profile)
     targets = [STIMULI] if stimuli else _targets(notebook, unit)
-    units = choose.prepare(params).index
-    if isinstance(params["cnn"]["model"], dict):
-        from lib.models import own_checks  # and with it torch, for which other runs need not wait here
-
-        own_checks.check_declared(params, units)
+    units = choose.prepare(params)
+    own_checks.check_declared(params, units.index)
+    size = requests.size_of(params, len(units))
     contents = {
         "data": choose.contents(params["source"], params["session"]),
         "models": {path: fingerprint(path) for path in model_files(params)},
@@ -80,12 +83,19 @@ def make_report(
     }
     folder = run_folder(params)
     check_space(folder, f"run {params['name']}", SPACE)
+    on_cluster = cluster.options(profile) if profile else []
+    if params["device"] == "cuda" and not profile:
+        needs = requests.needs(params, size)
+        use_device(
+            "cuda", needs=max(mb for rule, (_, mb) in needs.items() if "device" in requests.takes(rule))
+        )
     lock = _lock(folder)
     started, secrets = time.time(), {}
     hide_secrets(params["session"], secrets)
     environment = clean_environment(folder, secrets)
     declared = {"params": str(Path(params_file).expanduser().resolve()), "contents": contents}
     write_json(folder / "declared.json", declared)
+    write_json(folder / "requests.json", requests.requests(params, size))
     command = [
         sys.executable,
         "-m",
@@ -100,11 +110,19 @@ def make_report(
     if cores or not profile:
         command += ["--cores", str(cores or os.cpu_count())]
     if profile:
-        command += ["--profile", str(profile)]
+        command += ["--profile", str(profile), *on_cluster]
     if batch:
         command += ["--group-components", f"unit={batch}"]
+    selected = folder / "selected.json"
+    pages = requests.pages(params, size, json.loads(selected.read_text()) if selected.exists() else None)
+    warning = None if profile else requests.too_small(params, size)
     if plan:
-        return print_plan(command, environment)
+        code = print_plan(command, environment)
+        print(requests.describe(params, size, pages))
+    if warning:
+        print(f"warning: {warning}", file=sys.stderr, flush=True)
+    if plan:
+        return code
     forget_failures(folder)
     print(f"run {params['name']}: {folder}", flush=True)
     with (
@@ -128,8 +146,6 @@ def make_report(
             "no new book: a stage failed, as said above" + ("; the old one stays" if book.is_file() else "")
         )
     if code == 0 and stimuli:
-        from lib.experiment.folder import read_stimuli
-
         shown = read_stimuli(folder / STIMULI.split("/")[0])
         print(f"the stimuli: {shown.folder} ({len(shown.table)} pictures; start with its README.md)")
     return code or int(bool(failed))
