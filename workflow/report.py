@@ -20,10 +20,12 @@ from lib.data.fingerprint import fingerprint
 from lib.data.session import read_warnings
 from lib.data.sources import choose
 from lib.errors import InputError
-from lib.experiment.folder import read_stimuli
 from lib.files import ADDRESSES, ROOT, hide_secrets, write_json
+<<<<<<< ours
 from lib.machine import use_device
 from lib.models import own_checks
+=======
+>>>>>>> theirs
 from lib.params import DEFAULTS, load_params, loop_files, model_files, nearest, run_folder
 from lib.stages import NOTEBOOK, STAGES, UNIT_STAGES
 from workflow import cluster, requests
@@ -73,9 +75,17 @@ def make_report(
     params = load_params(params_file)
     profile = profile and _profile(profile)
     targets = [STIMULI] if stimuli else _targets(notebook, unit)
+<<<<<<< ours
     units = choose.prepare(params)
     own_checks.check_declared(params, units.index)
     size = requests.size_of(params, len(units))
+=======
+    units = choose.prepare(params).index
+    if isinstance(params["cnn"]["model"], dict):
+        from lib.models import own_checks  # and with it torch, for which other runs need not wait here
+
+        own_checks.check_declared(params, units)
+>>>>>>> theirs
     contents = {
         "data": choose.contents(params["source"], params["session"]),
         "models": {path: fingerprint(path) for path in model_files(params)},
@@ -146,6 +156,8 @@ def make_report(
             "no new book: a stage failed, as said above" + ("; the old one stays" if book.is_file() else "")
         )
     if code == 0 and stimuli:
+        from lib.experiment.folder import read_stimuli
+
         shown = read_stimuli(folder / STIMULI.split("/")[0])
         print(f"the stimuli: {shown.folder} ({len(shown.table)} pictures; start with its README.md)")
     return code or int(bool(failed))
