@@ -21,11 +21,7 @@ from lib.data.session import read_warnings
 from lib.data.sources import choose
 from lib.errors import InputError
 from lib.files import ADDRESSES, ROOT, hide_secrets, write_json
-<<<<<<< ours
 from lib.machine import use_device
-from lib.models import own_checks
-=======
->>>>>>> theirs
 from lib.params import DEFAULTS, load_params, loop_files, model_files, nearest, run_folder
 from lib.stages import NOTEBOOK, STAGES, UNIT_STAGES
 from workflow import cluster, requests
@@ -75,17 +71,12 @@ def make_report(
     params = load_params(params_file)
     profile = profile and _profile(profile)
     targets = [STIMULI] if stimuli else _targets(notebook, unit)
-<<<<<<< ours
-    units = choose.prepare(params)
-    own_checks.check_declared(params, units.index)
-    size = requests.size_of(params, len(units))
-=======
     units = choose.prepare(params).index
     if isinstance(params["cnn"]["model"], dict):
         from lib.models import own_checks  # and with it torch, for which other runs need not wait here
 
         own_checks.check_declared(params, units)
->>>>>>> theirs
+    size = requests.size_of(params, len(units))
     contents = {
         "data": choose.contents(params["source"], params["session"]),
         "models": {path: fingerprint(path) for path in model_files(params)},
