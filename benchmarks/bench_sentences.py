@@ -1,6 +1,6 @@
 """How many of a run's conclusions are true? Counted over simulated sessions, of which the truth is known.
 
-    python benchmarks/bench_sentences.py [--seeds 101 102 103] [--units 10] [--run FOLDER ...]
+    python benchmarks/bench_sentences.py [--seeds 101 102 103] [--units 12] [--run FOLDER ...]
 
 Each seed is a session that the whole pipeline analyses (a declaration in build/, of the size of
 tests/small.yml); --run takes finished runs instead. What the first page and the conclusions claim is held
@@ -38,7 +38,7 @@ session: {seed}
 simulation: {{units: {units}, scene_repeats: 12, gabor_repeats: 6, grating_repeats: 4, movie_one_frames: 60,
   movie_one_repeats: 2, movie_three_frames: 60, movie_three_repeats: 2}}
 oracle: {{bootstrap: 200}}
-cnn: {{folds: 6, published_units: 0, permutations: 1000}}
+cnn: {{folds: 4, published_units: 0, permutations: 1000}}
 mei: {{steps: 60, published_steps: 5}}
 gabor: {{grid: quick, refine_from: 5, bootstrap: 200}}
 power: {{images: [30], repeats: [5], rates: [1], units: 7}}
@@ -51,9 +51,8 @@ def make(seed, *, units):
     path = ROOT / "build" / f"sentences_{seed}.yml"
     path.parent.mkdir(exist_ok=True)
     path.write_text(DECLARATION.format(seed=seed, units=units))
-    subprocess.run(
-        [sys.executable, "-m", "workflow.report", str(path), "--cores", "1"], cwd=ROOT, check=False
-    )
+    what = ["--notebook", "08_population", "--cores", "1"]  # and what it needs, without audit and book
+    subprocess.run([sys.executable, "-m", "workflow.report", str(path), *what], cwd=ROOT, check=False)
     return ROOT / "build" / f"sentences_{seed}"
 
 
@@ -105,7 +104,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, nargs="*", default=[101, 102, 103])
-    parser.add_argument("--units", type=int, default=10)
+    parser.add_argument("--units", type=int, default=12)
     parser.add_argument("--run", type=Path, nargs="*", default=[], help="folders of finished runs")
     arguments = parser.parse_args()
     folders = arguments.run or [make(seed, units=arguments.units) for seed in arguments.seeds]

@@ -120,8 +120,19 @@ def unit_heading(glance, row, folder):
         probability=probability(row),
         field=field(glance, row, folder),
         ranged=any(r["low"] is not None for r in glance["responses"]),
+        warnings=warnings(folder),
         values=values,
     )
+
+
+def warnings(folder):
+    """Return the warnings of a unit's stages: drift, a mask that loses response, counts beyond the recorded."""
+    said = []
+    for stage in UNIT_STAGES:
+        if (folder / f"{stage}.json").exists():
+            content = json.loads((folder / f"{stage}.json").read_text()).get("scalars", {})
+            said += [text for name in content if name.endswith("_warnings") for text in content[name]]
+    return said
 
 
 def probability(row):

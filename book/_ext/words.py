@@ -145,6 +145,8 @@ def _gabor(shown):
     unclear = sum(g["answer"] == "cannot be told" for g in told)
     title = (
         "No neuron needs more than a Gabor"
+        if not more and not unclear
+        else "For no neuron is the best image shown to be more than a Gabor"
         if not more
         else "Every neuron prefers its MEI to any Gabor"
         if len(more) == len(told)
