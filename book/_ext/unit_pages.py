@@ -126,7 +126,7 @@ def unit_heading(glance, row, folder):
 
 
 def warnings(folder):
-    """Return the warnings of a unit's stages: drift, a mask that loses response, counts beyond the recorded."""
+    """Return the warnings of a unit's stages: drift, a mask that loses much, counts beyond the recorded."""
     said = []
     for stage in UNIT_STAGES:
         if (folder / f"{stage}.json").exists():

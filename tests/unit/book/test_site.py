@@ -16,7 +16,7 @@ from book._ext import figure_links, labels, notebook_files, site, unit_pages
 from lib import words as book
 from lib.errors import InputError
 from lib.figure_data import name_of
-from lib.files import ROOT
+from lib.files import ROOT, write_json
 from lib.population import table as population_table
 
 PICTURE = {"output_type": "display_data", "data": {"image/png": "iVBORw0K"}, "metadata": {}}
@@ -386,3 +386,14 @@ def test_functions_named_in_the_chapters_exist():
                     if isinstance(node, (ast.FunctionDef, ast.ClassDef))
                 }
             assert known, f"{chapter.name} names {name}"
+
+
+def test_a_units_warnings_stand_above_its_stages(tmp_path):
+    """Fault: a stage's warnings are lost, or a failed stage stops the page."""
+    for stage, scalars in {
+        "cnn": {"recording_warnings": ["It drifts."]},
+        "gabor": {"gabor_warnings": []},
+    }.items():
+        write_json(tmp_path / f"{stage}.json", {"scalars": scalars})
+    write_json(tmp_path / "mei.json", {"failed": "broken"})
+    assert unit_pages.warnings(tmp_path) == ["It drifts."]
