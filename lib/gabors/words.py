@@ -136,8 +136,9 @@ def count_warning(predicted, largest):
     """Say that a predicted count lies above the largest mean count that was recorded."""
     if predicted <= largest:
         return ""
+    times = f"{predicted / largest:.1f} times" if largest > 0 else "above"
     return (
-        f"The count predicted for the MEI is {predicted / largest:.1f} times the largest recorded mean: an "
+        f"The count predicted for the MEI is {times} the largest recorded mean: an "
         "extrapolation, which is to be taken within a factor of two. Ratios of predicted responses are more "
         "certain than the counts themselves."
     )

@@ -51,7 +51,8 @@ def test_counts_beyond_what_was_recorded_are_flagged():
     """Fault: an extrapolation passes unsaid, or an image that drew more than the MEI is not named."""
     response, recorded = pd.Series({"mei": 6.0}), np.array([1.0, 2.0, 4.0])
     assert "1.5 times the largest recorded mean" in gabor_words.count_warning(6.0, 4.0)
-    assert gabor_words.count_warning(3.9, 4.0) == ""
+    assert gabor_words.count_warning(3.9, 4.0) == "" == gabor_words.count_warning(0.0, 0.0)
+    assert "above the largest" in gabor_words.count_warning(0.1, 0.0)  # a silent unit that was asked for
     assert "no image that was shown evoked as much" in gabor_words.describe_counts(response, recorded)
     assert "evoked more, at its own contrast" in gabor_words.describe_counts(response, 2 * recorded)
 
