@@ -64,7 +64,7 @@ def measure(folder, name, images):
             own, shape, target, starts=("natural",), images=images, settings=settings
         )
         for unit, mei in zip(part, localise.localise(own, found).best_images):
-            inside = mask.mei_mask(model.subset([mapped[unit]]).eval(), mei).mask
+            inside = mask.mei_mask(model.subset([mapped[unit]]).eval(), mei, target).mask
             measured = metrics.stimulus_metrics(mei, mask=inside, degrees_per_pixel=degrees)
             rows.append({"mei_" + k: measured[k] for k in ("x", "y", "orientation", "spatial_frequency")})
     table = pd.DataFrame(rows, index=pd.Index(unit_ids[mapped], name="unit_id"))

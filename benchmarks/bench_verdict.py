@@ -38,7 +38,6 @@ from lib.stimuli.contrast import Target, set_mean_contrast
 
 HEIGHT, IMAGES, FOLDS = 60, 118, 10  # as in the report
 CONTRAST, FINEST_DETAIL, STEPS = 0.2, 0.15, 80
-OTHER_KINDS = ("ridge", "gabor_ridge")
 CHUNK = 12  # units an ascent takes together: a readout of all would cost more than the features
 IN_REPORT = {k: v for k, v in verdict_rule.BOUNDS.items() if "half" not in k and "halves" not in k}
 SETS = {  # from the least to the most that the report has to compute: figures to choose among, or chosen
@@ -70,7 +69,7 @@ def scenes_of(seed, file):
     return resize(leaves.astype(np.float32) / 255, HEIGHT), "dead leaves"
 
 
-def measure(seed, *, units, file, cc_max=CC_MAX, keep=None):
+def measure(seed, *, units, file, cc_max=CC_MAX):
     """One row a neuron: kind, figures of evidence, share of the true optimum."""
     clock = Clock()
     images, shown = scenes_of(seed, file)
@@ -82,12 +81,6 @@ def measure(seed, *, units, file, cc_max=CC_MAX, keep=None):
     clock("simulate")
     fitted = crossvalidation.cross_validate(images, counts, folds=FOLDS, seed=seed, degrees_per_pixel=degrees)
     halves = half_models(fitted.models[0].core, images, counts, seed=seed)
-    other = {
-        kind: crossvalidation.cross_validate(
-            images, counts, model=kind, folds=FOLDS, seed=seed, degrees_per_pixel=degrees
-        )
-        for kind in OTHER_KINDS
-    }
     clock("fit")
     scores = crossvalidation.prediction_scores(fitted.predictions, counts)
     rows = []
@@ -103,23 +96,6 @@ def measure(seed, *, units, file, cc_max=CC_MAX, keep=None):
         [pd.concat([r[0] for r in rows], ignore_index=True), scores.reset_index(drop=True)], axis=1
     )
     meis = np.concatenate([r[1] for r in rows])
-    for kind, result in other.items():
-        r = crossvalidation.prediction_scores(result.predictions, counts, resamples=2)
-        table[f"correlation_{kind}"] = r.correlation_to_average.to_numpy()
-        model, own = ensemble.MeanModel(result.models).eval(), np.arange(len(neurons))
-        grey = np.full((1, *shape), target.mean, np.float32)
-        table[f"rise_{kind}"] = (
-            ensemble.predicted_responses(model, meis)[own, own] - ensemble.predicted_responses(model, grey)[0]
-        )
-    if keep:
-        keep.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(
-            keep / f"seed_{seed}.npz",
-            recorded=counts.mean(0),
-            predicted=fitted.predictions,
-            meis=meis.astype(np.float16),
-            cc_max=reliability.cc_max(counts),
-        )
     pixels = torch.as_tensor(images)[:, None]
     truth = [
         true_share(neuron, mei, shape, target, settings, seed=seed)
@@ -174,9 +150,6 @@ def evidence_of(members, halves, images, counts, target, settings, *, degrees, s
     found = climb(making, ("grey", "natural"))
     meis, grey = found.best_images, np.full((1, *shape), target.mean, np.float32)
     own = np.arange(units)
-    some = makers[::2]
-    alone = climb(ensemble.SideBySide(some).eval(), ("grey",))
-    alone = alone.best_images.reshape(len(some), units, *shape)
     judged = verdict.transfer(making, judging, meis, target, units=own, natural_images=images).reset_index(
         drop=True
     )
@@ -208,12 +181,9 @@ def evidence_of(members, halves, images, counts, target, settings, *, degrees, s
             ).items()
         }
         | {
-            "member_energy_correlation": verdict.agreement(
-                alone[:, u], np.ones(len(some)), degrees_per_pixel=degrees
-            )["energy_correlation"],
             "half_energy_correlation": verdict.agreement(
                 np.stack([f[u] for f in from_halves]), np.ones(2), degrees_per_pixel=degrees
-            )["energy_correlation"],
+            )["energy_correlation"]
         }
         for u in own
     ]
@@ -366,7 +336,6 @@ def main():
     parser.add_argument("--real", type=Path, help="folder with scenes_118.npz, taken for --scenes")
     parser.add_argument("--cc-max", type=float, nargs=2, default=CC_MAX, help="range of the neurons' CCmax")
     parser.add_argument("--rows", type=Path, default=Path("build/verdict_rows.csv"))
-    parser.add_argument("--keep", type=Path, help="folder for predictions and MEIs of each seed")
     parser.add_argument("--only", choices=("measure", "report"))
     parser.add_argument("--store", action="store_true", help="write lib/mei/calibration.json")
     parser.add_argument("--threads", type=int, default=1)
@@ -381,7 +350,6 @@ def main():
             units=arguments.units,
             file=arguments.scenes,
             cc_max=arguments.cc_max,
-            keep=arguments.keep,
         )
     if arguments.only != "measure":
         report(pd.read_csv(arguments.rows), store=arguments.store)

@@ -24,7 +24,6 @@ BOUNDS = {
     "cc_norm": (0.0, 1.0, False),
     "feve": (-0.5, 1.0, False),
     "cc_max": (0.0, 1.0, False),
-    "member_energy_correlation": (0.0, 1.0, False),
     "transfer_off": (0.0, 1.0, False),
     "rise_over_signal": (0.5, 50.0, True),
     "response_over_largest": (0.2, 5.0, True),
@@ -35,7 +34,10 @@ BOUNDS = {
 }
 # Figures of an earlier verdict with what it asked of them: how many of pure noise pass, and of the rest fail.
 CANNOT_FAIL = {"start_response_ratio": 0.9, "start_energy_correlation": 0.7, "natural_fraction_below": 1.0}
-PRECISIONS, LEAST = (0.9, 0.8), 10  # of MEIs with the best word, and how many must have it
+# What the best word stands for, the first that can be had: parts of the MEIs with it that draw a share of the
+# best possible rise. How many MEIs must have it.
+PROMISES = [{GOAL: 0.9}, {GOAL: 0.8}, {calibration.ROUGHLY: 0.9, GOAL: 0.6}]
+LEAST = 10
 REJECTED = 0.1  # largest part of right MEIs among those with the worst
 GOALS = (0.7, 0.75, 0.8, GOAL, 0.9)  # shares of the best possible rise, fitted together
 RESAMPLES = 200  # of the kinds, for the interval of a probability
@@ -107,7 +109,7 @@ def log_loss(p, right):
     return -np.where(right, np.log(p), np.log(1 - p))
 
 
-def choose(rows, bounds=BOUNDS, *, most=3):
+def choose(rows, bounds=BOUNDS, *, most=2):
     """The figures that predict best on kinds left out; the fewest within one standard error of the best.
 
     Returns the names, and a table of all sets tried, best first.
@@ -171,17 +173,17 @@ def covariance(rows, model, *, seed=0):
 def choose_words(p, share):
     """Least probability of each word, from what was measured on kinds left out.
 
-    The best word goes down to where the first of `PRECISIONS` that can be had is the part of the MEIs with it
-    that are right, or, if none can, to the first itself; the worst goes up to where `REJECTED` of them are.
+    The best word goes down to where it keeps the first of `PROMISES` that can be kept, or is never given
+    if none can; the worst goes up to where `REJECTED` of the MEIs with it are right.
     """
     share, steps = np.nan_to_num(np.asarray(share)), np.arange(1, 100) / 100
-    right = [(share[p >= least] >= GOAL) for least in steps]
-    high = [
-        min(found)
-        for part in PRECISIONS
-        if (found := [s for s, r in zip(steps, right) if len(r) >= LEAST and r.mean() >= part])
-    ]
-    best = [*high, PRECISIONS[0]][0]
+
+    def kept(least, promise):
+        own = share[p >= least]
+        return len(own) >= LEAST and all((own >= goal).mean() >= part for goal, part in promise.items())
+
+    best = [min(found) for promise in PROMISES if (found := [s for s in steps if kept(s, promise)])]
+    best = [*best, 1.01][0]
     low = [s for s in steps if (share[p < s] >= GOAL).sum() <= REJECTED * (p < s).sum()]
     return dict(zip(VERDICTS, (float(best), float(min(max(low, default=0.1), best)), 0.0)))
 

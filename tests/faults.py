@@ -337,6 +337,23 @@ FAULTS = [
         ),
     ),
     *_of(
+        "lib/mei/calibration",
+        (
+            "self.low if self.weight >= 0 else self.high",
+            "self.high",
+            "a figure that was not measured speaks for the MEI",
+        ),
+        (
+            "int((neurons.share >= goal).sum())",
+            "int((~(neurons.share < goal)).sum())",
+            "a neuron that no image moves has a right MEI",
+        ),
+    ),
+    *_of(
+        "lib/mei/recorded",
+        ("np.fill_diagonal(off, np.nan)", "pass", "a unit's own field is among those of the others"),
+    ),
+    *_of(
         "lib/mei/verdict",
         (
             '"transfer": (judges_own - judges_grey) / (makers_own - makers_grey)',
@@ -344,14 +361,14 @@ FAULTS = [
             "4: the makers judge their own image",
         ),
         (
-            "if not np.isnan(value) and value < enough:",
-            "if value < good:",
-            "a figure below its first threshold alone makes a MEI unsupported",
+            "heard = {name: value for name, value in heard.items() if np.isfinite(value)}",
+            "heard = {}",
+            "the verdict does not listen to what was recorded",
         ),
         (
-            "enough if value < enough else good",
-            "good",
-            "a figure below its second threshold reported as below the first",
+            "float((judged.response - judged.grey_response) / max(signal, 1e-6))",
+            "float(judged.response / max(signal, 1e-6))",
+            "grey is not taken off the rise that is weighed",
         ),
     ),
     *_of(

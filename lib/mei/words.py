@@ -148,7 +148,8 @@ def word_worth(word):
     return (
         f"Of {row.n:.0f} MEIs with this verdict, of simulated neurons on which nothing was chosen, "
         f"{row.right:.0f} did ({100 * row.part:.0f} %, 95 % interval {100 * row.low:.0f} to "
-        f"{100 * row.high:.0f} %)."
+        f"{100 * row.high:.0f} %), and {row.roughly_right:.0f} drew at least "
+        f"{100 * calibration.ROUGHLY:.0f} %."
     )
 
 
