@@ -64,16 +64,19 @@ def predict_left_out(classes, *, degrees_per_pixel) -> dict:
         name: [training_sets.mean_features(core, f) for f, _ in sets] for name, sets in classes.items()
     }
     means = {name: [np.nanmean(counts, axis=0) for _, counts in sets] for name, sets in classes.items()}
-    predictions = {}
-    for left_out in classes:
-        first, *more = [
-            pair for name in classes if name != left_out for pair in zip(features[name], means[name])
-        ]
-        varying = varying_features(first[0], core)
-        model = v1.fit_windowed(first[0] * varying, first[1], core, more=[(f * varying, r) for f, r in more])
-        with torch.no_grad():
-            predictions[left_out] = [model.from_features(f).numpy(force=True) for f in features[left_out]]
-    return predictions
+    pairs = [(name, f, r) for name in classes for f, r in zip(features[name], means[name])]
+    names, predictions = list(classes), {}
+    for first, without in ((0, names[1:]), (len(classes[names[0]]), names[:1])):  # the images learned from
+        _, images, responses = pairs[first]
+        varying = varying_features(images, core)
+        others = [pair for k, pair in enumerate(pairs) if k != first and [pair[0]] != without]
+        more = [(name, f * varying, r) for name, f, r in others]
+        choices = [[k for k, (name, *_) in enumerate(more) if name != left_out] for left_out in without]
+        models = v1.fits_windowed(images * varying, responses, core, [pair[1:] for pair in more], choices)
+        for left_out, model in zip(without, models):
+            with torch.no_grad():
+                predictions[left_out] = [model.from_features(f).numpy(force=True) for f in features[left_out]]
+    return {name: predictions[name] for name in names}
 
 
 def varying_features(features, core) -> torch.Tensor:

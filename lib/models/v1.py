@@ -112,6 +112,21 @@ def fit_windowed(features, responses, core, *, more=(), kind="v1"):
     -------
     ResponseModel
     """
+    return next(fits_windowed(features, responses, core, more, [range(len(more))], kind=kind))
+
+
+def fits_windowed(features, responses, core, more, choices, *, kind="v1"):
+    """Yield the model of `fit_windowed` for each of several choices of the other stimuli.
+
+    What the choices share, all that comes from the images and the kernels, is computed once.
+
+    Parameters
+    ----------
+    features, responses, core, more, kind
+        As in `fit_windowed`.
+    choices : sequence of sequences of int
+        Positions in `more`.
+    """
     target = _root(responses)
     mean, spread = target.mean(0), target.std(0).clamp(min=1e-6)
     z = (target - mean) / spread
@@ -130,14 +145,16 @@ def fit_windowed(features, responses, core, *, more=(), kind="v1"):
     mix = _best_mix(z, left_out[:, :units], left_out[:, units:] @ loadings)
     strengths = shares / scales
     weights = _primal(parts, core, seen, dual[..., None] * strengths[:, None])
-    if more:
+    solved = [weights] * len(choices)
+    if len(more):
         sets = [_about_mean(f, (_root(r) - mean) / spread, loadings) for f, r in more]
         sets = [(f, targets - f @ common.T) for f, targets in sets]
-        weights = _solve_with(weights, centred, both - expected, noise, sets, core, seen, strengths)
-    weights = weights + common
-    weights = (1 - mix) * weights[:units] + mix * loadings.T @ weights[units:]
-    weights = weights * spread[:, None]
-    return ResponseModel(core, weights, mean - weights @ features.mean(0), kind=kind, squared=True)
+        solved = _solve_with(weights, centred, both - expected, noise, sets, choices, core, seen, strengths)
+    for weights in solved:
+        weights = weights + common
+        weights = (1 - mix) * weights[:units] + mix * loadings.T @ weights[units:]
+        weights = weights * spread[:, None]
+        yield ResponseModel(core, weights, mean - weights @ features.mean(0), kind=kind, squared=True)
 
 
 def fit_ridge(features, responses, core, *, kind, penalties=10.0 ** np.arange(-2, 4.1, 0.5)):
@@ -363,17 +380,20 @@ def _about_mean(features, z, loadings):
     return features - features.mean(0), torch.cat([z, components], 1)
 
 
-def _solve_with(weights, centred, z, noise, sets, core, seen, strengths):
-    """Readout weights (targets, features) from the images and other stimulus sets."""
+def _solve_with(weights, centred, z, noise, sets, choices, core, seen, strengths):
+    """Yield readout weights (targets, features) from the images and each choice of the stimulus sets."""
     x = torch.cat([centred, *(features for features, _ in sets)])
     y = torch.cat([z, *(targets for _, targets in sets)])
     variance = [noise.expand(len(z), -1)]
     for features, targets in sets:
         error = (targets - features @ weights.T).square().mean(0)
         variance.append(torch.maximum(error, noise).expand(len(targets), -1))
-    parts = _by_place(x, core)
+    of_set = torch.cat([torch.full((len(v),), k - 1) for k, v in enumerate(variance)])
     covariance = torch.diag_embed(torch.cat(variance).T)
-    for kernel, strength in zip(_kernels(parts, core, seen), strengths.T):
+    for kernel, strength in zip(_kernels(_by_place(x, core), core, seen), strengths.T):
         covariance += strength[:, None, None] * kernel
-    dual = torch.cholesky_solve(y.T[..., None], torch.linalg.cholesky(covariance))
-    return _primal(parts, core, seen, dual * strengths[:, None])
+    for choice in choices:
+        rows = torch.isin(of_set, torch.tensor([-1, *choice]))
+        factor = torch.linalg.cholesky(covariance[:, rows][:, :, rows])
+        dual = torch.cholesky_solve(y[rows].T[..., None], factor)
+        yield _primal(_by_place(x[rows], core), core, seen, dual * strengths[:, None])
