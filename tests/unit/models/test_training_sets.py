@@ -123,7 +123,7 @@ def test_solving_with_no_other_stimuli_changes_nothing(problem):
     shares, noise = v1._maximise_evidence(kernels, z)
     dual, _ = v1._solve(kernels, z, shares, noise)
     weights = v1._primal(parts, core, seen, dual[..., None] * (shares / scales)[:, None])
-    again = v1._solve_with(weights, x, z, noise, [], core, seen, shares / scales)
+    (again,) = v1._solve_with(weights, x, z, noise, [], [()], core, seen, shares / scales)
     torch.testing.assert_close(x @ again.T, x @ weights.T, atol=5e-3, rtol=0)
 
 
