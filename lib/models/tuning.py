@@ -235,4 +235,6 @@ def _responses(model, shown):
     """(k, PHASES) responses to k patches (PHASES, h, w)."""
     images = torch.as_tensor(GREY * (1 + np.concatenate(shown)), dtype=torch.float32)[:, None]
     with torch.no_grad():
-        return np.concatenate([model(part).numpy() for part in images.split(64)])[:, 0].reshape(-1, PHASES)
+        return np.concatenate([model(part).numpy(force=True) for part in images.split(64)])[:, 0].reshape(
+            -1, PHASES
+        )
