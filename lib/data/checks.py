@@ -14,6 +14,7 @@ from lib.stimuli.same_images import first_of_same, similar_groups
 BY_CHANCE = 1e-6  # an agreement that is less likely than this does not come about by chance
 ENOUGH = 20  # spikes, or responses other than 0, from which two equal units are one unit twice
 CLOCK = 20  # times the length of the presentations over which spikes may extend
+FEW = 5  # presentations in a stretch without any spike, of which fewer may be blanks
 SILENCE = 30.0  # spikes expected of all units together in a stretch without any, from which it is said
 
 
@@ -80,8 +81,12 @@ def _check_counts(recording):
     silent = ~values.any(axis=1)
     said = []
     chance = np.log(np.maximum((values[~silent] == 0).mean(axis=0), 1 / (len(values) + 1))).sum()
-    if silent.any() and len(values) * np.exp(chance) < BY_CHANCE * silent.sum():
+    if _beyond_chance(int(silent.sum()), len(values) * np.exp(chance)):
         said.append(words.withheld_warning(int(silent.sum()), len(values)))
+    again = np.round(counts / np.maximum(np.nanmax(np.abs(counts), axis=(0, 1)), 1e-30), 5)
+    _refuse_twins(
+        np.nan_to_num(again).reshape(len(counts), -1), range(1, len(counts) + 1), name, what="repeats"
+    )
     twice = _rows_twice(values[~silent])
     if twice:
         raise InputError(
@@ -100,12 +105,20 @@ def _rows_twice(values):
     rng = np.random.default_rng(0)
     a, b = rng.integers(len(values), size=(2, 4096))
     equal = (values[a[a != b]] == values[b[a != b]]).mean(axis=0)  # of two rows, in each unit
-    chance = np.log(np.maximum(equal, 1 / 4096)).sum()
-    return twice if len(values) ** 2 * np.exp(chance) < BY_CHANCE else 0
+    pairs = len(values) ** 2 / 2 * np.exp(np.log(np.maximum(equal, 1 / 4096)).sum())
+    return twice if _beyond_chance(twice, pairs) else 0
 
 
-def _refuse_twins(values, ids, name):
-    """Raise if two rows are equal and hold enough that is not zero: a unit listed twice."""
+def _beyond_chance(events, expected):
+    """Whether chance makes so many events hardly ever: Chernoff's bound of a Poisson distribution.
+
+    Units respond together, which makes such events more frequent: a hundred times as many are allowed.
+    """
+    return events > 0 and events * (1 + np.log(100 * expected / events)) < np.log(BY_CHANCE)
+
+
+def _refuse_twins(values, ids, name, *, what="units"):
+    """Raise if two rows are equal and hold enough that is not zero: a unit, or a repeat, listed twice."""
     seen = {}
     for unit, row in zip(ids, values):
         row = np.asarray(row)
@@ -113,7 +126,7 @@ def _refuse_twins(values, ids, name):
             other = seen.setdefault(row.tobytes(), unit)
             if other != unit:
                 raise InputError(
-                    f"{name}: units {other} and {unit} have the same responses; list each unit once"
+                    f"{name}: {what} {other} and {unit} have the same responses; list each of the {what} once"
                 )
 
 
@@ -181,7 +194,7 @@ def _check_spikes(recording):
         heard += np.searchsorted(t, stops) - np.searchsorted(t, starts)
     first, length = longest_run(heard == 0)
     rate = heard.sum() / max((stops - starts).sum(), 1e-9)
-    if rate * (stops - starts)[first : first + length].sum() > SILENCE:
+    if length >= FEW and rate * (stops - starts)[first : first + length].sum() > SILENCE:
         return [words.silence_warning(starts[first], stops[first + length - 1], length)]
     return []
 

@@ -453,6 +453,9 @@ def _numeric(table):
     AllenSDK turns a column of only 0, 1 and missing into booleans; these become numbers again.
     """
     columns = ["stimulus_block", *PARAMETERS]
+    for name in set(table.columns[table.columns.duplicated()]):  # one name now, two in an older file
+        one = table[name].replace("null", np.nan).bfill(axis=1).iloc[:, 0]
+        table = table.drop(columns=name).assign(**{name: one})
     numbers = {
         name: pd.to_numeric(
             table[name].astype(str).replace({"True": "1", "False": "0"}), errors="coerce"

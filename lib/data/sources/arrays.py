@@ -99,7 +99,7 @@ def _read_pair(counts, images):
     if image_ids.min() < 0 or image_ids.max() >= len(images):
         raise InputError(
             f"{counts_file.name} names images {image_ids.min()} to {image_ids.max()} but "
-            f"{images_file.name} holds {len(images)}; image_ids are its rows"
+            f"{images_file.name} holds {len(images)}; image_ids are its rows, from 0"
         )
     areas = table.get("structures")
     if areas is not None and (areas.shape != table["unit_ids"].shape or areas.dtype.kind != "U"):

@@ -80,11 +80,20 @@ PLAIN = np.random.default_rng(1).poisson(4, (REPEATS, IMAGES, UNITS)).astype(flo
 TRACES = PLAIN + np.random.default_rng(3).random(PLAIN.shape)
 
 
+def partly_twice():
+    """One repeat, of other images in each of two others."""
+    counts = TRACES.copy()
+    counts[0, :12], counts[1, 12:] = counts[2, :12], counts[2, 12:]
+    return counts
+
+
 @pytest.mark.parametrize(
     "recording, message",
     [
-        (lambda: of_counts(twice(TRACES, 0)), "presentations have the responses of another one"),
-        (lambda: of_counts(twice(TRACES, 0) * (1 + 1e-9 * np.arange(12))[:, None, None]), "of another one"),
+        (lambda: of_counts(twice(TRACES, 0)), "repeats 1 and 7 have the same responses"),
+        (lambda: of_counts(np.concatenate([TRACES, np.roll(TRACES, 1, 0)[:2]])), "repeats 6 and 7"),
+        (lambda: of_counts(partly_twice()), "24 of 144 presentations have the responses of another one"),
+        (lambda: of_counts(twice(TRACES, 0) * (1 + 1e-9 * np.arange(12))[:, None, None]), "repeats . and"),
         (lambda: of_counts(twice(PLAIN, 2)), "units 0 and 5 have the same responses"),
         (lambda: of_counts(np.zeros((3, 4, 2))), "all responses are 0: were they withheld?"),
         (lambda: of_counts(images=np.tile(np.linspace(0, 1, IMAGES)[:, None, None], (16, 20))), "is uniform"),
