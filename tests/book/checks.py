@@ -35,7 +35,7 @@ IN_STYLE = re.compile(r"""(?:url\(\s*|@import\s+)['"]?\s*((?:https?:)?//[^'")\s;
 IN_SCRIPT = re.compile(
     r"""(?:\bsrc\s*=|\bfetch\(|\bimport\(?|importScripts\()\s*['"`]((?:https?:)?//[^'"`]+)"""
 )
-LEAK = re.compile(r"\b[nN]a[nN]\b|\bNone\b(?! of)|\{[^{}\s'\"]{0,60}\}|\?\?")
+LEAK = re.compile(r"\b(?:nan|NaN)\b|\bNone\b(?! of)|\{[^{}\s'\"]{0,60}\}|\?\?")
 FILE_NAME = re.compile(r"^\S+\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
 NOT_PROSE = ["pre", "code", "script", "style", "textarea"]
 UNLINKED = {"search.html", "genindex.html"}  # Sphinx's own, reached through the search field

@@ -159,8 +159,11 @@ def test_a_neurons_page_is_two_screens_until_a_chapter_is_opened(browser, site):
     browser.look()
     browser.open(page.as_uri())
     assert browser.ask("document.documentElement.scrollHeight") < 2 * DESKTOP[1]
-    browser.open(f"{page.as_uri()}#fig-mei-{page.stem}")
-    assert browser.ask(f"document.getElementById('fig-mei-{page.stem}').checkVisibility()")
+    figure = f"fig-mei-{page.stem}"
+    seen = f"document.getElementById('{figure}').checkVisibility()"
+    assert not browser.ask(seen)
+    browser.ask(f"location.hash = '{figure}'; new Promise(done => setTimeout(done, 300))")
+    assert browser.ask(seen)
 
 
 def test_on_a_phone_a_figure_of_several_panels_has_a_row_for_each(browser, site):  # noqa: F811

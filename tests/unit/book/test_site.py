@@ -382,7 +382,7 @@ def test_functions_named_in_the_chapters_exist():
             for path in filter(Path.is_file, modules[:-1]):
                 known |= parts[-1] in {
                     node.name
-                    for node in ast.parse(path.read_text()).body
+                    for node in ast.walk(ast.parse(path.read_text()))
                     if isinstance(node, (ast.FunctionDef, ast.ClassDef))
                 }
             assert known, f"{chapter.name} names {name}"
