@@ -172,6 +172,7 @@ def test_a_dashboard_shows_pictures_checks_and_bars(tmp_path):
         probability="",
         field={"mei": (50, 50, 20), "map": None},
         ranged=False,
+        warnings=[],
         values=["area VISp"],
     )
     assert text.count('class="still ') == 2 and "no significant recorded field" in text

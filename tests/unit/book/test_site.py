@@ -79,6 +79,7 @@ def run(tmp_path):
     ).to_csv(tmp_path / "units.csv", index=False)
     (tmp_path / "conclusions.md").write_text("- computed\n")
     (tmp_path / "columns.csv").write_text("name,label\n")
+    (tmp_path / "requests.json").write_text('{"mei": {"mem_mb": 1500, "runtime": 5}}')
     (tmp_path / "population.json").write_text(
         json.dumps(
             {
