@@ -5,7 +5,7 @@ import pandas as pd
 
 from lib.mei import calibration
 from lib.mei.recovery import shortest_design
-from lib.words import listed
+from lib.words import counted, listed
 
 AGREEMENT = {
     "image_correlation": "correlation of the pixels",
@@ -395,12 +395,16 @@ def recovery_sentence(by_design, *, goal):
             f"No design at the neurons' own firing rate reaches {goal:g} of the response to the optimum "
             f"(median over neurons); the best design reaches {top['median']:.2f}."
         )
+    shorter = by_design[(by_design.rate == best.rate) & (by_design.minutes < best.minutes)]
+    open_ = int((shorter.high >= goal).sum())
+    shorter = counted(open_, "shorter design")
     return (
         f"At the neurons' own firing rate ({best.spikes_per_second:.1f} spikes per second), the shortest "
         f"of these recordings whose MEIs reach {goal:g} of the response to the optimum (median over "
         f"neurons) shows {best.images:.0f} images {best.repeats:.0f} times, which takes "
         f"{best.minutes:.1f} minutes of stimulation; it reaches {best['median']:.2f} (95 % interval "
         f"{best.low:.2f} to {best.high:.2f})."
+        + (f" {shorter} cannot be told from the goal." if open_ else "")
     )
 
 

@@ -80,6 +80,7 @@ def test_lines_and_sentence_follow_the_table():
     assert (
         said.startswith("At the neurons' own firing rate (4.0 spikes per second)")
         and "60 images 5 times" in said
+        and said.endswith("1 shorter design cannot be told from the goal.")
     )
     assert mei_words.recovery_sentence(table, goal=0.8).startswith(
         "No design at the neurons' own firing rate"
