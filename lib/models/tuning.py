@@ -15,6 +15,7 @@ import torch
 
 from lib.data import conditions, simulated_session
 from lib.data.session import resize_to
+from lib.models import own
 from lib.models.ensemble import MeanModel, predicted_means
 from lib.responses import tuning
 from lib.stimuli import patterns
@@ -223,7 +224,11 @@ def preferred_size(responses: np.ndarray) -> int:
 
 def unit_models(members: Sequence, columns: Sequence[int]) -> list[torch.nn.Module]:
     """The mean of the fold models for each of some units, apart: images (n, 1, h, w) -> (n, 1)."""
-    return [MeanModel([member.subset([column]) for member in members]).eval() for column in columns]
+    return [MeanModel([_of_unit(member, column) for member in members]).eval() for column in columns]
+
+
+def _of_unit(member, column):
+    return member.subset([column]) if hasattr(member, "subset") else own.Columns(member, [column])
 
 
 def _across(row):

@@ -266,18 +266,18 @@ SHOWN_TUNING = {
 }
 
 
-def describe_physiology(recorded, learned):
+def describe_physiology(recorded, fits):
     """Say what a session shows of tuning, and which of it the model has learned from.
 
     Parameters
     ----------
     recorded : DataFrame
         Of `lib.responses.tuning.recorded_measures`.
-    learned : sequence of str
-        The stimuli that the model learned from, as `lib.models.fit_run.Fits.stimuli`; "available" stands
-        for movies and static gratings.
+    fits : lib.models.fit_run.Fits
+        Its model and stimuli: only v1 learns from more than natural scenes, and "available" stands for
+        movies and static gratings.
     """
-    said = []
+    said, learned = [], fits.stimuli if fits.model == "v1" else []
     for name, column, is_learned in (
         ("Gabors at a grid of positions", "x_rf", "gabors" in learned),
         ("static gratings", "pref_ori_sg", {"static_gratings", "available"} & set(learned)),

@@ -15,6 +15,8 @@ from lib.stimuli import patterns
 SHAPE, DEGREES = (60, 77), 94.8 / 60
 PATCH = dict(x=8.0, y=-6.0, orientation=60.0, spatial_frequency=0.08)
 
+FITS = SimpleNamespace(model="v1", stimuli=["available"])
+
 
 class Energy(torch.nn.Module):
     """Gabors of two phases: squared and summed (complex) or the first one rectified (simple)."""
@@ -90,11 +92,22 @@ def test_a_session_without_gratings_still_tells_of_the_model():
     assert found.loc[5, ["x_rf", "y_rf"]].tolist() == pytest.approx([8, -6], abs=1.5)
     recorded = measures.recorded_measures(session)
     assert list(recorded) == [*measures.RECEPTIVE_FIELD, "p_value_rf"]
-    said = " ".join(words.describe_physiology(recorded, ["available"]))
+    said = " ".join(words.describe_physiology(recorded, FITS))
     assert "shows no static gratings" in said and "has not learned" in said
     session.presentations = None
     assert measures.recorded_measures(session).empty
     assert not words.agreement_sentences(measures.agreement(found, recorded[[]]), "a", "b")[0].endswith("nan")
+
+
+def test_a_model_of_one_s_own_is_read_unit_by_unit():
+    """Fails if a model must be one of the project's, or another unit's output is taken."""
+
+    class Two(torch.nn.Module):
+        def forward(self, images):
+            return torch.stack([images.mean((1, 2, 3)), images.amax((1, 2, 3))], 1)
+
+    (second,) = tuning.unit_models([Two().eval()], [1])
+    assert second(torch.tensor([[[[0.0, 1.0]]]])).tolist() == [[1.0]]
 
 
 def test_sentences_say_that_there_is_no_agreement():
