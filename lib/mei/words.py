@@ -373,6 +373,8 @@ def gabor_sentence(scalars, *, predicted, optimum):
     if not scalars:
         return RECORDED
     mine, gabor, image = (scalars[f"{name}_true_response"] for name in ("mei", "gabor", "image"))
+    if not optimum:
+        return "This simulated neuron is silent: in truth, no image evokes a response."
 
     def answer(response):
         return f"{response:.2f} ({100 * response / optimum:.0f} %)"

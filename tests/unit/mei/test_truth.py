@@ -112,6 +112,8 @@ def test_gabors_and_maps_are_off_by_their_distance_from_the_truth(units):
     assert "1.00 (25 %) to the best natural" in said and "its optimum (4.00 spikes)" in said
     assert "predicted to be 2.00; the true gain is 1.50" in said
     assert "recorded neuron" in mei_words.gabor_sentence({}, predicted=None, optimum=None)
+    silent = dict.fromkeys(("mei_true_response", "gabor_true_response", "image_true_response"), 0.0)
+    assert "silent" in mei_words.gabor_sentence(silent, predicted={"mei": 0, "gabor": 0}, optimum=0.0)
 
 
 def test_true_responses_stand_under_their_names():
