@@ -40,7 +40,7 @@ ROUTINE = re.compile(  # what Snakemake says of itself
     r"(Using |Assuming |Building DAG|Provided cores|Rules claiming|Job stats|job +count|-+  |\w+ +\d+$|"
     r"Select jobs|Execute \d|\[\w{3} |Finished jobid|DAG of jobs|Updating checkpoint|Complete log|"
     r"Nothing to be done|Touching output|Elapsed time|SLURM run ID|Provided re|No SLURM account|"
-    r"No account was|Unable to guess SLURM|Cleaning up SLURM|Job \d+ has been submitted|\s*$)"
+    r"No account was|Unable to guess SLURM|Cleaning up SLURM|MinJobAge|Job \d+ has been submitted|\s*$)"
 )
 
 
