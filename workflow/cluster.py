@@ -76,8 +76,15 @@ def _say(executor, submitted, msg=None, aux_logs=(), **_):
     """Print why a job failed."""
     job = submitted.job
     unit = "" if job.is_group() or not job.wildcards else f" {' '.join(map(str, job.wildcards))}"
-    logs = f" (log: {'; '.join(aux_logs)})" if aux_logs and all(aux_logs) else ""
-    print(f"{job.name}{unit}: {msg or 'failed'}{logs}", file=sys.stderr, flush=True)
+    logs = [log for log in aux_logs or () if log and Path(log).is_file()]
+    limits = [
+        line.strip()
+        for log in logs
+        for line in Path(log).read_text(errors="replace").splitlines()
+        if "exceeded memory limit" in line or "DUE TO TIME LIMIT" in line
+    ]
+    more = "; ".join([*limits[:1], *(f"log: {log}" for log in logs)])
+    print(f"{job.name}{unit}: {msg or 'failed'}{f' ({more})' if more else ''}", file=sys.stderr, flush=True)
 
 
 def largest_node(nodes: str, partition: str = "") -> tuple[int, int, int | None]:

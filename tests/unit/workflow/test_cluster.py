@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -68,6 +69,18 @@ def test_a_machine_without_slurm_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="no Slurm here"):
         cluster.options(PROFILE)
+
+
+def test_a_job_that_exceeded_its_memory_is_said_in_a_line(tmp_path, capsys):
+    """Fails if all that is said is what Slurm calls it: FAILED, for a reason unknown."""
+    log = tmp_path / "23.log"
+    log.write_text("rule oracle:\nslurmstepd: error: StepId=23.batch exceeded memory limit (2 > 1)\n")
+    job = SimpleNamespace(name="oracle", wildcards=[], is_group=lambda: False)
+    cluster._say(None, SimpleNamespace(job=job), "SLURM-job '23' failed", [str(log)])
+    assert capsys.readouterr().err == (
+        "oracle: SLURM-job '23' failed (slurmstepd: error: StepId=23.batch exceeded memory limit (2 > 1); "
+        f"log: {log})\n"
+    )
 
 
 def test_a_partition_that_is_not_there_is_said():

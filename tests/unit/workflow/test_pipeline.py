@@ -163,12 +163,13 @@ def on_the_cluster(project, *options, lost="", accounting=False):
     (project.cluster / "lost").write_text(lost)
     if accounting:
         (project.cluster / "accounting").touch()
-    jobs, _ = project.report("--profile", "slurm", *options)
+    jobs, printed = project.report("--profile", "slurm", *options)
+    assert ("OUT_OF_MEMORY" in printed) == bool(lost)
     return jobs, (project.cluster / "asked").read_text().splitlines()
 
 
 def test_a_cluster_gets_one_job_a_unit_and_again_if_it_was_lost(project):
-    """Fails if stages are submitted one by one, or a lost job ends the run or asks for no more.
+    """Fails if stages are submitted one by one, or a lost job ends the run, is not said or asks for no more.
 
     The minutes are those of the four stages after one another, the memory that of the largest; twice of it
     would be more than the node of the default partition has. Without accounting, which is what `sacct` says.
