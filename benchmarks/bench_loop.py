@@ -2,13 +2,12 @@
 
     python benchmarks/bench_loop.py [--seeds 101 102] [--days 20] [--units 24] [--folds 10]
 
-For each seed a session of natural scenes is simulated, the default model fitted to it as the report does,
-and an MEI made and judged for every unit that fires, selected or not. The stimuli are exported as
+For each seed a session of natural scenes and Gabors is simulated, the default model fitted to it as the report
+does, and an MEI made and judged for every unit that fires, selected or not. The stimuli are exported as
 `make stimuli` does, to build/bench_loop/<seed>/, and shown on many simulated days. Per verdict: the share of
 MEIs that a day confirms and refutes; for units that prefer nothing the same. Coverage: how often the interval
 of the recorded gain of the MEI over the best natural image holds the true ratio of that day's expected
-counts.
-Null days: labels of the unit's own stimuli permuted within each block.
+counts. Null days: labels of the unit's own stimuli permuted within each block.
 """
 
 import argparse
@@ -20,7 +19,7 @@ import torch
 
 from lib.data.session import Session, resize
 from lib.data.simulated_neurons import SCENE_HEIGHT, TrueUnits, make_units
-from lib.data.simulated_session import dead_leaves, shared_gain
+from lib.data.simulated_session import COLUMNS, dead_leaves, expected_counts, gabor_conditions, shared_gain
 from lib.experiment import confirm, folder, next_day, stimuli
 from lib.experiment.folder import read_picture
 from lib.experiment.responses import read_responses
@@ -28,13 +27,15 @@ from lib.experiment.screen import Screen
 from lib.experiment.stimuli import OTHERS
 from lib.files import ROOT
 from lib.mei import localise, search, verdict
+from lib.mei import recorded as mei_recorded
 from lib.mei.ascent import AscentSettings
 from lib.mei.mask import mei_mask
 from lib.models import crossvalidation, ensemble
 from lib.models.ensemble import predicted_responses
+from lib.stimuli import metrics
 from lib.stimuli.contrast import Target, set_mean_contrast
 
-IMAGES, REPEATS, HEIGHT = 118, 50, 60  # as in the report
+IMAGES, REPEATS, GABOR_REPEATS, HEIGHT = 118, 50, 15, 60  # as in the report
 CONTRAST, FINEST_DETAIL, STEPS = 0.2, 0.15, 80
 CHUNK = 12  # units an ascent takes together
 
@@ -50,10 +51,24 @@ def recorded(seed, units):
     gain = rng.permutation(shared_gain(0.25 * np.arange(IMAGES * REPEATS), rng=rng))
     counts = rng.poisson(expected * gain.reshape(REPEATS, IMAGES, 1)).astype(np.float32)
     images = resize(shown, HEIGHT)
+    gabors = gabor_conditions()
+    gabors = pd.concat([gabors] * GABOR_REPEATS, ignore_index=True)
+    start = 0.25 * np.arange(len(gabors))
+    gabors = gabors.assign(start_time=start, stop_time=start + 0.25).reindex(columns=COLUMNS)
+    answers = rng.poisson(expected_counts(truth, gabors, images=shown, movies={}))
     areas = truth.table.assign(structure="VISam")[["structure"]]
     degrees = SCENE_HEIGHT / HEIGHT
     return truth, Session(
-        f"seed {seed}", "simulated", areas, images, np.arange(IMAGES), degrees, counts, (0.05, 0.3)
+        f"seed {seed}",
+        "simulated",
+        areas,
+        images,
+        np.arange(IMAGES),
+        degrees,
+        counts,
+        (0.05, 0.3),
+        presentations=gabors,
+        presentation_counts=answers,
     )
 
 
@@ -89,6 +104,12 @@ def analysed(session, seed, folds):
             evidence = verdict.evidence(
                 judged.iloc[k], prediction=scores.iloc[column].to_dict(), counts=session.counts[:, :, column]
             )
+            shape = metrics.stimulus_metrics(meis[k], mask=masks[k], degrees_per_pixel=degrees)
+            heard = mei_recorded.disagreement(
+                session.presentation_counts[:, column],
+                session.presentations,
+                **{name: shape[name] for name in ("x", "y", "orientation")},
+            )
             under = target.within(masks[k])
             natural = set_mean_contrast(images, under)
             best = natural[predicted_responses(making, natural, units=[k])[:, 0].argmax()]
@@ -99,7 +120,7 @@ def analysed(session, seed, folds):
                 "target": target,
                 "judges": [judge.subset([k]).eval() for judge in judges],
                 "folds": folds,
-                "verdict": verdict.judge(evidence)["verdict"],
+                "verdict": verdict.judge(evidence, heard)["verdict"],
             }
     return found
 
