@@ -4,10 +4,10 @@
 
 For each seed a session of natural scenes and Gabors is simulated, the default model fitted to it as the
 report does, and an MEI made and judged for every unit that fires, selected or not. The stimuli are exported
-as `make stimuli` does, to build/bench_loop/<seed>/, and shown on many simulated days. Per verdict: the share of
-MEIs that a day confirms and refutes; for units that prefer nothing the same. Coverage: how often the interval
-of the recorded gain of the MEI over the best natural image holds the true ratio of that day's expected
-counts. Null days: labels of the unit's own stimuli permuted within each block.
+as `make stimuli` does, to build/bench_loop/<seed>/, and shown on many simulated days. Per verdict: the share
+of MEIs that a day confirms and refutes; for units that prefer nothing the same. Coverage: how often the
+interval of the recorded gain of the MEI over the best natural image holds the true ratio of that day's
+expected counts. Null days: labels of the unit's own stimuli permuted within each block.
 """
 
 import argparse
