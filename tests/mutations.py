@@ -142,6 +142,7 @@ TESTS = {
         f"book/_ext/{name}": ["book/test_site"]
         for name in ("notebook_files", "labels", "figure_links", "unit_pages", "front_page")
     },
+    **{f"book/_ext/{name}": ["book/test_neurons"] for name in ("neurons", "words", "pictures")},
 }
 
 

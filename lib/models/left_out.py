@@ -1,4 +1,4 @@
-"""What one stimulus says of another: the default model learns from every class but one and predicts that one.
+"""Predicting one class of stimuli from the others: each is left out of training in turn.
 
 The classes are natural scenes, natural movies, static gratings and Gabors, as far as a session holds them.
 Nothing of the class that is left out is seen, neither in fitting nor in choosing, so that its prediction
