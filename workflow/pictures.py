@@ -6,7 +6,8 @@ import json
 import re
 
 SVG = "image/svg+xml"
-LARGE = 12_000  # bytes of an image in a figure, from which details that nobody sees are left out
+UNUSED = r' id="(?!axes_|patch_|C\d)[A-Za-z][A-Za-z0-9.]*_\d+"'  # names of parts to which nothing refers
+ALONE = r"<g>\n(<(?:text|use)[^\n]*)\n</g>\n"  # groups of one
 
 
 def lighten(path):
@@ -54,20 +55,22 @@ def lighter(svg):
     names = {style: f"s{n}" for n, style in enumerate(styles)}
     svg = re.sub(r' style="([^"]*)"', lambda found: f' class="{names[found[1]]}"', svg)
     rules = "".join(f".{name} {{{style}}}\n" for style, name in names.items())
-    svg = re.sub(r"\n\s*", "\n", svg)
+    svg = re.sub(r"\n\s*", "\n", re.sub(UNUSED, "", svg))
+    for _ in range(2):
+        svg = re.sub(ALONE, r"\1\n", svg)
     return re.sub(r"(<svg [^>]*>)", lambda tag: f"{tag[1]}<style>\n{rules}</style>", svg, count=1)
 
 
 def _lighter_image(text):
-    """Return an image (base64) as an address: smaller, by a palette, unless it is transparent anywhere."""
+    """Return an image (base64) as an address: with a palette or as WebP; as it is if transparent."""
     from PIL import Image
 
     image = Image.open(io.BytesIO(base64.b64decode(text)))
     if image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
         return f"data:image/png;base64,{text}"
     small, kind = with_palette(base64.b64decode(text)), "png"
-    if len(small) > LARGE:
-        stream = io.BytesIO()
-        image.convert("RGB").save(stream, "webp", quality=90)
+    stream = io.BytesIO()
+    image.convert("RGB").save(stream, "webp", quality=90)
+    if len(stream.getvalue()) < len(small):
         small, kind = stream.getvalue(), "webp"
     return f"data:image/{kind};base64,{base64.b64encode(small).decode()}"

@@ -1,11 +1,15 @@
 """Executing notebooks: names are checked first, failures are kept and said."""
 
+import base64
 import io
 import json
 import os
+import re
 import sys
 import time
+from xml.etree import ElementTree
 
+import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
@@ -14,7 +18,7 @@ from PIL import Image
 from lib.errors import InputError
 from lib.files import ROOT
 from workflow import warm
-from workflow.pictures import with_palette
+from workflow.pictures import lighter, with_palette
 from workflow.run_notebook import execute
 
 pytestmark = pytest.mark.filterwarnings("default")  # of papermill and its kernels
@@ -87,3 +91,27 @@ def wait_for(socket):
     until = time.time() + 30
     while not os.path.exists(socket) and time.time() < until:
         time.sleep(0.05)
+
+
+def test_a_lighter_svg_shows_the_same():
+    """Fault: a reference cut off, an axis that can no longer be found, a transparent image on black."""
+    fig, ax = plt.subplots()
+    ax.imshow(np.arange(12.0).reshape(3, 4), interpolation="none")
+    ax.scatter([0, 1, 2], [1, 2, 0], c=[0, 1, 2])
+    stream = io.StringIO()
+    fig.savefig(stream, format="svg")
+    plt.close(fig)
+    before, after = stream.getvalue(), lighter(stream.getvalue())
+    assert len(after) < 0.7 * len(before) and ElementTree.fromstring(after) is not None
+    names = set(re.findall(r' id="([^"]+)"', after))
+    assert (
+        set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', after))
+        and {name for pair in re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', after) for name in pair if name}
+        <= names
+    )
+    assert "axes_1" in names and after.count("<text") == before.count("<text")
+    clear = Image.new("RGBA", (2, 2), (0, 0, 0, 0))
+    png = io.BytesIO()
+    clear.save(png, "png")
+    text = base64.b64encode(png.getvalue()).decode()
+    assert text in lighter(f'<svg viewBox="0 0 1 1"><image href="data:image/png;base64,{text}"/></svg>')
