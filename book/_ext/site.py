@@ -22,6 +22,7 @@ from book._ext.front_page import about, conclusions_page, front_page, units_inde
 from book._ext.labels import declared_labels, drop_dead_references, made_labels
 from book._ext.neurons import glances
 from book._ext.notebook_files import one_figure_each, read_notebook, visible, without_code, write_notebook
+from book._ext.parameters_page import parameters_page
 from book._ext.pictures import dressed
 from book._ext.unit_pages import MANY, add_explorers, code_page, unit_heading, unit_page
 from lib.columns import dictionary
@@ -122,6 +123,7 @@ def gather_pages(run_folder):
         + front_page(run_folder, table, shown, pages, simulated=simulated),
         "_run_claims": conclusions_page(run_folder, table, shown, simulated=simulated),
         "_run_dictionary": render("dictionary.md.jinja", rows=dictionary().to_dict("records")),
+        "parameters": parameters_page(),
         "_run_cite": render("cite.md.jinja", **described),
         "units": units_index(table, units, shown),
     }.items():

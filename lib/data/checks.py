@@ -12,7 +12,7 @@ from lib.errors import InputError
 from lib.stimuli.same_images import first_of_same, similar_groups
 
 BY_CHANCE = 1e-6  # an agreement that is less likely than this does not come about by chance
-ENOUGH = 20  # spikes, or responses other than 0, from which two equal units are one unit twice
+ENOUGH = 15  # spikes, or responses other than 0, from which two equal units are one unit twice
 CLOCK = 20  # times the length of the presentations over which spikes may extend
 FEW = 5  # presentations in a stretch without any spike, of which fewer may be blanks
 SILENCE = 30.0  # spikes expected of all units together in a stretch without any, from which it is said

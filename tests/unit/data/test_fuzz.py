@@ -91,7 +91,9 @@ def spiking(images, counts, rng, faults):
     if "trials twice" in faults:
         table = pd.concat([table, table.iloc[:5]], ignore_index=True)
     if "invalid" in faults:
-        rows = pd.DataFrame({"start_time": [onsets[1]], "stop_time": [onsets[2]], "units": [[0]]})
+        rows = pd.DataFrame(
+            {"start_time": [onsets[1]], "stop_time": [onsets[2]], "units": [[-3 if "units" in faults else 0]]}
+        )
         invalid["invalid_times"] = rows
     if "ms" in faults:
         times = [1000 * t for t in times]
