@@ -129,7 +129,7 @@ class Calibration:
             "covariance": np.round(self.covariance, 5).tolist(),
             "words": self.words,
         }
-        rows = self.held_out[COLUMNS].round({"cc_max": 3, "probability": 4, "share": 3})
+        rows = self.held_out[COLUMNS].round({"cc_max": 3, "probability": 4, "share": 5})
         rows = [[None if v != v else v for v in row] for row in rows.astype(object).to_numpy().tolist()]
         text = json.dumps(content, indent=1)[:-2] + ',\n "held_out": [\n'
         text += ",\n".join("  " + json.dumps(row) for row in rows) + "\n ]\n}\n"
@@ -235,7 +235,7 @@ def of_run(units: pd.DataFrame) -> pd.DataFrame:
     units = units[units.verdict.notna()].rename(columns={"mei_share": "share"})
     table = _by_word(units)
     if units.optimum_true_response.isna().all():
-        table.loc[:, table.columns != "n"] = np.nan
+        table[table.columns.drop("n")] = np.nan
     return table
 
 

@@ -182,7 +182,7 @@ def measured_on(measured):
     return (
         f"The probability was chosen on {parts[0]}. Held out were {parts[1]}; {len(new)} of these kinds were "
         f"not among those chosen on: {listed(sorted(kind.replace('_', ' ') for kind in new))}. It rests on "
-        f"{len(named)} figures: {'; '.join(named)}."
+        f"{'one figure' if len(named) == 1 else f'{len(named)} figures'}: {'; '.join(named)}."
     )
 
 

@@ -109,3 +109,28 @@ def test_power_reports_neurons_and_grey():
     text = mei_words.power(table, 14, goal=0.9)
     assert "simulated 14 neurons. No design" in text
     assert text.endswith("A grey screen would evoke 0.25 of the response to the optimum.")
+
+
+def test_what_a_calibration_was_measured_on_and_is_worth_is_said():
+    """Fault: the neurons chosen on taken for those held out, a small bin counted, a share of no MEI."""
+    measured = calibration.load()
+    text = mei_words.measured_on(measured)
+    held = len(measured.held_out)
+    assert text.index("chosen on") < text.index("Held out were") < text.index(f"{held} neurons")
+    bins = pd.DataFrame(
+        {"predicted": [0.3, 0.7], "part": [0.35, 0.1], "low": [0.2, 0.0], "high": [0.5, 0.3], "n": [30, 5]}
+    )
+    said = mei_words.reliability_sentence(bins)
+    assert "at most 0.05; the interval of 1" in said
+    assert "No bin" in mei_words.reliability_sentence(bins, least=50)
+    best, *others = mei_words.word_sentences(calibration.by_word(measured))
+    assert best.startswith("*Well supported*") and len(others) == 2
+
+
+def test_a_run_of_recorded_neurons_claims_no_share():
+    """Fault: MEIs of recorded neurons counted as wrong ones."""
+    units = pd.DataFrame({"verdict": ["uncertain"] * 3, "mei_share": np.nan, "optimum_true_response": np.nan})
+    assert "recorded neurons" in mei_words.run_sentence(calibration.of_run(units))
+    known = units.assign(verdict="well supported", mei_share=[0.9, 0.9, 0.5], optimum_true_response=1.0)
+    said = mei_words.run_sentence(calibration.of_run(known))
+    assert "2 of the 3 MEIs" in said and "0 of the 0 others" in said
