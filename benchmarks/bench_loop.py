@@ -95,7 +95,7 @@ def analysed(session, seed, folds):
             seed=seed,
         )
         meis = localise.localise(making, climbed).best_images
-        masks = [mei_mask(making, mei, unit=k).mask for k, mei in enumerate(meis)]
+        masks = [mei_mask(making, mei, target, unit=k).mask for k, mei in enumerate(meis)]
         own = range(len(part))
         judged = verdict.transfer(
             making, judging, meis, target, units=own, natural_images=images, masks=np.stack(masks)

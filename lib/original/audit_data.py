@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from lib.data import counting
-from lib.models import crossvalidation, network
+from lib.models import ensemble, network
 from lib.responses import reliability, selection
 
 ORIGINAL_SHAPE = (60, 96)  # its images, pixels
@@ -244,8 +244,9 @@ def model(images, mean_counts, predictions, *, weights):
 
 def weights_per_unit(run_folder, kind):
     """Return how many weights the run's models of a kind have for each unit: those that were learned."""
-    ensemble = crossvalidation.load_ensemble(Path(run_folder) / "models" / kind)
-    model, units = ensemble.models[0], ensemble.predictions.shape[1]
+    model = ensemble.load_models(run_folder, kind)[0]
+    with np.load(Path(run_folder) / "models" / kind / "predictions.npz") as file:
+        units = file["predictions"].shape[1]
     learned = set(dict(model.named_parameters()))
     sizes = [
         values.numel()

@@ -11,7 +11,7 @@ import pandas as pd
 from lib.data import conditions
 from lib.mei import search
 from lib.mei.ascent import AscentSettings
-from lib.models import crossvalidation, ensemble
+from lib.models import ensemble
 from lib.original import mei as original_mei
 from lib.original import metrics as original_metrics
 from lib.original.audit_data import ORIGINAL_SHAPE, table
@@ -232,8 +232,7 @@ def shown_to_the_model(run_folder, session, units, *, kind):
     if units.empty:
         return "MEI and Gabor", None
     contrast = load_result(Path(run_folder) / "units" / str(units.index[0]), "mei")[0]["contrast"]
-    members = crossvalidation.load_ensemble(Path(run_folder) / "models" / kind).models
-    _, judges = ensemble.split_members(members)
+    _, judges = ensemble.split_members(ensemble.load_models(run_folder, kind))
     image = stimuli.set_mean_contrast(
         original_metrics.published_gabor(shape=session.images.shape[1:]),
         Target(mean=session.mean_luminance, contrast=contrast),
