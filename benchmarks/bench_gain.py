@@ -6,8 +6,8 @@ measure  simulates neurons (calibration_neurons.py), fits the default model, and
          best Gabor as 05_mei and 06_gabor do, on a smaller grid; the true neuron answers both, and its own
          best image and best Gabor are searched for. A row a neuron goes to --rows; seeds there stay.
 report   predicted against true gains, answers against the truth, and the gain that is predicted where there
-         is none (`lib.gabors.compare.AT_EQUAL_TRUTH`), by part: on seeds of `CHOSEN_SEEDS` and kinds of
-         `CHOSEN_ON` choices were made, the others are held out.
+         is none (`lib.gabors.compare.AT_EQUAL_TRUTH`), by part: on seeds of `CHOSEN_SEEDS`, and on the
+         default run, choices were made, the others are held out.
 
 A *possible* gain is the response to the best image over that to the best Gabor, of the true neuron, at one
 mean and contrast of the whole image.
@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 from bench_verdict import CONTRAST, FINEST_DETAIL, FOLDS, STEPS, batch_kinds, scenes_of
-from calibration_neurons import CHOSEN_ON, make_neurons, record
+from calibration_neurons import make_neurons, record
 
 from lib.data.simulated_neurons import SCENE_HEIGHT
 from lib.gabors import compare
@@ -97,7 +97,7 @@ def measure_all(seeds, *, path, units):
 def report(rows):
     """Print what the gains and the answers are worth, by part."""
     rows = rows.rename(columns={"gain_over_gabor_gain": "gain_over_gabor"}).assign(
-        part=np.where(rows.seed.isin(CHOSEN_SEEDS) | rows.kind.isin(CHOSEN_ON), "chosen on", "held out")
+        part=np.where(rows.seed.isin(CHOSEN_SEEDS), "chosen on", "held out")
     )
     rows["answer"] = pd.concat([more_than_gabor(part) for _, part in rows.groupby("seed")])
     columns = ["kind", "part", "cc_norm", "gain_over_gabor", "true_gain", "possible", "answer"]

@@ -438,7 +438,7 @@ def test_one_neuron_beyond_the_axes_does_not_squash_the_others():
         figures.panels(2), known, limit=population_tests.gain_limit(known)
     )
     assert axes[1].get_xlim()[1] < 20
-    assert [text.get_text() for text in axes[1].texts] == ["corner 8:\n20, 4"]
+    assert [text.get_text() for text in axes[1].texts] == ["at the edge (predicted, true):\ncorner 8: 20, 4"]
     figures.plt.close("all")
 
 
