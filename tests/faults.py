@@ -816,6 +816,21 @@ FAULTS = [
         ),
     ),
     *_of(
+        "lib/data/checks",
+        (
+            "hit[:, None] & np.isin(units, times.units)[None]",
+            "hit[:, None]",
+            "a probe's invalid times for all units",
+        ),
+        ("if other != unit:", "if False:", "units and repeats listed twice pass"),
+        ("if not inside or high - low", "if high - low", "spikes on another clock are zeros"),
+        (
+            "first = first_of_same(recording.images)",
+            "first = np.arange(len(recording.images))",
+            "a picture under two ids",
+        ),
+    ),
+    *_of(
         "lib/mei/recovery",
         (
             "v1.fit_windowed(features[:n], counts.mean(0), core)",
