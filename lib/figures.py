@@ -301,7 +301,7 @@ def curves(ax, x, lines, *, xlabel, ylabel, log=False):
 
 def traces(axes, responses, contrasts):
     """Draw predicted responses and RMS contrasts against the step of an ascent: {label: values}."""
-    curves(axes[0], np.arange(0), responses, xlabel="step", ylabel="predicted count")
+    curves(axes[0], np.arange(0), responses, xlabel="step", ylabel="predicted response")
     curves(axes[1], np.arange(0), contrasts, xlabel="step", ylabel="RMS contrast")
     return axes
 

@@ -166,11 +166,7 @@ FAULTS = [
     ),
     *_of(
         "lib/models/crossvalidation",
-        (
-            "train, test = fold != k, fold == k",
-            "train, test = fold >= 0, fold == k",
-            "3: test images in training",
-        ),
+        ("train = fold != k", "train = fold >= 0", "3: test images in training"),
         (
             "null = np.stack([(a[rng.permutation(len(a))] * b).mean(0)",
             "null = np.stack([(a * b).mean(0)",
@@ -187,9 +183,28 @@ FAULTS = [
             "3: FEVE without the noise",
         ),
         (
-            "weights, bias = (\n                    row[:] if units is None else torch.stack([row[u] for u in units])",
-            "weights, bias = (row[:] if units is None else torch.stack([row[0] for u in units])",
+            "row[:] if units is None else torch.stack([row[u] for u in units])",
+            "row[:] if units is None else torch.stack([row[0] for u in units])",
             "an ensemble read for one unit gives another one",
+        ),
+        (
+            "images = reliability.repeated_images(counts)",
+            "images = np.full(counts.shape[1], True)",
+            "scores of images that were shown once, among those of repeated ones",
+        ),
+    ),
+    *_of(
+        "lib/models/many_images",
+        (
+            "images = np.flatnonzero(fold % groups != group)",
+            "images = np.arange(n)",
+            "windows learned from the folds that they predict",
+        ),
+        ("train=fold != k, more=more", "train=fold >= 0, more=more", "test images in training"),
+        (
+            "sums = sums * self.pooled + coefficients",
+            "sums = sums + coefficients",
+            "pooled kernels without their weights",
         ),
     ),
     *_of(

@@ -65,11 +65,10 @@ def responses(folder, sheet, shape, chosen):
         name="image, by recorded count",
         start=len(frames) - 1,
         labels=[
-            f"Image {chosen[k]}: predicted {predicted[k]:.2f}, recorded {recorded[k]:.2f} spikes"
-            for k in frames
+            f"Image {chosen[k]}: predicted {predicted[k]:.2f}, recorded {recorded[k]:.2f}" for k in frames
         ],
         points=[[round(float(v[k]), 3) for v in (predicted, recorded, errors)] for k in frames],
-        axes=["predicted count", "recorded mean count"],
+        axes=["predicted response", "recorded mean response"],
     )
 
 
@@ -83,7 +82,7 @@ def ascent(folder, path, sheet):
     steps, drives = saved["path_steps"], saved["path_responses"]
     images = np.concatenate([saved["path"], saved["mei"][None]])
     write_sheet(images, path)
-    labels = [f"After {step} steps: predicted count {drive:.2f}" for step, drive in zip(steps, drives)]
+    labels = [f"After {step} steps: predicted response {drive:.2f}" for step, drive in zip(steps, drives)]
     return slider(
         sheet,
         images.shape[1:],

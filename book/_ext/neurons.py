@@ -222,7 +222,7 @@ def preview(examples: list[dict], pages: Path) -> None:
             still = Image.open(pages / "_extra" / file).resize((270, 270), Image.Resampling.BICUBIC)
             place = (260 + 310 * k, 40 + 310 * row)
             sheet.paste(still, place)
-            words = f"{response['label']}: {response['predicted']:.1f} spikes"
+            words = f"{response['label']}: {response['predicted']:.1f}"
             pen.text((place[0], place[1] - 34), words, fill=0, font=font)
     sheet.save(made(pages / "_extra" / "neurons" / "preview.png"), optimize=True)
 

@@ -59,6 +59,21 @@ class Session:
         return self.units.index.to_numpy()
 
     @property
+    def traces(self) -> bool:
+        """Whether responses are traces, such as of calcium, and not counts of spikes."""
+        return bool((np.nan_to_num(self.counts) % 1).any())
+
+    @property
+    def response_unit(self) -> str:
+        """Unit of the responses, for readers."""
+        return "a.u." if self.traces else "spikes"
+
+    @property
+    def response_name(self) -> str:
+        """What a response is called on an axis."""
+        return "response (a.u.)" if self.traces else "count"
+
+    @property
     def target_contrast(self) -> float:
         """C*: the mean over images of the standard deviation of their pixels."""
         return float(self.images.std(axis=(1, 2)).mean())
@@ -80,7 +95,7 @@ class Session:
 
 
 def select_units(
-    table: pd.DataFrame, structure: str | list[str], units: str | list[int], name: str
+    table: pd.DataFrame, structure: str | list[str], units: str | list[int] | dict, name: str
 ) -> pd.DataFrame:
     """Return the rows of the structures, after a check that they hold the units that a run names.
 
@@ -89,7 +104,8 @@ def select_units(
     table : DataFrame
         Index unit_id; column `structure`.
     structure : str or list of str
-    units : "selected" or list of int
+    units : "selected", list of int or {"best": int}
+        Only those of a list can be checked before there are responses.
     name : str
         What holds the units, for the message.
 
@@ -104,7 +120,7 @@ def select_units(
             there = ", ".join(f"{other} ({n} units)" for other, n in held.items())
             raise InputError(f"structure {area!r} has no units in {name}; it holds {there or 'none'}")
     table = table[table.structure.isin(areas)]
-    for unit in [] if units == "selected" else units:
+    for unit in units if isinstance(units, list) else []:
         if unit not in table.index:
             raise InputError(
                 f"unit {unit} is not among the {len(table)} units of {name} in "
@@ -198,6 +214,7 @@ def from_recording(recording: Recording, *, latency: float, duration: float, ima
         warnings=list(r.warnings),
     )
     if r.spike_times is None:
+        shared["notes"] += words.once_note(np.isfinite(r.counts).any(2).sum(0))
         return Session(counts=r.counts.astype(np.float32), window=tuple(r.count_window), **shared)
     presentations, invalid = r.presentations, None
     if (invalid := checks.invalid_presentations(r, latency=latency, duration=duration)) is not None:

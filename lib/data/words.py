@@ -16,6 +16,35 @@ SEVERAL = (
 )
 
 
+def once_note(repeats):
+    """Say, in a list of one note, what images shown once are used for; no note if there are none.
+
+    Parameters
+    ----------
+    repeats : (images,) array of int
+        How often each image was shown.
+    """
+    once = int((repeats < 2).sum())
+    if not once or once > len(repeats) - 2:
+        return []
+    return [
+        f"{counted(once, 'image')} of {len(repeats):,} were shown once. All images train the models; "
+        "reliability, ceilings, the selection of units and the scores of predictions rest on the "
+        f"{len(repeats) - once:,} that were repeated."
+    ]
+
+
+def shift_note(lowest):
+    """Say of how many units the responses (lowest of each, (units,) array) were shifted, and why."""
+    below = lowest < 0
+    return (
+        f"The responses of {int(below.sum()):,} of {counted(len(lowest), 'unit')} dip below zero (lowest "
+        f"{lowest.min():.3g}). Each of these is shifted by its own lowest response, since the models predict "
+        "responses that are not negative; correlations do not change, but the sparseness of these units has "
+        "no zero to start from."
+    )
+
+
 def quality_note(failing, total, name):
     """Say how many units of a file AllenSDK's default quality filter leaves out."""
     return f"{failing} of {total} units in {name} fail AllenSDK's default quality filter and are left out."
@@ -143,7 +172,7 @@ def describe_session(session, *, structure):
     )
     shown = f"{counted(images, 'image')}, each shown up to {counted(repeats, 'time')}"
     if session.spike_times is None:
-        text += f" and {shown}. It provides counts, but no spike times."
+        text += f" and {shown}. It provides {'traces' if session.traces else 'counts'}, but no spike times."
     else:
         spikes = sum(map(len, session.spike_times))
         text += (
@@ -242,7 +271,7 @@ def describe_count_window(response, *, window):
     start, stop = (1000 * edge for edge in window)
     if response is None:
         return (
-            "This source provides no spike times; its counts were made from "
+            "This source provides no spike times; its responses were measured from "
             f"{start:g} to {stop:g} ms after image onset."
         )
     histogram, onset, end = response
@@ -276,8 +305,10 @@ def describe_check(theirs, ours):
     )
 
 
-def describe_zeros(share):
+def describe_zeros(share, *, traces=False):
     """Say which share of all counts is zero, and what a table without them distorts."""
+    if traces:
+        return "The responses are traces in arbitrary units (a.u.): no value on these pages counts spikes."
     return (
         f"Of all counts, one per presentation and unit, {100 * share:.1f} % are zero. The original report "
         "computed the oracle correlation from a table of the presentations with spikes only. Such a table "

@@ -46,12 +46,12 @@ def shown_beside_gabors(of_mei, of_gabor):
     return list(shown), list(shown.values())
 
 
-def shown_tests(tests):
-    """`compare_predictions` as a page shows it."""
+def shown_tests(tests, *, unit="spikes"):
+    """`compare_predictions`, of responses in `unit`, as a page shows it."""
     shown = pd.DataFrame(
         {
             "models": tests.n,
-            "difference (spikes)": tests.mean_difference.map("{:+.2f}".format),
+            f"difference ({unit})": tests.mean_difference.map("{:+.2f}".format),
             "95 % interval (uncorrected)": [
                 f"{low:+.2f} to {high:+.2f}" for low, high in zip(tests.low, tests.high)
             ],
@@ -67,7 +67,7 @@ def shown_tests(tests):
     )
 
 
-def describe_comparison(table, tests, *, alpha=0.05):
+def describe_comparison(table, tests, *, alpha=0.05, unit="spikes"):
     """Say what MEI, best Gabor and best natural image evoke, and whether the first two differ.
 
     Parameters
@@ -78,11 +78,13 @@ def describe_comparison(table, tests, *, alpha=0.05):
         Of `compare_predictions`.
     alpha : float
         Of the corrected test.
+    unit : str
+        Of the responses.
     """
     mean, gabor = table.mean(axis=1), tests.loc["gabor"]
     above = int((table.loc["mei"] > table.loc["gabor"]).sum())
     text = (
-        f"The masked MEI evokes {mean['mei']:.2f} predicted spikes, the best Gabor {mean['gabor']:.2f} "
+        f"The masked MEI evokes {mean['mei']:.2f} predicted {unit}, the best Gabor {mean['gabor']:.2f} "
         f"(ratio {gabor.mean_ratio:.2f}; the MEI is better in {above} of {table.shape[1]} models) and the "
         f"best natural image {mean['image']:.2f}. "
     )

@@ -90,7 +90,7 @@ def transfer_warning(transfer, *, most=1.2):
     )
 
 
-def others(drives, correlations, heard, *, alike=0.5):
+def others(drives, correlations, heard, *, alike=0.5, unit="spikes"):
     """Say whether images unlike the MEI drive the model, and what the judges predict.
 
     Parameters
@@ -101,6 +101,8 @@ def others(drives, correlations, heard, *, alike=0.5):
         The judges' responses to these images, to the most inhibiting one and to grey.
     alike : float
         Correlation with the MEI below which the first other image counts as unlike it.
+    unit : str
+        Of the responses.
     """
     finding = (
         "the model responds to patterns that are unlike each other"
@@ -111,13 +113,13 @@ def others(drives, correlations, heard, *, alike=0.5):
     return (
         f"In the makers, each of the other images evokes at least "
         f"{100 * min(drives[1:]) / drives[0]:.0f} % of the response to the MEI. The first correlates "
-        f"{correlations[1]:.2f} with the MEI: {finding}. The judges predict {mine} spikes in response to "
+        f"{correlations[1]:.2f} with the MEI: {finding}. The judges predict {mine} {unit} in response to "
         f"the MEI, {listed(answers)} to the other images, {heard[-2]:.2f} to the most inhibiting image "
         f"and {heard[-1]:.2f} to grey."
     )
 
 
-def judged(believed, row):
+def judged(believed, row, *, unit="spikes"):
     """Give the verdict, what it was worth, and what the judges predict.
 
     Parameters
@@ -126,13 +128,15 @@ def judged(believed, row):
         Of `lib.mei.verdict.judge`.
     row : Series
         Of `lib.mei.verdict.transfer`.
+    unit : str
+        Of the responses.
     """
     p, low, high = (believed[f"verdict_probability{end}"] for end in ("", "_low", "_high"))
     return (
         f"**Verdict: {believed['verdict']}.** Of 100 MEIs like this one, {100 * p:.0f} (95 % interval "
         f"{100 * low:.0f} to {100 * high:.0f}) draw at least {100 * calibration.GOAL:.0f} % of the best "
         "possible rise above grey at their mean and contrast: so it was on simulated neurons with such "
-        f"figures. {word_worth(believed['verdict'])} The judges predict {row.response:.2f} spikes in "
+        f"figures. {word_worth(believed['verdict'])} The judges predict {row.response:.2f} {unit} in "
         f"response to the MEI and {row.grey_response:.2f} to grey; this rise is {100 * row.transfer:.0f} % "
         "of the one that the makers predict. In the judges, the MEI beats "
         f"{100 * row.natural_fraction_below:.0f} % of the natural images at equal mean, contrast and mask."
@@ -272,10 +276,10 @@ def shown_recorded(table):
     )
 
 
-def published(mine, theirs, *, contrast):
-    """Say what the judges predict for the MEI and the published algorithm's image at equal contrast."""
+def published(mine, theirs, *, contrast, unit="spikes"):
+    """Say what the judges predict, in `unit`, for the MEI and the published image at equal contrast."""
     return (
-        f"At equal mean and contrast, the judges predict {mine:.2f} spikes in response to the MEI and "
+        f"At equal mean and contrast, the judges predict {mine:.2f} {unit} in response to the MEI and "
         f"{theirs:.2f} to the image of the published algorithm, whose own contrast ended at {contrast:.3f}."
     )
 

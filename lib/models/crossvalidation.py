@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from lib.errors import InputError
 from lib.machine import side_by_side
-from lib.models import cores, network, training_sets, v1
+from lib.models import cores, many_images, network, training_sets, v1
 from lib.responses import reliability
 from lib.statistics import permutation_p
 from lib.stimuli.same_images import similar_groups
@@ -59,7 +59,17 @@ def assign_folds(images, folds, *, seed):
 
 
 def cross_validate(
-    images, counts, *, model="v1", folds=10, seed=0, degrees_per_pixel, more=(), workers=1, progress=False
+    images,
+    counts,
+    *,
+    model="v1",
+    folds=10,
+    seed=0,
+    degrees_per_pixel,
+    more=(),
+    workers=1,
+    progress=False,
+    folder=None,
 ):
     """Fit a model to all folds but one, in turn, and predict that one.
 
@@ -77,6 +87,9 @@ def cross_validate(
     workers : int
         Folds at once, each on one thread; fits that take much memory come one after the other.
     progress : bool
+    folder : Path, optional
+        Where each fold's model is written as soon as it is fitted, so that large ones need not be held in
+        memory; for `save_ensemble`.
 
     Returns
     -------
@@ -89,14 +102,25 @@ def cross_validate(
     predictions, fitted, histories = np.empty(responses.shape, np.float32), [], []
     pixels = torch.as_tensor(images, dtype=torch.float32)[:, None]
     core = features = None
-    if model in cores.CORES:  # fixed features of an image do not depend on the folds
+    if model in cores.CORES:
         core = cores.CORES[model](images.shape[1:], degrees_per_pixel=degrees_per_pixel).eval()
-        with torch.no_grad():
-            features = core(pixels)
     more = [(training_sets.mean_features(core, f), r) for f, r in more] if model == "v1" else []
+    many = core is not None and (fold != 0).sum() > many_images.EXACT
+    if core is not None and not (many and model == "v1"):
+        features = many_images.features_of(core, pixels)  # of an image, they do not depend on the folds
+
+    def kept(k, one, history):
+        with torch.no_grad():
+            parts = pixels[fold == k].split(many_images.BATCH)
+            predictions[fold == k] = torch.cat([one.eval()(part) for part in parts]).numpy(force=True)
+        if folder is not None:
+            save_member(folder, k, one)
+            if core is not None:
+                one = _load_member(folder, k, model, core)
+        return one, history
 
     def fit(k):
-        train, test = fold != k, fold == k
+        train = fold != k
         history = {}
         if core is None:
             one, history = network.fit_network(pixels[train], responses[train], kind=model, seed=seed + k)
@@ -104,20 +128,26 @@ def cross_validate(
             one = v1.fit_windowed(features[train], responses[train], core, more=more)
         else:
             one = v1.fit_ridge(features[train], responses[train], core, kind=model)
-        with torch.no_grad():
-            predictions[test] = one.eval()(pixels[test]).numpy(force=True)
-        return one, history
+        return kept(k, one, history)
+
+    def fit_many():
+        if model == "v1":
+            models = many_images.fold_models(pixels, responses, fold, core, more=more, seed=seed)
+        else:
+            models = many_images.ridge_fold_models(features, responses, fold, core, kind=model)
+        return (kept(k, one, {}) for k, one in enumerate(models))
 
     large = core is not None and responses.size * len(images) > LARGE
-    with side_by_side(1 if large else workers) as each:
-        for one, history in tqdm(each(fit, range(folds)), model, folds, disable=not progress, mininterval=5):
+    with side_by_side(1 if large or many else workers) as each:
+        fits = fit_many() if many else each(fit, range(folds))
+        for one, history in tqdm(fits, model, folds, disable=not progress, mininterval=5):
             fitted.append(one)
             histories.append(history)
     return CrossValidation(model, predictions, fold, fitted, histories)
 
 
 def prediction_scores(predictions, counts, *, resamples=1000, seed=0):
-    """How well out-of-fold predictions do, per unit.
+    """How well out-of-fold predictions do, per unit, on the images that were shown more than once.
 
     Parameters
     ----------
@@ -134,6 +164,7 @@ def prediction_scores(predictions, counts, *, resamples=1000, seed=0):
         NaN where CCmax is 0), feve (Cadena et al. 2019). 0 for a constant prediction, NaN for a unit
         whose response never varies.
     """
+    predictions, counts = _repeated(predictions, counts)
     mean = np.nanmean(counts, axis=0)
     n = len(mean)
     weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples) / n
@@ -177,6 +208,7 @@ def permutation_null(predictions, counts, *, permutations=10_000, seed=0):
     (units,) array
         1 / (permutations + 1) at the least; NaN for a unit whose response never varies.
     """
+    predictions, counts = _repeated(predictions, counts)
     mean = np.nanmean(counts, axis=0)
     rng = np.random.default_rng(seed)
     uniform = np.full((1, len(mean)), 1 / len(mean))
@@ -186,19 +218,42 @@ def permutation_null(predictions, counts, *, permutations=10_000, seed=0):
     return np.where(np.isfinite(observed), permutation_p(np.nan_to_num(observed), null), np.nan)
 
 
-def save_ensemble(folder, result):
-    """Write a cross-validation: fold_<k>.safetensors, predictions.npz and ensemble.json, last."""
+def _repeated(predictions, counts):
+    """Predictions and counts of the images that scores rest on."""
+    images = reliability.repeated_images(counts)
+    return np.asarray(predictions)[images], np.asarray(counts)[:, images]
+
+
+def save_member(folder, k, model):
+    """Write the model of a fold, but for its fixed parts, as fold_<k>.safetensors."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for k, model in enumerate(result.models):
-        partial = folder / f".fold_{k}"
-        state = {
-            name: value.cpu().contiguous()
-            for name, value in model.state_dict().items()
-            if not name.startswith("core.")
-        }
-        save_file(state, partial)
-        os.replace(partial, folder / f"fold_{k}.safetensors")
+    partial = folder / f".fold_{k}"
+    state = {
+        name: value.cpu().contiguous()
+        for name, value in model.state_dict().items()
+        if not name.startswith("core.")
+    }
+    save_file(state, partial)
+    os.replace(partial, folder / f"fold_{k}.safetensors")
+
+
+def _load_member(folder, k, kind, core, units=None):
+    """Read a model of fixed features; its weights stay on disk until they are used."""
+    with safe_open(folder / f"fold_{k}.safetensors", framework="pt") as file:
+        rows = [file.get_slice(name) for name in ("weights", "bias")]
+        weights, bias = (row[:] if units is None else torch.stack([row[u] for u in units]) for row in rows)
+    return v1.ResponseModel(core, weights, bias, kind=kind, squared=kind == "v1")
+
+
+def save_ensemble(folder, result, *, members=True):
+    """Write a cross-validation: fold_<k>.safetensors, predictions.npz and ensemble.json, last.
+
+    Without `members` the models are there: `cross_validate` wrote them.
+    """
+    folder = Path(folder)
+    for k, model in enumerate(result.models if members else []):
+        save_member(folder, k, model)
     partial = folder / ".predictions.npz"
     np.savez(partial, predictions=result.predictions, fold=result.fold)
     os.replace(partial, folder / "predictions.npz")
@@ -233,11 +288,7 @@ def load_ensemble(folder, *, units=None):
         with torch.device("cpu"), safe_open(path, framework="pt") as file:
             if about["kind"] in cores.CORES:
                 core = core or cores.CORES[about["kind"]](**about["architecture"]).eval()
-                rows = [file.get_slice(name) for name in ("weights", "bias")]
-                weights, bias = (
-                    row[:] if units is None else torch.stack([row[u] for u in units]) for row in rows
-                )
-                one = v1.ResponseModel(core, weights, bias, kind=about["kind"], squared=about["kind"] == "v1")
+                one = _load_member(folder, k, about["kind"], core, units)
             else:
                 one = network.build(**about["architecture"])
                 one.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118, no dict

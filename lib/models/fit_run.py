@@ -17,6 +17,7 @@ from lib.models.training_sets import training_sets
 
 CODE = (
     "models/crossvalidation",
+    "models/many_images",
     "models/network",
     "models/training_sets",
     "models/v1",
@@ -155,8 +156,9 @@ def fit_models(
                 degrees_per_pixel=session.degrees_per_pixel,
                 workers=cores(),
                 progress=progress,
+                folder=run_folder / "models" / kind,
             )
-            crossvalidation.save_ensemble(run_folder / "models" / kind, result)
+            crossvalidation.save_ensemble(run_folder / "models" / kind, result, members=False)
             write_json(run_folder / "models" / kind / "key.json", key)
         tables.append(_scores(result.predictions, counts, kind, unit_ids, permutations, seed))
     scores = pd.concat(tables, ignore_index=True)

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from lib import statistics
-from lib.models import cores, training_sets, v1
+from lib.models import cores, many_images, training_sets
 from lib.models.crossvalidation import prediction_scores
 from lib.models.ensemble import predicted_means
 
@@ -72,7 +72,7 @@ def predict_left_out(classes, *, degrees_per_pixel) -> dict:
         others = [pair for k, pair in enumerate(pairs) if k != first and [pair[0]] != without]
         more = [(name, f * varying, r) for name, f, r in others]
         choices = [[k for k, (name, *_) in enumerate(more) if name != left_out] for left_out in without]
-        models = v1.fits_windowed(images * varying, responses, core, [pair[1:] for pair in more], choices)
+        models = many_images.fits(images * varying, responses, core, [pair[1:] for pair in more], choices)
         for left_out, model in zip(without, models):
             with torch.no_grad():
                 predictions[left_out] = [model.from_features(f).numpy(force=True) for f in features[left_out]]

@@ -23,9 +23,11 @@ from torch.nn import functional as F
 
 POOLED = ("complex", "luminance", "contrast", "relative luminance", "relative contrast")
 PENALTIES = 10.0 ** np.arange(-2, 1.6, 0.5)
+RIDGE_PENALTIES = 10.0 ** np.arange(-2, 4.1, 0.5)
 WINDOW_SIZES = (7.0, 12.0, 20.0, 36.0)  # degrees
 COMPONENTS = 12  # of the population's responses, predicted beside the units
 STEPS, RATE, PRIOR_SPREAD = 40, 0.3, 1.5  # of the ascent on the marginal likelihood
+KERNEL_MEMORY = 3 << 28  # bytes of kernels at a time; half as much again is copied
 
 
 class ResponseModel(nn.Module):
@@ -137,13 +139,10 @@ def fits_windowed(features, responses, core, more, choices, *, kind="v1"):
     seen = _expected_windows(parts, core, both)
     common = _common_readout(parts, core, seen, z)
     expected = centred @ common.T
-    kernels, scales = _group_kernels(parts, core, seen)
-    shares, noise = _maximise_evidence(kernels, both - expected)
-    dual, left_out = _solve(kernels, both - expected, shares, noise)
+    strengths, noise, dual, left_out = _by_evidence(parts, core, seen, both - expected)
     left_out += expected
     units = z.shape[1]
     mix = _best_mix(z, left_out[:, :units], left_out[:, units:] @ loadings)
-    strengths = shares / scales
     weights = _primal(parts, core, seen, dual[..., None] * strengths[:, None])
     solved = [weights] * len(choices)
     if len(more):
@@ -157,7 +156,7 @@ def fits_windowed(features, responses, core, more, choices, *, kind="v1"):
         yield ResponseModel(core, weights, mean - weights @ features.mean(0), kind=kind, squared=True)
 
 
-def fit_ridge(features, responses, core, *, kind, penalties=10.0 ** np.arange(-2, 4.1, 0.5)):
+def fit_ridge(features, responses, core, *, kind):
     """Ridge regression, each group of features scaled alike; a penalty per unit by leave-one-out.
 
     Parameters as `fit_windowed`.
@@ -167,20 +166,22 @@ def fit_ridge(features, responses, core, *, kind, penalties=10.0 ** np.arange(-2
     parts = centred.split([int(np.prod(s)) for _, s in core.groups], dim=1)
     scale = torch.cat([torch.full((p.shape[1],), float(p.square().sum(1).mean()) ** -0.5) for p in parts])
     x = centred * scale
-    values, vectors = torch.linalg.eigh(x @ x.T)
-    values, projected = values.clamp(min=0), vectors.T @ (y - mean)
-    errors, duals = [], []
-    for penalty in penalties:
-        hat = vectors * (values / (values + penalty)) @ vectors.T
-        residual = (y - mean) - hat @ (y - mean)
-        errors.append(
-            (residual / (1 - hat.diagonal() - 1 / len(y)).clamp(min=1e-3)[:, None]).square().mean(0)
-        )
-        duals.append(vectors @ (projected / (values + penalty)[:, None]))
-    best = torch.stack(errors).argmin(0)
-    dual = torch.stack(duals)[best, :, torch.arange(y.shape[1])]
-    weights = dual @ x * scale
+    weights = _ridge_dual(x @ x.T, y - mean) @ x * scale
     return ResponseModel(core, weights, mean - weights @ features.mean(0), kind=kind, squared=False)
+
+
+def _ridge_dual(gram, y):
+    """Dual weights (units, n) of ridge regressions on (n, n) inner products, by leave-one-out."""
+    values, vectors = torch.linalg.eigh(gram)
+    values, projected = values.clamp(min=0), vectors.T @ y
+    least, best = torch.full(y.shape[1:], torch.inf), torch.zeros_like(y)
+    for penalty in RIDGE_PENALTIES:
+        shrunk = projected / (values + penalty)[:, None]
+        leverage = vectors.square() @ (values / (values + penalty)) + 1 / len(y)
+        error = (y - vectors @ (values[:, None] * shrunk)) / (1 - leverage).clamp(min=1e-3)[:, None]
+        error = error.square().mean(0)
+        best, least = torch.where(error < least, shrunk, best), torch.minimum(error, least)
+    return (vectors @ best).T
 
 
 def window_grid(core):
@@ -203,10 +204,16 @@ def _by_place(features, core):
     ]
 
 
-def _gram(part):
-    """(n, channels, places) -> (places, n * n) inner products."""
-    part = part.permute(2, 0, 1).contiguous()
-    return (part @ part.transpose(1, 2)).flatten(1)
+def _windowed_gram(part, weight, *, places=256):
+    """Kernels (windows, n, n) of features (n, channels, places) under windows (windows, places).
+
+    `places` are taken at a time, which bounds the memory.
+    """
+    total = torch.zeros(len(weight), len(part) ** 2)
+    for some, w in zip(part.split(places, 2), weight.split(places, 1)):
+        some = some.permute(2, 0, 1).contiguous()
+        total.addmm_(w, (some @ some.transpose(1, 2)).flatten(1))
+    return total.unflatten(1, (len(part), -1))
 
 
 def _window_weights(places, windows):
@@ -230,22 +237,42 @@ def _components(z):
 
 def _expected_windows(parts, core, z):
     """Per group the window (targets, places) of each target, averaged over its posterior."""
-    windows, n = window_grid(core), len(z)
+    weights = _candidates(core)
+    return _averaged(_window_evidence(parts, core, z, weights), weights)
+
+
+def _candidates(core):
+    """Per group the candidate windows (windows, places)."""
+    return [_window_weights(places, window_grid(core)) for places in core.positions]
+
+
+def _averaged(evidence, weights):
+    """Per group the candidates' average (targets, places), by evidence (penalties, windows, targets)."""
+    posterior = _posterior(evidence).sum(0).T
+    return [posterior @ weight for weight in weights]
+
+
+def _window_evidence(parts, core, z, weights):
+    """Log marginal likelihood (penalties, windows, targets) of candidate windows, all families alike."""
+    n = len(z)
     number = {family: sum(f == family for f, _ in core.groups) for family, _ in core.groups}
-    weights = [_window_weights(places, windows) for places in core.positions]
-    kernel = torch.zeros(len(windows), n, n)
+    kernel = torch.zeros(len(weights[0]), n, n)
     for part, weight, (family, _) in zip(parts, weights, core.groups):
-        k = (weight @ _gram(part)).view(-1, n, n)
+        k = _windowed_gram(part, weight)
         kernel += k / (_size(k) * number[family] * len(number))
-    values, vectors = torch.linalg.eigh(kernel)
-    values, projected = values.clamp(min=0), vectors.transpose(1, 2) @ z
-    evidence = []
+    return torch.cat([_evidence(k, z) for k in kernel.split(64)], 1)
+
+
+def _evidence(kernels, z):
+    """Log marginal likelihood (penalties, windows, targets) of kernels (windows, n, n)."""
+    n, evidence = len(z), []
+    values, vectors = torch.linalg.eigh(kernels)
+    values, projected = values.clamp(min=0), (vectors.transpose(1, 2) @ z).square_()
     for penalty in PENALTIES:
         total = values + penalty
-        fit = (projected.square() / total[..., None]).sum(1) / n
+        fit = (total[:, None].reciprocal() @ projected)[:, 0] / n
         evidence.append(-0.5 * n * fit.clamp(min=1e-12).log() - 0.5 * total.log().sum(1)[:, None])
-    posterior = _posterior(torch.stack(evidence)).sum(0).T
-    return [posterior @ weight for weight in weights]
+    return torch.stack(evidence)
 
 
 def _posterior(evidence, *, rounds=10, uniform=0.1):
@@ -265,16 +292,20 @@ def _common_readout(parts, core, seen, z):
     penalty is that of one unit's worth of data. Targets beyond the units of `z` get weights of 0.
     """
     n, units = z.shape
-    pooled = [
-        (k, _pooled(part, weight[:units]))
-        for k, (part, weight, (family, _)) in enumerate(zip(parts, seen, core.groups))
-        if family in POOLED
-    ]
-    scale = {k: p.square().mean(1).sum(1).clamp(min=1e-12).sqrt()[:, None, None] for k, p in pooled}
-    x = torch.cat([p / scale[k] for k, p in pooled], 2).flatten(0, 1)  # (units n, channels)
-    shared = torch.linalg.solve(x.T @ x / n + torch.eye(x.shape[1]), x.T @ z.T.flatten() / n)
+    pooled = [k for k, (family, _) in enumerate(core.groups) if family in POOLED]
+    scale = {k: torch.empty(units, 1, 1) for k in pooled}
+    gram, product = 0, 0
+    for some in torch.arange(units).split(128):  # which bounds the memory
+        x = []
+        for k in pooled:
+            x.append(_pooled(parts[k], seen[k][some]))
+            scale[k][some] = x[-1].square().mean(1).sum(1).clamp(min=1e-12).sqrt()[:, None, None]
+            x[-1] /= scale[k][some]
+        x = torch.cat(x, 2).flatten(0, 1)  # (units n, channels)
+        gram, product = gram + x.T @ x / n, product + x.T @ z[:, some].T.flatten() / n
+    shared = torch.linalg.solve(gram + torch.eye(len(gram)), product)
     rows = [torch.zeros(len(seen[0]), part[0].numel()) for part in parts]
-    for (k, _), own in zip(pooled, shared.split([p.shape[2] for _, p in pooled])):
+    for k, own in zip(pooled, shared.split([parts[k].shape[1] for k in pooled])):
         rows[k][:units] = (own[:, None] * seen[k][:units, None] / scale[k]).flatten(1)
     return torch.cat(rows, 1)
 
@@ -284,27 +315,46 @@ def _pooled(part, weight):
     return torch.einsum("ncp,up->unc", part, weight)
 
 
-def _kernels(parts, core, seen, *, places=256):
-    """Yield the kernels (targets, n, n) of each group, then of each of the families `POOLED`, pooled.
-
-    `places` are taken at a time, which bounds the memory.
-    """
-    targets, n = len(seen[0]), len(parts[0])
+def _kernels(parts, core, seen):
+    """Yield the kernels (targets, n, n) of each group, then of each of the families `POOLED`, pooled."""
     for part, weight in zip(parts, seen):
-        yield sum(w @ _gram(p) for p, w in zip(part.split(places, 2), weight.split(places, 1))).view(
-            targets, n, n
-        )
+        yield _windowed_gram(part, weight)
     for part, weight, (family, _) in zip(parts, seen, core.groups):
         if family in POOLED:
             pooled = _pooled(part, weight)
             yield pooled @ pooled.transpose(1, 2)
 
 
-def _group_kernels(parts, core, seen):
-    """All `_kernels` (targets, groups, n, n) at mean diagonal 1, and what they were divided by."""
-    kernels = torch.stack(list(_kernels(parts, core, seen)), 1)
-    scales = _size(kernels)
-    return kernels.div_(scales), scales[:, :, 0, 0]
+def _by_evidence(parts, core, seen, z):
+    """Weights of the groups and the noise by the marginal likelihood, and the solution with them.
+
+    As many targets are taken at a time as `KERNEL_MEMORY` holds the kernels of; the first of these,
+    which are spread over all, learn the prior of the rest too.
+
+    Returns
+    -------
+    strengths : (targets, groups) tensor
+        Factors on the kernels of `_kernels`.
+    noise : (targets,) tensor
+    dual : (targets, n) tensor
+    left_out : (n, targets) tensor
+        Leave-one-out predictions.
+    """
+    groups = len(parts) + sum(family in POOLED for family, _ in core.groups)
+    n, targets = z.shape
+    times = -(-targets * groups * 4 * n * n // KERNEL_MEMORY)
+    strengths, noise = torch.empty(targets, groups), torch.empty(targets)
+    dual, left_out, prior = torch.empty(targets, n), torch.empty_like(z), None
+    for first in range(times):
+        rows = torch.arange(first, targets, times)
+        kernels = torch.empty(len(rows), groups, n, n)
+        for k, kernel in enumerate(_kernels(parts, core, [weight[rows] for weight in seen])):
+            kernels[:, k] = kernel
+        scales = _size(kernels)
+        shares, noise[rows], prior = _maximise_evidence(kernels.div_(scales), z[:, rows], prior)
+        dual[rows], left_out[:, rows] = _solve(kernels, z[:, rows], shares, noise[rows])
+        strengths[rows] = shares / scales[:, :, 0, 0]
+    return strengths, noise, dual, left_out
 
 
 def _size(kernels):
@@ -312,10 +362,14 @@ def _size(kernels):
     return kernels.diagonal(dim1=-2, dim2=-1).mean(-1).clamp(min=1e-12)[..., None, None]
 
 
-def _maximise_evidence(kernels, z):
-    """Weights of the groups (targets, groups) and of the noise (targets,): see `fit_windowed`."""
+def _maximise_evidence(kernels, z, known=None):
+    """Weights of the groups (targets, groups), of the noise (targets,), and the prior mean of the former.
+
+    See `fit_windowed`; a prior mean that is `known` is not learned again.
+    """
     targets, groups = kernels.shape[:2]
-    prior, noise_prior = torch.full((groups,), 0.7 / groups).log(), float(np.log(0.5))
+    prior = torch.full((groups,), 0.7 / groups).log() if known is None else known
+    noise_prior = float(np.log(0.5))
     log_share = prior.repeat(targets, 1)
     log_noise = torch.full((targets,), noise_prior)
     optimiser = torch.optim.Adam([log_share, log_noise], lr=RATE)
@@ -334,9 +388,9 @@ def _maximise_evidence(kernels, z):
         log_share.grad += (log_share - prior) / PRIOR_SPREAD**2
         log_noise.grad = slope.diagonal(dim1=1, dim2=2).sum(1) * noise + 0.5 * (log_noise - noise_prior)
         optimiser.step()
-        if step % 4 == 3:
+        if step % 4 == 3 and known is None:
             prior = log_share.mean(0)
-    return log_share.exp(), log_noise.exp()
+    return log_share.exp(), log_noise.exp(), prior
 
 
 def _inverse(covariance, noise):

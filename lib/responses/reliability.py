@@ -20,6 +20,22 @@ from scipy.stats import norm
 from lib.errors import InputError
 
 
+def repeated_images(counts: np.ndarray) -> np.ndarray:
+    """Images (I,) of bool that reliability, ceilings and scores rest on: those shown more than once.
+
+    Of a recording in which no two images were repeated, it is all of them.
+
+    Examples
+    --------
+    >>> counts = np.ones((2, 4, 1))  # 2 repeats, 4 images, 1 unit
+    >>> counts[1, 2:] = np.nan
+    >>> repeated_images(counts).tolist()
+    [True, True, False, False]
+    """
+    repeated = np.isfinite(counts).any(axis=2).sum(axis=0) > 1
+    return repeated if repeated.sum() > 1 else np.ones_like(repeated)
+
+
 def oracle_correlation(counts: np.ndarray) -> np.ndarray:
     """Jackknife oracle: correlation of each trial with the mean of the other trials of its image.
 

@@ -27,7 +27,7 @@ def unit_measures(
     draws: int = 50,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Everything that units are judged by, one row each.
+    """Everything that units are judged by, one row each, on the images that were shown more than once.
 
     Parameters
     ----------
@@ -48,6 +48,7 @@ def unit_measures(
         ``sparseness``, ``entropy``, ``anomaly_score``, ``anomaly`` (inlier, outlier), and the columns
         of `lib.responses.drift.drift`.
     """
+    counts = counts[:, reliability.repeated_images(counts)]
     means = np.nanmean(counts, axis=0)
     forest = isolation_forest(means, seed=seed)
     kept, dropped = (
@@ -370,16 +371,16 @@ def thresholds(
 
 
 def choose_units(
-    measures: pd.DataFrame, units: str | Sequence[int] = "selected", **percentiles: float
+    measures: pd.DataFrame, units: str | Sequence[int] | dict = "selected", **percentiles: float
 ) -> np.ndarray:
-    """Units to study: by the two percentiles, or those named.
+    """Units to study: by the two percentiles, those named, or the best.
 
     Parameters
     ----------
     measures : DataFrame
         Index unit_id; ``oracle`` and ``variance``.
-    units : "selected" or sequence of int
-        The rule of `select_units`, or unit ids.
+    units : "selected", sequence of int, or {"best": int}
+        The rule of `select_units`, unit ids, or so many of the highest oracle correlation.
     **percentiles : float
         As in `select_units`.
 
@@ -392,6 +393,13 @@ def choose_units(
     InputError
         A unit that is not there; no unit passes, and why.
     """
+    if isinstance(units, dict):
+        best = measures.oracle.dropna().nlargest(units["best"])
+        if best.empty:
+            raise InputError(
+                f"none of {len(measures)} units has a value for oracle: name those to study (units: [...])"
+            )
+        return measures.index.isin(best.index)
     if not isinstance(units, str):
         unknown = [unit for unit in units if unit not in measures.index]
         if unknown:

@@ -256,22 +256,26 @@ def describe_reliability(table):
     )
 
 
-def describe_selection(table, *, by_rule):
+def describe_selection(table, *, units):
     """Say how many units are selected, why, and how reliable they are next to the others.
 
     Parameters
     ----------
     table : DataFrame
         With `oracle` and `selected`.
-    by_rule : bool
-        Selected by the two percentiles, and not by a list of ids.
+    units : str, list of int or dict
+        As `lib.responses.selection.choose_units` takes it.
 
     Returns
     -------
     str
     """
     chosen = table.selected.to_numpy(bool)
-    why = "that lie above both percentiles" if by_rule else "that the parameters list"
+    why = {
+        str: "that lie above both percentiles",
+        list: "that the parameters list",
+        dict: "of the highest oracle correlation, as many as the parameters ask for,",
+    }[type(units)]
     text = (
         f"The selection comprises the {chosen.sum()} of {counted(len(table), 'unit')} {why}. Their median "
         f"oracle correlation is {median_text(table.oracle[chosen])}"

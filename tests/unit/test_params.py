@@ -48,6 +48,8 @@ def test_a_file_names_only_what_it_changes(tmp_path):
         ({"cnn": {"model": "v2"}}, "did you mean v1?"),
         ({"units": "all"}, "units: expected `selected` or a list"),
         ({"units": [1, 1]}, "named twice"),
+        ({"units": {"best": 0}}, "or {best: N}"),
+        ({"units": {"most": 3}}, "or {best: N}"),
         ({"name": "../x"}, "plain folder name"),
         ({"session": "x"}, "expects its seed"),
         ({"source": "arrays"}, "needs its own `session:`"),

@@ -36,7 +36,8 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
         `structures` (units,); and `images`: .npz with `images` (images, height, width), uint8 or
         floats in [0, 1], and optionally `degrees_per_pixel`.
         Or `folder`: see `read_static`; with optional `tiers`, a list, and `degrees_per_pixel`.
-        Counts or any responses that are not negative, such as deconvolved calcium traces.
+        Counts, or traces such as deconvolved calcium or dF/F; those of a unit that dip below zero are
+        shifted by its lowest response.
     folder : Path
         Not used: nothing is made.
     structure : str or list of str
@@ -62,12 +63,19 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
         areas = np.full(len(unit_ids), structure)
     units = pd.DataFrame({"structure": np.asarray(areas, object)}, index=pd.Index(unit_ids, name="unit_id"))
     wanted = select_units(units, structure, "selected", read["name"])
+    notes = [words.RESPONSES_ONLY]
+    if is_trace(counts):
+        notes.append(words.TRACES)
+        lowest = np.fmin.reduce(counts.reshape(-1, counts.shape[2]))
+        if lowest.min() < 0:
+            notes.append(words.shift_note(lowest))
+            counts = counts - np.minimum(lowest, 0)
     return Recording(
         source="arrays",
         units=wanted,
         counts=counts[:, :, units.index.isin(wanted.index)],
         structures=units.structure.value_counts().to_dict(),
-        notes=[words.RESPONSES_ONLY, *([words.TRACES] if (np.nan_to_num(counts) % 1).any() else [])],
+        notes=notes,
         **read,
     )
 
@@ -334,11 +342,16 @@ def _check_counts(counts, unit_ids, file):
         )
     if counts.dtype.kind == "f" and np.isnan(counts).all(axis=0).any():
         raise InputError(f"{file}: some image has no repeat at all for some unit (all NaN)")
-    if np.nanmin(counts) < 0:
+    if np.nanmin(counts) < 0 and not is_trace(counts):
         raise InputError(
-            f"{file}: counts hold negative values (lowest {np.nanmin(counts):g}); take "
-            "deconvolved traces, or subtract the baseline"
+            f"{file}: counts hold negative values (lowest {np.nanmin(counts):g}), and all are whole numbers; "
+            "expected counts of spikes from 0, or traces"
         )
+
+
+def is_trace(counts: np.ndarray) -> bool:
+    """Whether responses, NaN where none was recorded, are anything but whole numbers."""
+    return bool((np.nan_to_num(counts) % 1).any())
 
 
 def unit_range(images: np.ndarray, file: str) -> np.ndarray:

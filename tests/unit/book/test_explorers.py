@@ -68,7 +68,7 @@ def test_an_ascent_ends_with_the_mei(tmp_path, grey):
         path_responses=np.arange(14.0),
     )
     data = content(explorers.ascent(tmp_path, tmp_path / "sheet.jpg", "sheet.jpg"))
-    assert len(data["frames"]) == 15 and data["labels"][3] == "After 3 steps: predicted count 3.00"
+    assert len(data["frames"]) == 15 and data["labels"][3] == "After 3 steps: predicted response 3.00"
     assert picture(tmp_path / "sheet.jpg", data, 13).mean() == pytest.approx(grey[13].mean(), abs=0.01)
     assert picture(tmp_path / "sheet.jpg", data, 14).mean() == pytest.approx(grey[20].mean(), abs=0.01)
     assert data["labels"][14].startswith("The MEI")

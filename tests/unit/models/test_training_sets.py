@@ -119,11 +119,9 @@ def test_solving_with_no_other_stimuli_changes_nothing(problem):
     )
     parts = v1._by_place(x, core)
     seen = v1._expected_windows(parts, core, z)
-    kernels, scales = v1._group_kernels(parts, core, seen)
-    shares, noise = v1._maximise_evidence(kernels, z)
-    dual, _ = v1._solve(kernels, z, shares, noise)
-    weights = v1._primal(parts, core, seen, dual[..., None] * (shares / scales)[:, None])
-    (again,) = v1._solve_with(weights, x, z, noise, [], [()], core, seen, shares / scales)
+    strengths, noise, dual, _ = v1._by_evidence(parts, core, seen, z)
+    weights = v1._primal(parts, core, seen, dual[..., None] * strengths[:, None])
+    again = next(v1._solve_with(weights, x, z, noise, [], [[]], core, seen, strengths))
     torch.testing.assert_close(x @ again.T, x @ weights.T, atol=5e-3, rtol=0)
 
 

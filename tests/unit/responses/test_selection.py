@@ -1,6 +1,7 @@
 """lib.responses.selection against numpy, the original's printed procedure and cases with a known answer."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.cluster.hierarchy import leaves_list
 
@@ -154,6 +155,26 @@ def test_published_entropy_counts_distinct_means():
     Y = np.array([[1.0, 0.2], [2.0, 0.2], [3.0, 0.2], [4.0, 0.4]])
     expected = [np.log(4), -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))]
     np.testing.assert_allclose(selection.response_entropy_published(Y), expected)
+
+
+def test_the_best_units_are_those_of_the_highest_oracle_correlation():
+    """Fault: the first, the lowest, or units without a value; more asked for than there are."""
+    measures = pd.DataFrame({"oracle": [0.1, np.nan, 0.5, 0.3], "variance": 1.0}, index=[4, 5, 6, 7])
+    assert selection.choose_units(measures, {"best": 2}).tolist() == [False, False, True, True]
+    assert selection.choose_units(measures, {"best": 9}).sum() == 3
+    with pytest.raises(InputError, match="name those to study"):
+        selection.choose_units(measures.assign(oracle=np.nan), {"best": 2})
+
+
+def test_images_shown_once_change_no_measure():
+    """Fault: single trials enter the variance, the oracle, or the resamples of the intervals."""
+    counts = np.random.default_rng(1).poisson(responses(), (5, 40, 6)).astype(float)
+    once = np.full((5, 30, 6), np.nan)
+    once[0] = np.random.default_rng(2).poisson(50.0, (30, 6))
+    pd.testing.assert_frame_equal(
+        selection.unit_measures(np.concatenate([counts, once], 1), resamples=30, draws=2),
+        selection.unit_measures(counts, resamples=30, draws=2),
+    )
 
 
 def test_selection_takes_units_above_both_percentiles():

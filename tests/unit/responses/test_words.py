@@ -54,11 +54,11 @@ def test_units_without_a_measure_are_counted():
 def test_selected_and_other_units_are_not_exchanged():
     """Fault: the medians exchanged; the percentiles given as the reason for a list; no one left over."""
     table = units(oracle=[0.5, 0.7, 0.1], selected=[True, True, False])
-    text = response_words.describe_selection(table, by_rule=True)
+    text = response_words.describe_selection(table, units="selected")
     assert "the 2 of 3 units that lie above both percentiles" in text
     assert "is 0.600; that of the others is 0.100." in text
-    assert "that the parameters list" in response_words.describe_selection(table, by_rule=False)
-    assert response_words.describe_selection(table[:2], by_rule=True).endswith("is 0.600.")
+    assert "that the parameters list" in response_words.describe_selection(table, units=[1, 2])
+    assert response_words.describe_selection(table[:2], units="selected").endswith("is 0.600.")
 
 
 def test_undefined_ranks_are_left_out_and_outliers_counted_once():

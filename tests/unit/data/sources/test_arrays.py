@@ -85,7 +85,6 @@ def save(name, values):
         (save("data/images/4.npy", np.full((1, 12, 20), -1.5, np.float32)), "expected grey values from 0"),
         (save("data/responses/4.npy", np.zeros((5, 1))), "in 1 dimension, got float64 of shape (5, 1)"),
         (save("data/responses/4.npy", np.zeros(4)), "trial 4 has responses of 4 units, trial 0 of 5"),
-        (save("data/responses/4.npy", np.full(5, -1.0)), "negative values (lowest -1)"),
         (save("data/responses/4.npy", np.full(5, np.nan)), "trial 4 has responses that are not finite"),
         (save("data/responses/4.npy", np.full(5, np.inf)), "trial 4 has responses that are not finite"),
         (save("data/responses/4.npy", np.array(["a"] * 5)), "expected numbers"),
@@ -99,6 +98,18 @@ def test_what_does_not_fit_is_said_before_work(folder, damage, message):
     with pytest.raises(InputError) as error:
         choose.prepare(params)
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_traces_that_dip_below_zero_are_shifted_and_the_page_says_so(folder):
+    """Fault: a unit above zero is shifted too; all by the lowest of all; nothing is said."""
+    for trial in range(6):
+        path = folder / f"data/responses/{trial}.npy"
+        np.save(path, np.load(path) + [0.5, -20.25, 0, 0, -10.5])
+    before = np.stack([np.load(folder / f"data/responses/{trial}.npy") for trial in range(6)])
+    recording = load(folder)
+    lowest = np.nanmin(recording.counts, axis=(0, 1))
+    np.testing.assert_allclose(lowest, np.where(before.min(0) < 0, 0, before.min(0)))
+    assert any("of 2 of 5 units dip below zero (lowest -19" in note for note in recording.notes)
 
 
 def test_images_that_use_next_to_nothing_of_the_range_are_no_images(folder):
