@@ -16,6 +16,7 @@ def session(**changes):
             name="x",
             source="test",
             counts=np.zeros((3, 5, 2)),
+            traces=False,
             spike_times=TIMES,
             presentations=pd.DataFrame({"frame": range(20)}),
             notes=["Left out."],
@@ -34,6 +35,19 @@ def test_a_session_is_described_with_all_that_it_holds():
     text = data_words.describe_session(session(spike_times=None, presentations=None), structure="VISp")
     assert "in VISp and 5 images, each shown up to 3 times. It provides counts, but no spike times." in text
     assert "fired" not in text
+    text = data_words.describe_session(
+        session(spike_times=None, presentations=None, traces=True), structure="VISp"
+    )
+    assert "It provides traces, but no spike times." in text
+
+
+def test_images_shown_once_are_counted():
+    """Fault: the numbers of repeated images and of those shown once exchanged; a note where all were repeated."""
+    (note,) = data_words.once_note(np.array([1, 1, 1, 4, 2]))
+    assert note.startswith("3 images of 5 were shown once.") and note.endswith(
+        "rest on the 2 that were repeated."
+    )
+    assert not data_words.once_note(np.array([2, 3])) and not data_words.once_note(np.ones(4, int))
 
 
 def test_only_the_named_structures_are_analysed():
