@@ -42,7 +42,7 @@ def test_a_session_is_described_with_all_that_it_holds():
 
 
 def test_images_shown_once_are_counted():
-    """Fault: the numbers of repeated images and of those shown once exchanged; a note where all were repeated."""
+    """Fault: the numbers of repeated images and of those shown once exchanged; a note where there is none."""
     (note,) = data_words.once_note(np.array([1, 1, 1, 4, 2]))
     assert note.startswith("3 images of 5 were shown once.") and note.endswith(
         "rest on the 2 that were repeated."
