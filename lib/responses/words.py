@@ -274,7 +274,7 @@ def describe_selection(table, *, units):
     why = {
         str: "that lie above both percentiles",
         list: "that the parameters list",
-        dict: "of the highest oracle correlation, as many as the parameters ask for,",
+        dict: "whose oracle correlation is highest, as many as the parameters ask for",
     }[type(units)]
     text = (
         f"The selection comprises the {chosen.sum()} of {counted(len(table), 'unit')} {why}. Their median "
