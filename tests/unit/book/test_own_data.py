@@ -47,7 +47,7 @@ def desk(served, tmp_path, monkeypatch):
     for trial in range(6):
         np.save(tmp_path / f"static_scan/data/images/{trial}.npy", scenes[trial % 3][None])
         np.save(tmp_path / f"static_scan/data/responses/{trial}.npy", rng.gamma(2, 1, 4))
-    np.save(tmp_path / "static_scan/meta/trials/tiers.npy", np.array(["test"] * 6))
+    np.save(tmp_path / "static_scan/meta/trials/tiers.npy", np.array(["train", "test"] * 3))
     return tmp_path
 
 
