@@ -13,7 +13,7 @@ from workflow.render import render
 ON_FIRST_PAGE = 40  # neurons, those predicted best
 TITLES = (
     ("For this neuron, no Gabor is enough", "For this neuron, a Gabor is enough"),
-    ("The largest gain of this run", "The smallest gain of this run"),
+    ("Of these two, the larger gain", "Of these two, the smaller gain"),
 )
 
 

@@ -230,21 +230,21 @@ def preview(examples: list[dict], pages: Path) -> None:
 def two_examples(shown: list[dict]) -> list[dict]:
     """Return the neurons that open the book: one for which a Gabor is enough, and one for which it is not.
 
-    Among those with pictures and the best verdict that any has: the gain nearest to 1, and the largest
-    (of those whose gain is established, where the run says so).
+    Among those with pictures: of those with the best verdict that any two have, the gain nearest to 1; and of
+    those whose gain the run establishes, by verdict and then gain, the first. If there is none, the largest
+    gain of the former.
     """
     known = [g for g in shown if g["pictures"] and g["gain"]]
-    for word in SIGNS:
-        best = [g for g in known if g["verdict"] == word]
-        if len(best) > 1:
-            known = best
-            break
     if len(known) < 2:
         return known
-    enough = min(known, key=lambda g: abs(np.log(g["gain"])))
-    more = [g for g in known if g["answer"] == "yes"] or known
-    most = max((g for g in more if g is not enough), key=lambda g: g["gain"], default=None)
-    return [g for g in (most, enough) if g]
+    alike = ([g for g in known if g["verdict"] == word] for word in SIGNS)
+    best = next((some for some in alike if len(some) > 1), known)
+    enough = min(best, key=lambda g: abs(np.log(g["gain"])))
+    others = [g for g in known if g is not enough]
+    told = [g for g in others if g["answer"] == "yes" and g["verdict"] != VERDICTS[-1]]
+    more = told or [g for g in best if g is not enough]
+    order = {word: -k for k, word in enumerate(SIGNS)}
+    return [max(more, key=lambda g: (order.get(g["verdict"], -len(order)), g["gain"])), enough]
 
 
 def axis_of(shown: list[dict]) -> dict:

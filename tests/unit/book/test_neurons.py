@@ -79,6 +79,14 @@ def test_the_examples_are_the_extremes_among_the_best_supported():
     shown = [glance(1, 3.0, "not supported"), glance(2, 1.01), glance(3, 1.4), glance(4, 1.2)]
     assert [g["unit"] for g in neurons.two_examples(shown)] == [3, 2]
     assert [g["unit"] for g in neurons.two_examples(shown[:1])] == [1]
+    told = [
+        glance(5, 1.2, "uncertain") | {"answer": "yes"},
+        glance(6, 2.0, "not supported") | {"answer": "yes"},
+    ]
+    assert [g["unit"] for g in neurons.two_examples([*shown, *told])] == [
+        5,
+        2,
+    ]  # established
 
 
 def test_gains_stand_on_a_logarithmic_axis():
