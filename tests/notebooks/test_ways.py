@@ -35,7 +35,8 @@ def figures(notebook):
     """Return the digests of all figures of an executed notebook (lib/figure_data.py), in order."""
     outputs = [output for cell in nbformat.read(notebook, 4).cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output.output_type == "error"]
-    return [output.data["text/plain"] for output in outputs if "image/png" in output.get("data", {})]
+    drawn = [o.data for o in outputs if any(kind.startswith("image/") for kind in o.get("data", {}))]
+    return [data["text/plain"] for data in drawn]
 
 
 def call(*command, folder):

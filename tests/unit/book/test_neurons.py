@@ -83,10 +83,7 @@ def test_the_examples_are_the_extremes_among_the_best_supported():
         glance(5, 1.2, "uncertain") | {"answer": "yes"},
         glance(6, 2.0, "not supported") | {"answer": "yes"},
     ]
-    assert [g["unit"] for g in neurons.two_examples([*shown, *told])] == [
-        5,
-        2,
-    ]  # established
+    assert [g["unit"] for g in neurons.two_examples([*shown, *told])] == [5, 2]  # established
 
 
 def test_gains_stand_on_a_logarithmic_axis():
