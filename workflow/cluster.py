@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -32,11 +33,17 @@ def options(profile: Path) -> list[str]:
     Raises
     ------
     InputError
-        One line: Slurm is not here, does not answer, or has no such partition.
+        One line: a path that Slurm cannot be told; Slurm is not here, does not answer, has no such
+        partition.
     """
     given = yaml.safe_load((profile / "config.yaml").read_text(encoding="utf-8"))
     if given.get("executor") != "slurm":
         return []
+    if shlex.quote(sys.executable) != sys.executable:
+        raise InputError(
+            f"{sys.executable}: Snakemake names this program to a cluster unquoted; move the project to a "
+            "path of letters, digits, - and _"
+        )
     defaults = dict(part.split("=", 1) for part in given.get("default-resources", []) if "=" in str(part))
     settings = dict(re.findall(r"^(\w+) *= (.*?) *$", _ask("scontrol", "show", "config"), re.MULTILINE))
     accounting = settings.get("AccountingStorageType", "").endswith("slurmdbd") and _answers("sacct", "-n")

@@ -1,14 +1,19 @@
 """A copy of the project in which every job only writes its files: for what the pipeline redoes, and when."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 
+import pytest
 import yaml
 
 from lib.files import ROOT
 
+needs_plain_path = pytest.mark.skipif(
+    shlex.quote(sys.executable) != sys.executable, reason="Snakemake names Python to a cluster unquoted"
+)
 STUB = """
 import json, os, sys, time
 from pathlib import Path

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import pytest
 
 from lib.errors import InputError
 from lib.files import ROOT
+from tests.support.project import needs_plain_path
 from workflow import cluster
 
 PROFILE = ROOT / "workflow" / "profiles" / "slurm"
@@ -44,6 +46,7 @@ def said(options, name):
 
 
 @pytest.mark.skipif(not INSTALLED, reason="needs Slurm's daemons (Debian: slurm-wlm)")
+@needs_plain_path
 def test_a_real_cluster_without_accounting_is_asked_by_squeue(tmp_path, monkeypatch):
     """Fails if `sacct` is asked, which knows of no job there, or if a small node's size is not seen."""
     host = subprocess.run(["hostname", "-s"], capture_output=True, text=True).stdout.strip()
@@ -65,6 +68,7 @@ def test_a_real_cluster_without_accounting_is_asked_by_squeue(tmp_path, monkeypa
         cluster.options(PROFILE)
 
 
+@needs_plain_path
 def test_a_machine_without_slurm_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="no Slurm here"):
@@ -86,3 +90,10 @@ def test_a_job_that_exceeded_its_memory_is_said_in_a_line(tmp_path, capsys):
 def test_a_partition_that_is_not_there_is_said():
     with pytest.raises(InputError, match="no partition big; name one of main"):
         cluster.largest_node("main*|2|4000|infinite", "big")
+
+
+def test_a_program_that_a_cluster_cannot_be_told_is_refused(monkeypatch):
+    """Fault: every job of a project whose path holds a space ends with `No such file or directory`."""
+    monkeypatch.setattr(sys, "executable", "/home/me/my project/.venv/bin/python")
+    with pytest.raises(InputError, match="my project.*move the project to a path"):
+        cluster.options(PROFILE)

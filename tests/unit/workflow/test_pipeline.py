@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from lib.files import ROOT
-from tests.support.project import A, B, C, D, Project
+from tests.support.project import A, B, C, D, Project, needs_plain_path
 from workflow.code_hash import used_files
 
 END = ["08_population", "12_verdict", "09_audit", "stimuli", "10_loop", "book"]
@@ -168,6 +168,7 @@ def on_the_cluster(project, *options, lost="", accounting=False):
     return jobs, (project.cluster / "asked").read_text().splitlines()
 
 
+@needs_plain_path
 def test_a_cluster_gets_one_job_a_unit_and_again_if_it_was_lost(project):
     """Fails if stages are submitted one by one, or a lost job ends the run, is not said or asks for no more.
 
@@ -183,6 +184,7 @@ def test_a_cluster_gets_one_job_a_unit_and_again_if_it_was_lost(project):
     ]
 
 
+@needs_plain_path
 def test_a_cluster_gets_many_units_in_one_job_if_it_is_told(project):
     """Fails if units are submitted one by one, or all at once, whatever BATCH says."""
     for unit in (A, B, C):

@@ -1,6 +1,7 @@
 """The sources `nwb` and `allen`: what AllenSDK would read, whatever the server or the person does."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -508,7 +509,7 @@ def test_list_of_sessions(server, tmp_path):
             "-o",
             ".venv/ready",
             "sessions",
-            f"PY={sys.executable}",
+            f"PY={shlex.quote(sys.executable)}",
             f"CACHE={tmp_path / 'cache'}",
             f"BUCKET={server.address}",
             f"WAREHOUSE={server.address}",
