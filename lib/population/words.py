@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kruskal
 
 from lib import columns
 from lib.gabors.compare import AT_EQUAL_TRUTH, LEAST_GAIN
@@ -432,48 +431,30 @@ def prediction_sentence(table, *, alpha=0.05):
     )
 
 
-def area_sentences(table, measures=AREA_MEASURES, *, alpha=0.05):
-    """Say in which measures the areas of a run differ: Kruskal-Wallis tests after Holm's correction.
+def area_sentences(table, measures=AREA_MEASURES):
+    """Give the medians of the areas of a run; no test, since units of a session are no independent draws.
 
     Parameters
     ----------
     table, measures
         As in `by_area`; units without a value are left out.
-    alpha : float
 
     Returns
     -------
     list of str
         Empty for a run on one area. A measure that fewer than two areas have for five units is
-        reported as untested.
+        reported as not compared.
     """
     if table.structure.nunique() < 2:
         return []
-    groups = {
-        words: {
-            area: rows.dropna()
-            for area, rows in table.groupby("structure")[column]
-            if rows.notna().sum() >= 5
-        }
-        for words, column in measures.items()
-    }
-    tested = {
-        words: kruskal(*given.values()).pvalue
-        for words, given in groups.items()
-        if len(given) > 1 and pd.concat(given).nunique() > 1
-    }
-    corrected = dict(zip(tested, holm(np.array(list(tested.values())))))
     said = []
-    for words, given in groups.items():
-        medians = ", ".join(f"{area} {rows.median():.3f} (n = {len(rows)})" for area, rows in given.items())
-        if words not in corrected:
+    for words, column in measures.items():
+        areas = table.groupby("structure")[column].agg(["median", "count"]).query("count >= 5")
+        if len(areas) < 2:
             said.append(f"The areas were not compared in {words}, which too few units have.")
             continue
-        p = f"medians {medians}; Kruskal-Wallis p = {corrected[words]:.2g} after Holm's correction"
-        highest = max(given, key=lambda area: given[area].median())
-        said.append(
-            f"The areas differ in {words}; the median is highest in {highest} ({p})."
-            if corrected[words] < alpha
-            else f"No difference between the areas in {words} was found ({p})."
+        medians = listed(
+            f"{row['median']:.3f} in {area} (n = {row['count']:.0f})" for area, row in areas.iterrows()
         )
-    return said
+        said.append(f"In the median, {words} is {medians}.")
+    return [*said, "Units of a session share images and animal, so areas are not tested against each other."]
