@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import copy
 import difflib
+import functools
 import json
 import math
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import jsonschema
 import yaml
 
 from lib.errors import InputError
@@ -167,18 +168,23 @@ def parameter_rules(schema: dict = SCHEMA, at: str = "") -> Iterator[tuple[str, 
 
 def is_valid(value: object, rule: dict) -> bool:
     """Tell whether a value obeys a rule of the schema; no truth value, NaN or infinity is a number."""
-    return _VALIDATOR(rule).is_valid(value)
+    return _validator()(rule).is_valid(value)
 
 
-_VALIDATOR = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator,
-    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
-        {
-            "integer": lambda _, value: type(value) is int,
-            "number": lambda _, value: type(value) in (int, float) and math.isfinite(value),
-        }
-    ),
-)
+@functools.cache
+def _validator():
+    """JSON schema's, imported when it is needed; most of what imports this module checks nothing."""
+    sys.modules.setdefault("rfc3987_syntax", None)  # a grammar that is not used here and takes .7 s to build
+    import jsonschema
+
+    kinds = jsonschema.Draft202012Validator.TYPE_CHECKER
+    numbers = {
+        "integer": lambda _, value: type(value) is int,
+        "number": lambda _, value: type(value) in (int, float) and math.isfinite(value),
+    }
+    return jsonschema.validators.extend(
+        jsonschema.Draft202012Validator, type_checker=kinds.redefine_many(numbers)
+    )
 
 
 def check_value(value: object, rule: dict, name: str) -> None:

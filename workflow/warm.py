@@ -25,6 +25,7 @@ PRELOADED = (
     "papermill",
     "ipykernel.kernelapp",
     "matplotlib.pyplot",
+    "torch._dynamo",  # which torch.optim imports when it is used
     "workflow.run_notebook",
     "lib.mei.search",
     "lib.mei.truth",
