@@ -1,11 +1,11 @@
 """How often is an MEI right that the report believes? Measured on neurons that no one tuned on.
 
     python benchmarks/bench_verdict.py [--seeds 1 4 2 5 3 6 7 8 9] [--units 36] [--scenes FILE.npz]
-                                       [--rows FILE.csv] [--only measure|report] [--store]
+                                       [--rows FOLDER] [--jobs 2] [--only measure|report] [--store]
 
 measure  simulates neurons of many kinds (calibration_neurons.py), fits the default model as the report
-         does, makes an MEI for each and lets the true neuron answer it; a row a neuron goes to --rows,
-         seeds that are there already are not measured again
+         does, makes an MEI for each and lets the true neuron answer it; a row a neuron goes to a file
+         a seed in --rows; seeds that are there already are not measured again. --jobs seeds at once
 report   chooses the figures and their weights on the kinds and seeds set apart for that, reports what
          they are worth on the others; --store writes lib/mei/calibration.json
 
@@ -16,15 +16,16 @@ After a change of the response model: delete the rows, run it again with --store
 
 import argparse
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+import verdict_figures
 import verdict_rule
+from by_seed import measure_seeds, read_rows
 from calibration_neurons import CC_MAX, CHOSEN_ON, HELD_OUT, make_neurons, record, true_cc_max
-from tqdm import tqdm
 
 from lib.data.session import resize
 from lib.data.simulated_neurons import SCENE_HEIGHT
@@ -80,16 +81,26 @@ def measure(seed, *, units, file, cc_max=CC_MAX):
     settings = AscentSettings(STEPS, highest_frequency=FINEST_DETAIL * degrees)
     clock("simulate")
     fitted = crossvalidation.cross_validate(images, counts, folds=FOLDS, seed=seed, degrees_per_pixel=degrees)
-    halves = half_models(fitted.models[0].core, images, counts, seed=seed)
+    core = fitted.models[0].core
+    with torch.no_grad():
+        features = core(torch.as_tensor(images)[:, None])
     clock("fit")
+    models = Models(
+        fitted.models,
+        [half_models(features, core, images, counts, seed=seed + 100 * k) for k in (1, 2)],
+        verdict_figures.Posterior(features, counts.mean(0), core),
+        *verdict_figures.other_kinds(
+            images, counts, features, core, seed=seed, folds=FOLDS, degrees_per_pixel=degrees
+        ),
+    )
+    samples = [models.posterior.sample(seed + 1000 * k) for k in range(verdict_figures.SAMPLES)]
+    samples = [models.posterior.model(weights) for weights in samples]
+    clock("other fits")
     scores = crossvalidation.prediction_scores(fitted.predictions, counts)
     rows = []
     for part in np.array_split(np.arange(len(neurons)), max(1, round(len(neurons) / CHUNK))):
-        members, own_halves = ([m.subset(part) for m in models] for models in (fitted.models, halves))
         rows.append(
-            evidence_of(
-                members, own_halves, images, counts[:, :, part], target, settings, degrees=degrees, seed=seed
-            )
+            evidence_of(models, samples, images, counts, part, target, settings, degrees=degrees, seed=seed)
         )
         clock("MEIs")
     table = pd.concat(
@@ -98,8 +109,7 @@ def measure(seed, *, units, file, cc_max=CC_MAX):
     meis = np.concatenate([r[1] for r in rows])
     pixels = torch.as_tensor(images)[:, None]
     truth = [
-        true_share(neuron, mei, shape, target, settings, seed=seed)
-        for neuron, mei in zip(tqdm(neurons, desc="truth"), meis)
+        true_share(neuron, mei, shape, target, settings, seed=seed) for neuron, mei in zip(neurons, meis)
     ]
     clock("truth")
     about = pd.DataFrame(
@@ -127,18 +137,27 @@ class Clock:
         self.last = now
 
 
-def half_models(core, images, counts, *, seed):
+@dataclass
+class Models:
+    """What is fitted to a session: fold models, pairs of half models, and two other kinds."""
+
+    members: list
+    halves: list
+    posterior: verdict_figures.Posterior
+    plain: torch.nn.Module
+    linear_scores: pd.DataFrame
+
+
+def half_models(features, core, images, counts, *, seed):
     """The model fitted to one half of the images, and to the other."""
-    half = crossvalidation.assign_folds(images, 2, seed=seed + 100)
-    with torch.no_grad():
-        features = core(torch.as_tensor(images)[:, None])
+    half = crossvalidation.assign_folds(images, 2, seed=seed)
     return [v1.fit_windowed(features[half == k], counts.mean(0)[half == k], core).eval() for k in (0, 1)]
 
 
-def evidence_of(members, halves, images, counts, target, settings, *, degrees, seed):
-    """(figures of evidence, a row a unit; MEIs) as 05_mei makes them, and figures that it does not know."""
-    shape, units = images.shape[1:], counts.shape[2]
-    makers, judges = ensemble.split_members(members)
+def evidence_of(models, samples, images, counts, part, target, settings, *, degrees, seed):
+    """(figures of evidence, a row a unit of `part`; MEIs) as 05_mei makes them, and figures beside."""
+    shape, counts = images.shape[1:], counts[:, :, part]
+    makers, judges = ensemble.split_members([m.subset(part) for m in models.members])
     making, judging = (ensemble.MeanModel(m).eval() for m in (makers, judges))
 
     def climb(model, starts):
@@ -147,48 +166,31 @@ def evidence_of(members, halves, images, counts, target, settings, *, degrees, s
         )
         return localise.localise(model, ends)
 
-    found = climb(making, ("grey", "natural"))
+    ascended = search.most_exciting_input(
+        making, shape, target, starts=("grey", "natural"), images=images, settings=settings, seed=seed
+    )
+    found = localise.localise(making, ascended)
     meis, grey = found.best_images, np.full((1, *shape), target.mean, np.float32)
-    own = np.arange(units)
+    own = np.arange(len(part))
     judged = verdict.transfer(making, judging, meis, target, units=own, natural_images=images).reset_index(
         drop=True
     )
     each, each_grey = (
         np.stack(
-            [ensemble.predicted_responses(j, x)[own if len(x) > 1 else [0] * units, own] for j in judges]
+            [ensemble.predicted_responses(j, x)[own if len(x) > 1 else [0] * len(own), own] for j in judges]
         )
         for x in (meis, grey)
     )
     rise = each - each_grey
-    from_halves = [climb(h, ("grey",)).best_images for h in halves]
-
-    def share(judge, image, best):
-        """What a judge's response to an image rises, over the rise to that judge's own best."""
-        a, b = (ensemble.predicted_responses(judge, x)[own, own] for x in (image, best))
-        zero = ensemble.predicted_responses(judge, grey)[0]
-        return (a - zero) / np.maximum(b - zero, 1e-6)
-
-    crossed = [share(halves[1 - k], from_halves[k], from_halves[1 - k]) for k in (0, 1)]
-    heard = [share(halves[k], meis, from_halves[k]) for k in (0, 1)]
     recorded = counts.mean(0)
-    spread = recorded.std(0)
-    signal = np.maximum(np.nan_to_num(reliability.cc_max(counts)), 0.05) * spread
+    signal = np.maximum(np.nan_to_num(reliability.cc_max(counts)), 0.05) * recorded.std(0)
     agreed = [
-        {
-            "start_" + k: v
-            for k, v in verdict.agreement(
-                found.images[u], found.responses[u], best=found.best[u], degrees_per_pixel=degrees
-            ).items()
-        }
-        | {
-            "half_energy_correlation": verdict.agreement(
-                np.stack([f[u] for f in from_halves]), np.ones(2), degrees_per_pixel=degrees
-            )["energy_correlation"]
-        }
+        verdict.agreement(found.images[u], found.responses[u], best=found.best[u], degrees_per_pixel=degrees)
         for u in own
     ]
     natural = set_mean_contrast(images, target)
     at_level = ensemble.predicted_responses(judging, natural) - judged.grey_response.to_numpy()
+    plain = models.plain.subset(part)
     figures = {
         "transfer": judged.transfer,
         "natural_fraction_below": judged.natural_fraction_below,
@@ -196,13 +198,23 @@ def evidence_of(members, halves, images, counts, target, settings, *, degrees, s
         "predicted_grey": judged.grey_response,
         "rise_over_signal": rise.mean(0) / signal,
         "response_over_largest": judged.response / recorded.max(0),
+        "rise_over_natural": rise.mean(0) / np.maximum(at_level.max(0), 1e-6),
         "rise_over_natural_spread": rise.mean(0) / np.maximum(at_level.std(0), 1e-6),
         "jackknife": rise.std(0, ddof=1) * (len(judges) - 1) / np.sqrt(len(judges)) / rise.mean(0),
-        "half_transfer": np.mean(crossed, 0),
-        "half_transfer_least": np.min(crossed, 0),
-        "heard_by_halves": np.mean(heard, 0),
+        "kept": found.best_responses / ascended.best_responses,
+        "linear_r": models.linear_scores.correlation_to_average.to_numpy()[part],
+        "plain_share": verdict_figures.share(plain, meis, climb(plain, ("grey",)).best_images, grey),
     }
-    return pd.concat([pd.DataFrame(figures), pd.DataFrame(agreed)], axis=1), meis
+    for name, value in verdict_figures.shape_figures(meis, degrees_per_pixel=degrees).items():
+        figures[name] = value
+    for k, halves in enumerate(models.halves):
+        halves = [half.subset(part) for half in halves]
+        for name, value in verdict_figures.half_figures(halves, climb, meis, grey, degrees=degrees).items():
+            figures[name if k == 0 else name.replace("half_", "half2_").replace("halves", "halves2")] = value
+    figures |= verdict_figures.posterior_figures(models.posterior, meis, grey, part)
+    figures |= verdict_figures.sample_figures(samples, climb, meis, grey, part, degrees=degrees)
+    starts = pd.DataFrame(agreed).add_prefix("start_")
+    return pd.concat([pd.DataFrame(figures), starts], axis=1), meis
 
 
 def true_share(neuron, mei, shape, target, settings, *, seed):
@@ -229,16 +241,6 @@ def true_share(neuron, mei, shape, target, settings, *, seed):
         "share": (mine - zero) / max(best - zero, 1e-9),
         "found_twice": (np.sort(ends)[-2] - zero) / max(best - zero, 1e-9),
     }
-
-
-def measure_all(seeds, *, path, **how):
-    rows = pd.read_csv(path) if path.exists() else pd.DataFrame({"seed": []})
-    for seed in seeds:
-        if seed not in set(rows.seed):
-            rows = pd.concat([rows, measure(seed, **how)], ignore_index=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            rows.to_csv(path, index=False)
-    return rows
 
 
 # ---- reporting ----------------------------------------------------------------------------------
@@ -336,24 +338,26 @@ def main():
     parser.add_argument("--scenes", type=Path, help="npz with `images`, shown at every second seed")
     parser.add_argument("--real", type=Path, help="folder with scenes_118.npz, taken for --scenes")
     parser.add_argument("--cc-max", type=float, nargs=2, default=CC_MAX, help="range of the neurons' CCmax")
-    parser.add_argument("--rows", type=Path, default=Path("build/verdict_rows.csv"))
+    parser.add_argument("--rows", type=Path, default=Path("build/verdict_rows"))
+    parser.add_argument("--jobs", type=int, default=1, help="seeds at once, each in its own process")
     parser.add_argument("--only", choices=("measure", "report"))
     parser.add_argument("--store", action="store_true", help="write lib/mei/calibration.json")
-    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(1)
     if arguments.real and not arguments.scenes:
         arguments.scenes = arguments.real / "scenes_118.npz"
     if arguments.only != "report":
-        measure_all(
+        measure_seeds(
+            measure,
             arguments.seeds,
-            path=arguments.rows,
+            arguments.rows,
+            jobs=arguments.jobs,
             units=arguments.units,
             file=arguments.scenes,
             cc_max=arguments.cc_max,
         )
     if arguments.only != "measure":
-        report(pd.read_csv(arguments.rows), store=arguments.store)
+        report(read_rows(arguments.rows), store=arguments.store)
 
 
 if __name__ == "__main__":
