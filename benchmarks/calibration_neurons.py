@@ -40,7 +40,7 @@ HELD_OUT = (
     "on_off_imbalance",
     "drifting_gain",
 )
-MEAN_COUNT, CC_MAX = (0.5, 6.0), (0.6, 0.95)  # ranges, of the mean over the scenes and of its reliability
+MEAN_COUNT, CC_MAX = (0.5, 6.0), (0.8, 0.985)  # of the scenes: mean and reliability, as of recorded units
 REPEATS, LEAST_BASELINE = 50, 0.05  # part of the mean count
 CELL = 3.0  # degrees a pixel, of the images that random networks see
 
