@@ -1,10 +1,12 @@
 """Is a predicted gain of the MEI over the best Gabor a real one? Measured on neurons of many kinds.
 
-    python benchmarks/bench_gain.py [--seeds 21 22] [--units 24] [--rows FILE.csv] [--only measure|report]
+    python benchmarks/bench_gain.py [--seeds 21 22] [--units 24] [--rows FOLDER] [--jobs 2]
+                                    [--only measure|report]
 
 measure  simulates neurons (calibration_neurons.py), fits the default model, and makes and compares MEI and
          best Gabor as 05_mei and 06_gabor do, on a smaller grid; the true neuron answers both, and its own
-         best image and best Gabor are searched for. A row a neuron goes to --rows; seeds there stay.
+         best image and best Gabor are searched for. A row a neuron goes to a file a seed in
+         --rows; seeds there stay. --jobs seeds are measured at once, each in its own process
 report   predicted against true gains, answers against the truth, and the gain that is predicted where there
          is none (`lib.gabors.compare.AT_EQUAL_TRUTH`), by part: on seeds of `CHOSEN_SEEDS`, and on the
          default run, choices were made, the others are held out.
@@ -21,6 +23,7 @@ import numpy as np
 import pandas as pd
 import torch
 from bench_verdict import CONTRAST, FINEST_DETAIL, FOLDS, STEPS, batch_kinds, scenes_of
+from by_seed import measure_seeds, read_rows
 from calibration_neurons import make_neurons, record
 
 from lib.data.simulated_neurons import SCENE_HEIGHT
@@ -80,20 +83,6 @@ def measure(seed, *, units):
         yield row | {"seconds": time.process_time() - start}
 
 
-def measure_all(seeds, *, path, units):
-    known = pd.read_csv(path) if path.exists() else pd.DataFrame({"seed": []})
-    for seed in seeds:
-        if seed in set(known.seed):
-            continue
-        rows = []
-        for row in measure(seed, units=units):
-            rows.append(row)
-            print({k: round(v, 3) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
-        known = pd.concat([known, pd.DataFrame(rows)], ignore_index=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        known.to_csv(path, index=False)
-
-
 def report(rows):
     """Print what the gains and the answers are worth, by part."""
     rows = rows.rename(columns={"gain_over_gabor_gain": "gain_over_gabor"}).assign(
@@ -130,14 +119,16 @@ def main():
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[21, 22])
     parser.add_argument("--units", type=int, default=24, help="of a seed, about")
-    parser.add_argument("--rows", type=Path, default=Path("build/gain_rows.csv"))
+    parser.add_argument("--rows", type=Path, default=Path("build/gain_rows"))
+    parser.add_argument("--jobs", type=int, default=1, help="seeds at once, each in its own process")
     parser.add_argument("--only", choices=("measure", "report"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.only != "report":
-        measure_all(arguments.seeds, path=arguments.rows, units=arguments.units)
+        how = {"jobs": arguments.jobs, "units": arguments.units}
+        measure_seeds(measure, arguments.seeds, arguments.rows, **how)
     if arguments.only != "measure":
-        report(pd.read_csv(arguments.rows))
+        report(read_rows(arguments.rows))
 
 
 if __name__ == "__main__":
