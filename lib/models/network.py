@@ -24,6 +24,8 @@ SMOOTHNESS, SPARSITY, FEATURE_L1 = 0.1, 0.1, 0.02
 RATES = (5e-3, 1e-3)
 EPOCHS, PATIENCE, BATCH = 15, 3, 32
 VALIDATION = 0.15
+ACTIVATIONS = 16  # maps of all channels that a step of training holds, about
+HISTORY = ("epoch", "train_loss", "validation_loss", "train_correlation", "validation_correlation")
 SEEDED = threading.Lock()  # folds are trained side by side, and torch has one source of random numbers
 
 
@@ -109,14 +111,13 @@ def fit_network(
         such dicts, one a unit, under "units".
     """
     responses = torch.as_tensor(np.asarray(responses), dtype=torch.float32)
-    if kind == "published":
-        fits = [
-            _train(images, responses[:, [u]], seed=seed + 1000 * u, kind=kind, epochs=epochs)
-            for u in range(responses.shape[1])
-        ]
-        return SeparateNetworks([f[0] for f in fits]), {"units": [f[1] for f in fits]}
-    model, history = _train(images, responses, seed=seed, kind=kind, epochs=epochs)
-    return model, history
+    if kind == "shared":
+        return _train(images, responses[None], seeds=[seed], kind=kind, epochs=epochs)[0]
+    fits = []
+    for units in torch.arange(responses.shape[1]).split(_at_a_time(images)):
+        seeds = [seed + 1000 * int(u) for u in units]
+        fits += _train(images, responses.T[units][..., None], seeds=seeds, kind=kind, epochs=epochs)
+    return SeparateNetworks([model for model, _ in fits]), {"units": [history for _, history in fits]}
 
 
 class SeparateNetworks(nn.Module):
@@ -151,6 +152,15 @@ class _PooledConvolution(nn.Conv2d):
         return F.conv2d(images, kernel, stride=2, padding=self.padding)
 
 
+def _at_a_time(images):
+    """How many networks are trained side by side: one on a CPU, else what half the memory holds."""
+    if images.device.type == "cpu":
+        return 1
+    height, width = images.shape[-2:]
+    bytes_each = ACTIVATIONS * 4 * BATCH * CHANNELS * height * width / 4
+    return max(1, int(torch.cuda.mem_get_info()[0] / 2 / bytes_each))
+
+
 def _seen(place, n):
     """Weights (levels, units, n) along one axis with which a place (units,), -1 to 1, sees each level.
 
@@ -166,53 +176,163 @@ def _seen(place, n):
     return torch.stack(seen)
 
 
-def _train(images, responses, *, seed, kind, epochs):
-    generator = np.random.default_rng(seed)
-    order = generator.permutation(len(images))
-    kept = max(2, round(VALIDATION * len(images)))
-    validation, train = order[:kept], order[kept:]
-    with SEEDED, torch.device("cpu"):  # the same beginning on every device
-        torch.manual_seed(seed)
-        model = Network(images.shape[-2:], responses.shape[1], kind)
-    model = model.to(images.device)
-    model.bias.data = responses[train].mean(0) - 1
-    history = {
-        name: []
-        for name in ("epoch", "train_loss", "validation_loss", "train_correlation", "validation_correlation")
-    }
-    best, best_state, waited, rate = np.inf, None, 0, 0
-    optimiser = torch.optim.Adam(model.parameters(), lr=RATES[0])
-    for epoch in range(epochs):
-        order = generator.permutation(train)
-        learned = _epoch(model, images, responses, order, optimiser)
-        history["epoch"].append(epoch + 1)
-        _record("train", learned, responses[order], history)
+class _Stack:
+    """Networks of one size, trained side by side by Adam (Kingma & Ba, ICLR 2015).
+
+    Attributes
+    ----------
+    running : list of int
+        The networks that are still trained; the tensors hold a row for each.
+    """
+
+    BETAS, EPSILON = (0.9, 0.999), 1e-8
+
+    def __init__(self, networks, device):
+        self.objective = _Objective(networks[0])
+        values = torch.func.stack_module_state(networks)
+        self.parameters, self.buffers = (
+            {f"network.{name}": value.detach().to(device) for name, value in some.items()} for some in values
+        )
+        zeros = {name: torch.zeros_like(value) for name, value in self.parameters.items()}
+        self.moments = [{name: value.clone() for name, value in zeros.items()} for _ in self.BETAS]
+        self.running, self.steps = list(range(len(networks))), torch.zeros(len(networks), device=device)
+
+    def _call(self, module, *data):
+        """A module's output for each of the networks, whose data lie side by side."""
+        return torch.vmap(lambda *given: torch.func.functional_call(module, given[:2], given[2:]))(
+            self.parameters, self.buffers, *data
+        )
+
+    def step(self, images, counts, rates):
+        """Take one step for each network; returns what they predicted before it."""
+        self.objective.train()
+        for value in self.parameters.values():
+            value.requires_grad_(True)
+        losses, predicted = self._call(self.objective, images, counts)
+        slopes = torch.autograd.grad(losses.sum(), list(self.parameters.values()))
+        self.steps += 1
+        size = torch.as_tensor(rates, dtype=torch.float32) / (1 - self.BETAS[0] ** self.steps)
+        spread = (1 - self.BETAS[1] ** self.steps).sqrt()
         with torch.no_grad():
-            _record("validation", model.eval()(images[validation]), responses[validation], history)
-        if history["validation_loss"][-1] < best - 1e-4:
-            best, waited = history["validation_loss"][-1], 0
-            best_state = copy.deepcopy(model.state_dict())
-        elif (waited := waited + 1) >= PATIENCE:
-            if (rate := rate + 1) == len(RATES):
-                break
-            model.load_state_dict(best_state)
-            optimiser, waited = torch.optim.Adam(model.parameters(), lr=RATES[rate]), 0
-    model.load_state_dict(best_state)
-    return model.eval(), history
+            for (name, value), slope in zip(self.parameters.items(), slopes):
+                first, second = (moment[name] for moment in self.moments)
+                first.lerp_(slope, 1 - self.BETAS[0])
+                second.mul_(self.BETAS[1]).addcmul_(slope, slope, value=1 - self.BETAS[1])
+                of_each = (-1, *[1] * (slope.dim() - 1))
+                root = second.sqrt().div_(spread.view(of_each)).add_(self.EPSILON)
+                value.sub_(first / root * size.view(of_each))
+        return predicted.detach()
+
+    def predict(self, images, counts):
+        """Predictions of each network in evaluation mode, (networks, n, units)."""
+        self.objective.eval()
+        with torch.no_grad():
+            return self._call(self.objective, images, counts)[1]
+
+    def copy(self, k):
+        """State of network k, for `load_state_dict`."""
+        row = self.running.index(k)
+        values = self.parameters | self.buffers
+        return {name.removeprefix("network."): v[row].detach().clone() for name, v in values.items()}
+
+    def restart(self, k, state):
+        """Give network k an earlier state and an optimiser that has seen nothing."""
+        row = self.running.index(k)
+        with torch.no_grad():
+            for name, value in (self.parameters | self.buffers).items():
+                value[row] = state[name.removeprefix("network.")]
+        for moment in self.moments:
+            for value in moment.values():
+                value[row] = 0
+        self.steps[row] = 0
+
+    def keep(self, running):
+        """Drop the networks that are not trained any more."""
+        rows = [self.running.index(k) for k in running]
+        if len(rows) < len(self.running):
+            with torch.no_grad():
+                for values in (self.parameters, self.buffers, *self.moments):
+                    values.update({name: value[rows].detach() for name, value in values.items()})
+            self.running, self.steps = running, self.steps[rows]
 
 
-def _epoch(model, images, responses, order, optimiser):
-    """One epoch of training; returns what was predicted, in that order, before each step."""
-    model.train()
-    predictions = []
-    for batch in np.array_split(order, -(-len(order) // BATCH)):
-        predicted = model(images[batch])
-        loss = _poisson(predicted, responses[batch]) + model.penalty()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        predictions.append(predicted.detach())
-    return torch.cat(predictions)
+class _Objective(nn.Module):
+    """The loss of a network's predictions, and these: what `torch.func` calls with stacked parameters."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images, counts):
+        """(n, 1, h, w), (n, units) -> loss, (n, units)."""
+        predicted = self.network(images)
+        return _poisson(predicted, counts) + self.network.penalty(), predicted
+
+
+def _train(images, responses, *, seeds, kind, epochs):
+    """Train networks of the same size side by side, each on its own units and in its own order.
+
+    Parameters
+    ----------
+    images : (n, 1, h, w) tensor
+    responses : (networks, n, units) tensor
+    seeds : sequence of int
+        One a network.
+
+    Returns
+    -------
+    list of (Network, dict of list)
+    """
+    generators = [np.random.default_rng(seed) for seed in seeds]
+    order = np.stack([generator.permutation(len(images)) for generator in generators])
+    kept = max(2, round(VALIDATION * len(images)))
+    validation, train = order[:, :kept], order[:, kept:]
+    networks = []
+    with SEEDED, torch.device("cpu"):  # the same beginning on every device
+        for seed in seeds:
+            torch.manual_seed(seed)
+            networks.append(Network(images.shape[-2:], responses.shape[2], kind))
+    for network, own, rows in zip(networks, responses, train):
+        network.bias.data = own[rows].mean(0).to(network.bias.device) - 1
+    state = _Stack(networks, images.device)
+    history = [{name: [] for name in HISTORY} for _ in networks]
+    best, best_state = np.full(len(networks), np.inf), [None] * len(networks)
+    waited, rate = np.zeros((2, len(networks)), int)
+    for epoch in range(epochs):
+        running = state.running
+        order = np.stack([generators[k].permutation(train[k]) for k in running])
+        learned = _epoch(state, images, responses, order, [RATES[rate[k]] for k in running])
+        rows = torch.as_tensor(running)[:, None]
+        seen = state.predict(images[validation[running]], responses[rows, validation[running]])
+        for k, rows, own, other in zip(running, order, learned, seen):
+            history[k]["epoch"].append(epoch + 1)
+            _record("train", own, responses[k, rows], history[k])
+            _record("validation", other, responses[k, validation[k]], history[k])
+            if history[k]["validation_loss"][-1] < best[k] - 1e-4:
+                best[k], waited[k] = history[k]["validation_loss"][-1], 0
+                best_state[k] = state.copy(k)
+                continue
+            waited[k] += 1
+            if waited[k] == PATIENCE and rate[k] + 1 < len(RATES):
+                rate[k], waited[k] = rate[k] + 1, 0
+                state.restart(k, best_state[k])
+        state.keep([k for k in running if waited[k] < PATIENCE])
+        if not state.running:
+            break
+    for network, values in zip(networks, best_state):
+        network.load_state_dict(values)
+    return [(network.to(images.device).eval(), past) for network, past in zip(networks, history)]
+
+
+def _epoch(state, images, responses, order, rates):
+    """One epoch of training; returns what was predicted, in that order, before each step.
+
+    `order` (networks, n) says which image each network sees when.
+    """
+    networks, predictions = torch.as_tensor(state.running)[:, None], []
+    for batch in np.array_split(order, -(-order.shape[1] // BATCH), axis=1):
+        predictions.append(state.step(images[batch], responses[networks, batch], rates))
+    return torch.cat(predictions, 1)
 
 
 def _poisson(predicted, counts):
