@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from lib import machine
 from lib.data import session, simulated_neurons, simulated_session
-from lib.models import cores, crossvalidation, many_images, network, v1
+from lib.models import cores, crossvalidation, many_images, shared_network, v1
 
 DEGREES, HEIGHT, TEST = 94.8 / 60, 60, 500
 GAIN = 0.2  # SD of the log of the gain that units share in a trial
@@ -94,7 +95,7 @@ def growth(arguments):
 def predictors(model, core, pixels, responses):
     """A module fitted to all images."""
     if model == "shared":
-        return network.fit_network(pixels, responses, kind=model, seed=1)[0].eval()
+        return shared_network.fit_shared(pixels, responses, seed=1)[0]
     features = many_images.features_of(core, pixels)
     if model == "v1":
         return next(many_images.fits(features, responses, core, [], [[]]))
@@ -104,6 +105,7 @@ def predictors(model, core, pixels, responses):
 def prediction(arguments):
     """A row a model and number of images."""
     shown, rates = simulate(max(arguments.images) + TEST, arguments.units[0])
+    machine.use_device(arguments.device)
     pixels, tuned = torch.as_tensor(shown)[:, None], rates.std(0) > 0.01
     rng, rows = np.random.default_rng(2), []
     responses = np.nanmean(counts_of(rates, np.full(len(rates), arguments.repeats), rng), 0)
@@ -111,11 +113,11 @@ def prediction(arguments):
         for model in arguments.models:
             core = cores.CORES.get(model, cores.PixelCore)(shown.shape[1:], degrees_per_pixel=DEGREES)
             train = slice(TEST, TEST + images)
-            started = time.process_time()
+            started = time.perf_counter()
             fitted = predictors(model, core, pixels[train], responses[train])
-            taken = time.process_time() - started
+            taken = time.perf_counter() - started
             with torch.no_grad():
-                answers = torch.cat([fitted(part) for part in pixels[:TEST].split(50)]).numpy()
+                answers = torch.cat([fitted(part) for part in pixels[:TEST].split(50)]).numpy(force=True)
             r = [np.corrcoef(answers[:, u], rates[:TEST, u])[0, 1] for u in np.flatnonzero(tuned)]
             rows.append(
                 {
@@ -123,7 +125,7 @@ def prediction(arguments):
                     "model": model,
                     "r": np.median(r),
                     "low": np.quantile(r, 0.1),
-                    "processor s": taken,
+                    "seconds": taken,
                 }
             )
             print(rows[-1], flush=True)
@@ -150,6 +152,7 @@ def main():
     parser.add_argument("--folds", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--once", type=int, default=0)
+    parser.add_argument("--device", default="cpu", help="of prediction and subset")
     arguments = parser.parse_args()
     table = {"growth": growth, "prediction": prediction, "subset": subset}[arguments.what](arguments)
     print(table.round(3).to_string(index=False))

@@ -14,13 +14,14 @@ from tqdm import tqdm
 
 from lib.errors import InputError
 from lib.machine import side_by_side
-from lib.models import cores, many_images, network, training_sets, v1
+from lib.models import cores, many_images, network, shared_network, training_sets, v1
 from lib.responses import reliability
 from lib.statistics import permutation_p
 from lib.stimuli.same_images import similar_groups
 
 LARGE = 1_500_000  # images x images x units: their kernels take about 1 GB
 KINDS = ("v1", "shared", "gabor_ridge", "ridge", "published")
+TRAINED = {"published": network.fit_networks, "shared": shared_network.fit_shared}
 
 
 @dataclasses.dataclass
@@ -123,7 +124,7 @@ def cross_validate(
         train = fold != k
         history = {}
         if core is None:
-            one, history = network.fit_network(pixels[train], responses[train], kind=model, seed=seed + k)
+            one, history = TRAINED[model](pixels[train], responses[train], seed=seed + k)
         elif model == "v1":
             one = v1.fit_windowed(features[train], responses[train], core, more=more)
         else:
@@ -290,7 +291,7 @@ def load_ensemble(folder, *, units=None):
                 core = core or cores.CORES[about["kind"]](**about["architecture"]).eval()
                 one = _load_member(folder, k, about["kind"], core, units)
             else:
-                one = network.build(**about["architecture"])
+                one = untrained(about["kind"], **about["architecture"])
                 one.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118, no dict
                 one = one if units is None else one.subset(units)
         fitted.append(one.eval().to(torch.get_default_device()))
@@ -301,7 +302,14 @@ def architecture(model):
     """Return the arguments from which a model's fixed parts are made again."""
     if isinstance(model, v1.ResponseModel):
         return {"shape": list(model.core.shape), "degrees_per_pixel": model.core.degrees_per_pixel}
-    return {"shape": list(model.shape), "units": model.units, "kind": model.kind}
+    return {"shape": list(model.shape), "units": model.units}
+
+
+def untrained(kind, shape, units):
+    """Return an untrained model, to be filled with saved weights."""
+    if kind == "shared":
+        return shared_network.SharedNetwork(shape, units)
+    return network.SeparateNetworks([network.Network(shape) for _ in range(units)])
 
 
 def _standardised(values):

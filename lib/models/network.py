@@ -10,7 +10,6 @@ smoothness penalty fails on its 4 x 4 kernel) and start small enough for ELU.
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Sequence
 
@@ -30,20 +29,18 @@ SEEDED = threading.Lock()  # folds are trained side by side, and torch has one s
 
 
 class Network(nn.Module):
-    """Convolutional core shared by all units, and a spatial-transformer pyramid readout.
+    """Convolutional core and the spatial-transformer pyramid readout of a unit, or of several.
 
     Parameters
     ----------
     shape : (int, int)
         Height and width of the images.
     units : int
-    kind : str
-        published (one unit a network) or shared.
     """
 
-    def __init__(self, shape, units, kind="shared"):
+    def __init__(self, shape, units=1):
         super().__init__()
-        self.shape, self.units, self.kind = tuple(shape), units, kind
+        self.shape, self.units = tuple(shape), units
         self.layers = nn.ModuleList()
         for k, size in enumerate((KERNEL, HIDDEN_KERNEL, HIDDEN_KERNEL)):
             kind_of = nn.Conv2d if k else _PooledConvolution
@@ -68,14 +65,6 @@ class Network(nn.Module):
         z = torch.einsum("nclu,ulc->nu", sampled, self.weights) + self.bias
         return F.elu(z) + 1
 
-    def subset(self, units: Sequence[int]) -> Network:
-        """Return the network of some of the units."""
-        one = copy.deepcopy(self)
-        for name in ("place", "weights", "bias"):
-            setattr(one, name, nn.Parameter(getattr(self, name).data[list(units)].clone()))
-        one.units = len(list(units))
-        return one
-
     def penalty(self) -> torch.Tensor:
         """Smoothness of the first kernels, group sparsity of the others, L1 of the readout."""
         laplace = torch.tensor([[0, -1, 0], [-1, 4, -1], [0, -1, 0]], dtype=torch.float32)
@@ -86,37 +75,32 @@ class Network(nn.Module):
         return SMOOTHNESS * rough + SPARSITY * groups / 2 + FEATURE_L1 * self.weights.abs().sum((1, 2)).mean()
 
 
-def fit_network(
-    images: torch.Tensor, responses: np.ndarray, *, kind: str, seed: int, epochs: int = EPOCHS
-) -> tuple[Network | SeparateNetworks, dict[str, list]]:
-    """Train a network; part of the images given is kept aside to stop the training.
+def fit_networks(
+    images: torch.Tensor, responses: np.ndarray, *, seed: int, epochs: int = EPOCHS
+) -> tuple[SeparateNetworks, dict[str, list]]:
+    """Train a network for each unit; part of the images is kept aside to stop the training.
 
     Parameters
     ----------
     images : (n, 1, h, w) tensor
     responses : (n, units) array
         Mean counts.
-    kind : str
-        published: a network of its own for every unit; shared: one core for all.
     seed : int
     epochs : int
-        At most, for each of the two learning rates together.
+        At most, for both learning rates together.
 
     Returns
     -------
-    model : Network or SeparateNetworks
+    model : SeparateNetworks
     history : dict of list
-        epoch, train_loss and train_correlation (of what was predicted, in training mode, before each
-        step), validation_loss and validation_correlation (of the units' mean); for published a list of
-        such dicts, one a unit, under "units".
+        units: a dict of lists for each, of epoch, train_loss and train_correlation (of what was predicted,
+        in training mode, before each step), validation_loss and validation_correlation.
     """
     responses = torch.as_tensor(np.asarray(responses), dtype=torch.float32)
-    if kind == "shared":
-        return _train(images, responses[None], seeds=[seed], kind=kind, epochs=epochs)[0]
     fits = []
     for units in torch.arange(responses.shape[1]).split(_at_a_time(images)):
         seeds = [seed + 1000 * int(u) for u in units]
-        fits += _train(images, responses.T[units][..., None], seeds=seeds, kind=kind, epochs=epochs)
+        fits += _train(images, responses.T[units][..., None], seeds=seeds, epochs=epochs)
     return SeparateNetworks([model for model, _ in fits]), {"units": [history for _, history in fits]}
 
 
@@ -126,7 +110,7 @@ class SeparateNetworks(nn.Module):
     def __init__(self, networks):
         super().__init__()
         self.networks = nn.ModuleList(networks)
-        self.shape, self.units, self.kind = networks[0].shape, len(networks), "published"
+        self.shape, self.units = networks[0].shape, len(networks)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(n, 1, h, w) -> (n, units)."""
@@ -135,13 +119,6 @@ class SeparateNetworks(nn.Module):
     def subset(self, units: Sequence[int]) -> SeparateNetworks:
         """Return the networks of some of the units."""
         return SeparateNetworks([self.networks[u] for u in units])
-
-
-def build(shape: tuple[int, int], units: int, kind: str) -> Network | SeparateNetworks:
-    """Return an untrained model of a kind, to be filled with saved weights."""
-    if kind == "published":
-        return SeparateNetworks([Network(shape, 1, kind) for _ in range(units)])
-    return Network(shape, units, kind)
 
 
 class _PooledConvolution(nn.Conv2d):
@@ -266,10 +243,10 @@ class _Objective(nn.Module):
     def forward(self, images, counts):
         """(n, 1, h, w), (n, units) -> loss, (n, units)."""
         predicted = self.network(images)
-        return _poisson(predicted, counts) + self.network.penalty(), predicted
+        return poisson_loss(predicted, counts) + self.network.penalty(), predicted
 
 
-def _train(images, responses, *, seeds, kind, epochs):
+def _train(images, responses, *, seeds, epochs):
     """Train networks of the same size side by side, each on its own units and in its own order.
 
     Parameters
@@ -291,7 +268,7 @@ def _train(images, responses, *, seeds, kind, epochs):
     with SEEDED, torch.device("cpu"):  # the same beginning on every device
         for seed in seeds:
             torch.manual_seed(seed)
-            networks.append(Network(images.shape[-2:], responses.shape[2], kind))
+            networks.append(Network(images.shape[-2:], responses.shape[2]))
     for network, own, rows in zip(networks, responses, train):
         network.bias.data = own[rows].mean(0).to(network.bias.device) - 1
     state = _Stack(networks, images.device)
@@ -306,8 +283,8 @@ def _train(images, responses, *, seeds, kind, epochs):
         seen = state.predict(images[validation[running]], responses[rows, validation[running]])
         for k, rows, own, other in zip(running, order, learned, seen):
             history[k]["epoch"].append(epoch + 1)
-            _record("train", own, responses[k, rows], history[k])
-            _record("validation", other, responses[k, validation[k]], history[k])
+            record("train", own, responses[k, rows], history[k])
+            record("validation", other, responses[k, validation[k]], history[k])
             if history[k]["validation_loss"][-1] < best[k] - 1e-4:
                 best[k], waited[k] = history[k]["validation_loss"][-1], 0
                 best_state[k] = state.copy(k)
@@ -335,12 +312,14 @@ def _epoch(state, images, responses, order, rates):
     return torch.cat(predictions, 1)
 
 
-def _poisson(predicted, counts):
+def poisson_loss(predicted: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """Mean negative log likelihood of Poisson counts, less what no prediction changes."""
     return (predicted - counts * (predicted + 1e-6).log()).mean()
 
 
-def _record(name, predicted, responses, history):
+def record(name: str, predicted: torch.Tensor, responses: torch.Tensor, history: dict) -> None:
+    """Add loss and mean correlation of predictions (n, units) to a history of the training."""
     a, b = predicted - predicted.mean(0), responses - responses.mean(0)
     r = (a * b).sum(0) / (a.norm(dim=0) * b.norm(dim=0)).clamp(min=1e-9)
-    history[f"{name}_loss"].append(float(_poisson(predicted, responses)))
+    history[f"{name}_loss"].append(float(poisson_loss(predicted, responses)))
     history[f"{name}_correlation"].append(float(r.mean()))

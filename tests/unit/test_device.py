@@ -10,7 +10,7 @@ from lib.gabors import search as gabor_search
 from lib.mei import diverse, localise, recovery, search
 from lib.mei.ascent import AscentSettings
 from lib.mei.mask import mei_mask
-from lib.models import crossvalidation, network
+from lib.models import crossvalidation, network, shared_network
 from lib.models.ensemble import MeanModel, SideBySide
 from lib.original.mei import published_mei
 from lib.stimuli.contrast import Target
@@ -84,8 +84,11 @@ def test_baselines_are_the_same_on_another_device(recording, kind):
 
 
 def test_a_network_reads_its_images_on_another_device():
-    """Fails if the pyramid of its readout or its penalty is made on the CPU."""
+    """Fails if the pyramid of its readout or its penalty, or the place that is read, is made on the CPU."""
     with elsewhere.device():
+        shared = shared_network.SharedNetwork(SHAPE, 3)
+        out = shared(torch.rand(4, 1, *SHAPE), torch.rand(4, 3, 2)).sum()
+        assert isinstance(torch.autograd.grad(out, shared.place)[0], elsewhere.Elsewhere)
         model = network.Network(SHAPE, 3)
         out = model(torch.rand(4, 1, *SHAPE)).sum() + model.penalty()
         assert isinstance(torch.autograd.grad(out, model.place)[0], elsewhere.Elsewhere)

@@ -10,7 +10,7 @@ import torch
 
 from lib.data import session as sessions
 from lib.errors import InputError
-from lib.models import cores, crossvalidation, ensemble, fit_run, network, v1
+from lib.models import cores, crossvalidation, ensemble, fit_run, v1
 
 SHAPE, DEGREES = (30, 38), 3.16
 RNG = np.random.default_rng(0)
@@ -112,11 +112,11 @@ def test_baselines_learn_a_unit_that_weighs_luminance(kind):
     assert score(result, counts).correlation_to_average[0] > 0.4
 
 
-@pytest.mark.parametrize("kind", ["published", "shared"])
-def test_networks_train_and_are_saved(kind, tmp_path):
+@pytest.mark.parametrize(("kind", "length"), [("published", {"epochs": 4}), ("shared", {"rounds": 3})])
+def test_networks_train_and_are_saved(kind, length, tmp_path):
     """Fails if the loss does not fall, or weights are lost on the way to disk."""
     pixels, responses = torch.as_tensor(IMAGES)[:, None], np.stack([unit(), unit(energy=True)], 1)
-    model, history = network.fit_network(pixels, responses, kind=kind, seed=0, epochs=4)
+    model, history = crossvalidation.TRAINED[kind](pixels, responses, seed=0, **length)
     loss = (history["units"][0] if kind == "published" else history)["train_loss"]
     assert loss[-1] < loss[0]
     result = crossvalidation.CrossValidation(kind, np.zeros((118, 2)), np.zeros(118), [model], [history])
