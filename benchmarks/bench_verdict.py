@@ -27,6 +27,7 @@ import verdict_rule
 from by_seed import measure_seeds, read_rows
 from calibration_neurons import CC_MAX, CHOSEN_ON, HELD_OUT, make_neurons, record, true_cc_max
 
+from lib import machine
 from lib.data.session import resize
 from lib.data.simulated_neurons import SCENE_HEIGHT
 from lib.data.simulated_session import dead_leaves
@@ -71,9 +72,13 @@ def scenes_of(seed, file):
     return resize(leaves.astype(np.float32) / 255, HEIGHT), "dead leaves"
 
 
-def measure(seed, *, units, file, cc_max=CC_MAX):
-    """One row a neuron: kind, figures of evidence, share of the true optimum."""
+def measure(seed, *, units, file, cc_max=CC_MAX, device="cpu"):
+    """One row a neuron: kind, figures of evidence, share of the true optimum.
+
+    Models are fitted and MEIs made on the device; the neurons are on the CPU.
+    """
     clock = Clock()
+    machine.use_device("cpu")
     images, shown = scenes_of(seed, file)
     shape, degrees = images.shape[1:], SCENE_HEIGHT / images.shape[1]
     neurons = make_neurons(batch_kinds(seed, units), images, seed=[seed, 2], cc_max=cc_max)
@@ -81,6 +86,7 @@ def measure(seed, *, units, file, cc_max=CC_MAX):
     target = Target(float(images.mean()), CONTRAST * float(images.std(axis=(1, 2)).mean()))
     settings = AscentSettings(STEPS, highest_frequency=FINEST_DETAIL * degrees)
     clock("simulate")
+    machine.use_device(device)
     fitted = crossvalidation.cross_validate(images, counts, folds=FOLDS, seed=seed, degrees_per_pixel=degrees)
     core = fitted.models[0].core
     with torch.no_grad():
@@ -108,6 +114,7 @@ def measure(seed, *, units, file, cc_max=CC_MAX):
         [pd.concat([r[0] for r in rows], ignore_index=True), scores.reset_index(drop=True)], axis=1
     )
     meis = np.concatenate([r[1] for r in rows])
+    machine.use_device("cpu")
     pixels = torch.as_tensor(images)[:, None]
     truth = [
         true_share(neuron, mei, shape, target, settings, seed=seed) for neuron, mei in zip(neurons, meis)
@@ -341,6 +348,7 @@ def main():
     parser.add_argument("--cc-max", type=float, nargs=2, default=CC_MAX, help="range of the neurons' CCmax")
     parser.add_argument("--rows", type=Path, default=Path("build/verdict_rows"))
     parser.add_argument("--jobs", type=int, default=1, help="seeds at once, each in its own process")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda: where models and MEIs are made")
     parser.add_argument("--only", choices=("measure", "report"))
     parser.add_argument("--store", action="store_true", help="write lib/mei/calibration.json")
     arguments = parser.parse_args()
@@ -356,6 +364,7 @@ def main():
             units=arguments.units,
             file=arguments.scenes,
             cc_max=arguments.cc_max,
+            device=arguments.device,
         )
     if arguments.only != "measure":
         report(read_rows(arguments.rows), store=arguments.store)

@@ -55,11 +55,12 @@ class Posterior:
 
     def sample(self, seed):
         """Readout weights (units, features) drawn from the posterior, by Matheron's rule."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator("cpu").manual_seed(seed)
         drawn, pooled = [], len(self.core.groups)
 
         def normal(*size):
-            return torch.randn(size, generator=generator)
+            drawn = torch.randn(size, generator=generator, device="cpu")
+            return drawn.to(self.centred.device)
 
         units = len(self.noise)
         for k, ((family, shape), weight) in enumerate(zip(self.core.groups, self.seen)):
@@ -124,10 +125,12 @@ def posterior_figures(posterior, meis, grey, units):
                 "near_bias": float(error[near].mean()),
                 "near_response": float(posterior.z[near, unit].mean()),
                 "top_lift": float(posterior.z[top, unit].mean() / best),
-                "gp_cc": float(np.corrcoef(posterior.z[:, unit], posterior.left_out[:, unit])[0, 1]),
+                "gp_cc": float(
+                    np.corrcoef(posterior.z[:, unit].cpu(), posterior.left_out[:, unit].cpu())[0, 1]
+                ),
                 "simple_part": families["simple"] / max(rise, 1e-3),
                 "complex_part": families["complex"] / max(rise, 1e-3),
-                "window_size": float(np.exp(-(posterior.seen[0][unit] ** 2).sum().log())),
+                "window_size": 1 / float((posterior.seen[0][unit] ** 2).sum()),
             }
         )
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
