@@ -63,8 +63,10 @@ def fit(shown, counts, model="v1", folds=10):
 
 def agreement(there, here):
     """Largest difference over the standard deviation, and the least correlation of a unit's."""
-    r = [np.corrcoef(a, b)[0, 1] for a, b in zip(there.T, here.T)]
-    return {"difference over SD": float((np.abs(there - here) / here.std(0)).max()), "least r": min(r)}
+    r = np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(there.T, here.T)])
+    apart = (np.abs(there - here) / here.std(0)).max(0)
+    print("least alike", [(int(u), r[u], apart[u], here[:, u].std()) for u in r.argsort()[:4]])
+    return {"difference over SD": float(apart.max()), "least r": float(r.min())}
 
 
 def published(given):
@@ -98,8 +100,8 @@ def meis(given):
     settings = AscentSettings(200, highest_frequency=0.15 * bench_many.DEGREES)
 
     def make(units):
-        makers, _ = split_members([one.subset(units) for one in fitted.models])
-        making = MeanModel(makers).to(torch.get_default_device()).eval()
+        models = [one.to(torch.get_default_device()).subset(units) for one in fitted.models]
+        making = MeanModel(split_members(models)[0]).eval()
         ends = search.most_exciting_input(
             making, shown.shape[1:], target, starts=("noise", "noise", "grey", "natural"), images=shown,
             settings=settings, seed=1, batch_size=given.batch,

@@ -31,8 +31,8 @@ def simulate(images, units, *, seed=1):
     """Images (n, h, w) in [0, 1] and expected counts (n, units) of units that respond to them."""
     rng = np.random.default_rng(seed)
     shown = simulated_session.dead_leaves(images, rng=rng).astype(np.float32) / 255
-    truth = simulated_neurons.TrueUnits(simulated_neurons.make_units(units, seed=seed, first_unit_id=1))
-    with torch.no_grad():
+    with torch.no_grad(), torch.device("cpu"):
+        truth = simulated_neurons.TrueUnits(simulated_neurons.make_units(units, seed=seed, first_unit_id=1))
         rates = torch.cat(
             [truth(torch.as_tensor(part[:, None])) for part in np.array_split(shown, 1 + images // 100)]
         )

@@ -261,7 +261,9 @@ def _best_natural(model, images, units, sign, target, settings, batch_size):
     """(units, 1, h, w) natural image of the largest sign * response per unit, and (units,) ok."""
     x = torch.as_tensor(np.ascontiguousarray(images), dtype=torch.float32)[:, None]
     x, ok = project(settings.in_band(x), target)
-    responses = sign * predicted_responses(model, x[:, 0], units=units, batch_size=batch_size)
+    responses = sign * predicted_responses(
+        model, x[:, 0].numpy(force=True), units=units, batch_size=batch_size
+    )
     responses[~ok.numpy(force=True)] = -np.inf
     best = torch.as_tensor(responses.argmax(0))
     return x[best], ok[best]

@@ -379,12 +379,12 @@ def _maximise_evidence(kernels, z, known=None):
     covariance = torch.zeros_like(kernels[:, 0])
     for step in range(STEPS):
         share, noise = log_share.exp(), log_noise.exp()
-        covariance[:, rows, columns] = torch.stack([s @ k for s, k in zip(share, flat)])
+        covariance[:, rows, columns] = (share[:, None] @ flat)[:, 0]
         inverse = _inverse(covariance, noise)
         dual = inverse @ y
         slope = 0.5 * (inverse - dual @ dual.transpose(1, 2))
         lower = slope[:, rows, columns] * twice
-        log_share.grad = torch.stack([k @ s for s, k in zip(lower, flat)]) * share
+        log_share.grad = (flat @ lower[..., None])[..., 0] * share
         log_share.grad += (log_share - prior) / PRIOR_SPREAD**2
         log_noise.grad = slope.diagonal(dim1=1, dim2=2).sum(1) * noise + 0.5 * (log_noise - noise_prior)
         optimiser.step()

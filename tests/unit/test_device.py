@@ -27,12 +27,13 @@ def recording():
     return images, rng.poisson(2 + 4 * images[:, 4:8, 5:12].mean((1, 2))[:, None], (3, 24, 5)).astype(float)
 
 
-def stimuli(models):
+def stimuli(models, images):
     """A most exciting input of two fold models with what is made from it, and the best Gabor."""
     making, target = MeanModel(models).eval(), Target(0.5, 0.1)
     found = search.most_exciting_input(
-        making, SHAPE, target, starts=("noise", "grey"), units=[1], settings=AscentSettings(5)
-    )
+        making, SHAPE, target, starts=("noise", "grey", "natural"), images=images, units=[1],
+        settings=AscentSettings(5),
+    )  # fmt: skip
     near = localise.localise(making, found)
     others, _, _ = diverse.diverse_exciting_inputs(making, near, number=2, starts=2, steps=3)
     alone = search.most_exciting_input(
@@ -51,7 +52,7 @@ def everything(recording, folder):
     images, counts = recording
     fit = crossvalidation.cross_validate(images, counts, folds=2, degrees_per_pixel=DEGREES)
     crossvalidation.save_ensemble(folder, fit)
-    return [fit.predictions, *stimuli(crossvalidation.load_ensemble(folder).models)]
+    return [fit.predictions, *stimuli(crossvalidation.load_ensemble(folder).models, images)]
 
 
 def test_models_meis_and_gabors_are_the_same_on_another_device(recording, tmp_path):
