@@ -18,9 +18,9 @@ from torch.nn import functional as F
 
 from lib.models.network import SEEDED, poisson_loss, record
 
-CHANNELS, FIRST_KERNEL, HIDDEN_KERNEL, LAYERS = 64, 13, 7, 3
+CHANNELS, FIRST_KERNEL, HIDDEN_KERNEL, LAYERS = 64, 13, 5, 2
 SPREAD = 0.1  # of the readouts' places to begin with, in halves of the image
-WEIGHT_L1, DECAY = 0.01, 1e-3
+WEIGHT_L1, DECAY = 0.05, 1e-3
 RATE, SLOWER, RATES = 5e-3, 0.3, 4
 BATCH, ROUND, PATIENCE, ROUNDS = 64, 40, 5, 200  # steps a round; rounds of patience, and at most
 VALIDATION = 0.1
