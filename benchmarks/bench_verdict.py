@@ -31,7 +31,7 @@ from lib import machine
 from lib.data.session import resize
 from lib.data.simulated_neurons import SCENE_HEIGHT
 from lib.data.simulated_session import dead_leaves
-from lib.mei import calibration, localise, search, verdict
+from lib.mei import calibration, halves, localise, search, verdict
 from lib.mei.ascent import AscentSettings
 from lib.mei.calibration import GOAL
 from lib.models import crossvalidation, ensemble, v1
@@ -192,7 +192,7 @@ def evidence_of(models, samples, images, counts, part, target, settings, *, degr
     rise = each - each_grey
     recorded = counts.mean(0)
     signal = np.maximum(np.nan_to_num(reliability.cc_max(counts)), 0.05) * recorded.std(0)
-    agreed = [
+    starts = [
         verdict.agreement(found.images[u], found.responses[u], best=found.best[u], degrees_per_pixel=degrees)
         for u in own
     ]
@@ -215,13 +215,14 @@ def evidence_of(models, samples, images, counts, part, target, settings, *, degr
     }
     for name, value in verdict_figures.shape_figures(meis, degrees_per_pixel=degrees).items():
         figures[name] = value
-    for k, halves in enumerate(models.halves):
-        halves = [half.subset(part) for half in halves]
-        for name, value in verdict_figures.half_figures(halves, climb, meis, grey, degrees=degrees).items():
+    for k, pair in enumerate(models.halves):
+        pair = [half.subset(part).eval() for half in pair]
+        agreed = halves.agreement(pair, meis, target, settings=settings, seed=seed, degrees_per_pixel=degrees)
+        for name, value in agreed.items():
             figures[name if k == 0 else name.replace("half_", "half2_").replace("halves", "halves2")] = value
     figures |= verdict_figures.posterior_figures(models.posterior, meis, grey, part)
     figures |= verdict_figures.sample_figures(samples, climb, meis, grey, part, degrees=degrees)
-    starts = pd.DataFrame(agreed).add_prefix("start_")
+    starts = pd.DataFrame(starts).add_prefix("start_")
     return pd.concat([pd.DataFrame(figures), starts], axis=1), meis
 
 

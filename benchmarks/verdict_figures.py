@@ -165,22 +165,6 @@ def energy_correlation(one, other, degrees):
     ]
 
 
-def half_figures(halves, climb, meis, grey, *, degrees):
-    """Whether models of the two halves of the images make the same MEIs, and like those of all images."""
-    best = [climb(half, ("grey",)).best_images for half in halves]
-    crossed = [share(halves[1 - k], best[k], best[1 - k], grey) for k in (0, 1)]
-    heard = [share(halves[k], meis, best[k], grey) for k in (0, 1)]
-    return {
-        "half_transfer": np.mean(crossed, 0),
-        "half_transfer_least": np.min(crossed, 0),
-        "heard_by_halves": np.mean(heard, 0),
-        "half_energy_correlation": np.array([energy_correlation(*pair, degrees) for pair in zip(*best)]),
-        "half_mei_correlation": np.mean(
-            [[energy_correlation(m, b, degrees) for m, b in zip(meis, half)] for half in best], 0
-        ),
-    }
-
-
 def share(judge, images, best, grey):
     """What a judge's responses (units,) to images rise, over the rise to that judge's own best."""
     own = np.arange(len(images))

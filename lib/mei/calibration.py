@@ -2,7 +2,8 @@
 
 `calibration.json`, beside this module, is what `benchmarks/bench_verdict.py --store` found: a small model of
 that probability, the least probability of each word of the verdict, and every neuron on which nothing of
-this was chosen.
+this was chosen. It holds two of them: one for MEIs of which all figures are measured, and one for those of
+models that are not fitted to the halves of the images, such as somebody's own.
 
 *Right* means that the true neuron's response to the MEI rises above that to grey by at least `GOAL` of the
 rise to the best image of the same mean, contrast and finest detail.
@@ -25,6 +26,7 @@ GOAL, ROUGHLY = 0.85, 0.7
 VERDICTS = ("well supported", "uncertain", "not supported")  # best first
 STORED = Path(__file__).with_suffix(".json")
 EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+ALL, FEW = "with half models", "without half models"  # what is stored
 COLUMNS = ["kind", "seed", "cc_max", "probability", "share"]  # of the neurons held out
 
 
@@ -119,25 +121,32 @@ class Calibration:
         """Return the word of the verdict for a probability."""
         return next(word for word in VERDICTS if probability >= self.words[word])
 
-    def save(self, path: Path = STORED) -> None:
-        """Write what `load` reads."""
-        content = {
-            "goal": GOAL,
+    def content(self) -> dict:
+        """Return what `save` writes of it, but for the neurons held out."""
+        return {
             "about": self.about,
             "intercept": self.intercept,
             "figures": {name: vars(figure) for name, figure in self.figures.items()},
             "covariance": np.round(self.covariance, 5).tolist(),
             "words": self.words,
         }
-        rows = self.held_out[COLUMNS].round({"cc_max": 3, "probability": 4, "share": 5})
+
+
+def save(calibrations: dict[str, Calibration], path: Path = STORED) -> None:
+    """Write what `load` reads: calibrations of the names `ALL` and `FEW`."""
+    parts = []
+    for name, one in calibrations.items():
+        rows = one.held_out[COLUMNS].round({"cc_max": 3, "probability": 4, "share": 5})
         rows = [[None if v != v else v for v in row] for row in rows.astype(object).to_numpy().tolist()]
-        text = json.dumps(content, indent=1)[:-2] + ',\n "held_out": [\n'
-        text += ",\n".join("  " + json.dumps(row) for row in rows) + "\n ]\n}\n"
-        Path(path).write_text(text, encoding="utf-8")
+        text = json.dumps(one.content(), indent=1)[:-2] + ',\n "held_out": [\n'
+        text += ",\n".join("  " + json.dumps(row) for row in rows) + "\n ]\n}"
+        parts.append(f'"{name}": {text}')
+    text = ",\n".join([f'{{\n"goal": {GOAL}', *parts]) + "\n}\n"
+    Path(path).write_text(text, encoding="utf-8")
 
 
 @cache
-def load(path: Path = STORED) -> Calibration:
+def load(name: str = ALL, path: Path = STORED) -> Calibration:
     """Read a stored `Calibration`.
 
     Raises
@@ -148,6 +157,7 @@ def load(path: Path = STORED) -> Calibration:
     content = json.loads(Path(path).read_text(encoding="utf-8"))
     if content["goal"] != GOAL:
         raise ValueError(f"{path} was made for a goal of {content['goal']:g}, not {GOAL:g}: make it again")
+    content = content[name]
     held_out = pd.DataFrame(content["held_out"], columns=COLUMNS).astype({"share": float, "cc_max": float})
     return Calibration(
         content["intercept"],
@@ -157,6 +167,17 @@ def load(path: Path = STORED) -> Calibration:
         held_out,
         content["about"],
     )
+
+
+def measured(figures: dict) -> str:
+    """Return the name of the stored calibration that an MEI with these figures is judged by."""
+    return ALL if all(np.isfinite(figures.get(name, np.nan)) for name in load(ALL).figures) else FEW
+
+
+def of_units(units: pd.DataFrame) -> Calibration:
+    """Return the calibration by which most MEIs of units.csv are judged; that of all figures for none."""
+    names = units.verdict_calibration.dropna()
+    return load(names.mode().iloc[0] if len(names) else ALL)
 
 
 # ---- what it is worth ---------------------------------------------------------------------------

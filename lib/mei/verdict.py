@@ -86,7 +86,7 @@ def agreements(found, per_member, *, degrees_per_pixel) -> dict:
     }
 
 
-def evidence(judged, *, prediction, counts) -> dict:
+def evidence(judged, *, prediction, counts, halves=None) -> dict:
     """The figures that `judge` weighs, NaN for what was not measured.
 
     Parameters
@@ -97,18 +97,22 @@ def evidence(judged, *, prediction, counts) -> dict:
         Scalars of 04_cnn, None for what was not measured.
     counts : (repeats, images) array
         Recorded counts of the unit.
+    halves : dict of float, optional
+        A row of `lib.mei.halves.agreement`.
 
     Returns
     -------
     dict of float
-        prediction_low (correlation_low) and cc_norm of 04_cnn; rise_over_signal, the judges' rise from
-        grey to the MEI over the standard deviation of the recorded means that noise does not explain.
+        What `halves` holds; prediction_low (correlation_low) and cc_norm of 04_cnn; rise_over_signal, the
+        judges' rise from grey to the MEI over the standard deviation of the recorded means that noise
+        does not explain.
     """
     low, norm, ceiling = (
         np.nan if prediction[k] is None else prediction[k] for k in ("correlation_low", "cc_norm", "cc_max")
     )
     signal = max(ceiling, 0.05) * np.nanmean(counts, axis=0).std()
     return {
+        **(halves or {}),
         "prediction_low": low,
         "cc_norm": norm,
         "rise_over_signal": float((judged.response - judged.grey_response) / max(signal, 1e-6)),
@@ -193,7 +197,8 @@ def judge(figures: dict, heard: dict) -> dict:
         odds and whether it passed the threshold. An MEI that the recording contradicts is at best the second
         of the words.
     """
-    measured = calibration.load()
+    name = calibration.measured(figures)
+    measured = calibration.load(name)
     heard = {name: value for name, value in heard.items() if np.isfinite(value)}
     ratios = {name: recorded.log_ratio(name, value) for name, value in heard.items()}
     row = measured.judge(pd.DataFrame([figures]), more=sum(ratios.values())).iloc[0].to_dict()
@@ -219,4 +224,4 @@ def judge(figures: dict, heard: dict) -> dict:
     contradicted = any(value >= recorded.EDGES[name][1] for name, value in heard.items())
     if contradicted and row["verdict"] == VERDICTS[0]:
         row["verdict"] = VERDICTS[1]
-    return {**row, "verdict_checks": checks}
+    return {**row, "verdict_calibration": name, "verdict_checks": checks}

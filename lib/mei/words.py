@@ -15,6 +15,10 @@ AGREEMENT = {
 FIGURES = {  # of `lib.mei.verdict.evidence`
     "prediction_low": "correlation with responses to unseen images: lower end of its interval",
     "cc_norm": "correlation with responses to unseen images over its noise ceiling (CCnorm)",
+    "half_energy_correlation": "likeness of the MEIs of models of one half of the images and of the other",
+    "half_mei_correlation": "likeness of the MEI and those of models of half of the images",
+    "half_transfer": "rise that a model of one half of the images predicts for the other's MEI, over its own",
+    "heard_by_halves": "rise that models of half of the images predict for the MEI, over that for their own",
     "rise_over_signal": "rise above grey over the spread of recorded responses that is no noise",
     "map_distance": "distance from the receptive field among recorded Gabors (degrees)",
     "grating_turn": "orientation off the one preferred among recorded gratings (degrees)",
@@ -132,20 +136,20 @@ def judged(believed, row, *, unit="spikes"):
         Of the responses.
     """
     p, low, high = (believed[f"verdict_probability{end}"] for end in ("", "_low", "_high"))
+    worth = word_worth(believed["verdict"], calibration.load(believed["verdict_calibration"]))
     return (
         f"**Verdict: {believed['verdict']}.** Of 100 MEIs like this one, {100 * p:.0f} (95 % interval "
         f"{100 * low:.0f} to {100 * high:.0f}) draw at least {100 * calibration.GOAL:.0f} % of the best "
         "possible rise above grey at their mean and contrast: so it was on simulated neurons with such "
-        f"figures. {word_worth(believed['verdict'])} The judges predict {row.response:.2f} {unit} in "
+        f"figures. {worth} The judges predict {row.response:.2f} {unit} in "
         f"response to the MEI and {row.grey_response:.2f} to grey; this rise is {100 * row.transfer:.0f} % "
         "of the one that the makers predict. In the judges, the MEI beats "
         f"{100 * row.natural_fraction_below:.0f} % of the natural images at equal mean, contrast and mask."
     )
 
 
-def word_worth(word):
-    """Say how often a word of the verdict was right on simulated neurons of which nothing was chosen."""
-    measured = calibration.load()
+def word_worth(word, measured):
+    """Say how often a word of a calibration was right on simulated neurons of which nothing was chosen."""
     row = calibration.by_word(measured).loc[word]
     if not row.n:
         return "None of the simulated neurons that were held out had this verdict."

@@ -14,6 +14,8 @@ from lib.models import crossvalidation, own
 from lib.models.v1 import ResponseModel, join
 from lib.stimuli.contrast import Target
 
+HALVES = "halves"  # folder of the models of the two halves of the scenes, beside the fold models
+
 
 def load_members(run_folder: Path | str, kind: str, *, column: int) -> list[nn.Module]:
     """Return the fold models of a run for one unit, each images (n, 1, h, w) -> (n, 1).
@@ -41,6 +43,12 @@ def load_models(run_folder: Path | str, kind: str, *, units: Sequence[int] | Non
     if kind == own.KIND:
         return own.load_members(folder, units)
     return crossvalidation.load_ensemble(folder, units=units).models
+
+
+def load_halves(run_folder: Path | str, kind: str, *, column: int) -> list[nn.Module]:
+    """Return the models of the two halves of the scenes for one unit; none for other kinds than v1."""
+    folder = Path(run_folder) / "models" / kind / HALVES
+    return crossvalidation.load_ensemble(folder, units=[column]).models if folder.exists() else []
 
 
 def split_members(members: list[nn.Module]) -> tuple[list[nn.Module], list[nn.Module]]:

@@ -13,6 +13,7 @@ from lib.data.session import load_session
 from lib.files import ROOT, file_hash, required, write_atomically, write_json
 from lib.machine import cores
 from lib.models import crossvalidation, own, own_checks
+from lib.models.ensemble import HALVES
 from lib.models.training_sets import training_sets
 
 CODE = (
@@ -131,6 +132,8 @@ def fit_models(
         keys[model] |= {"given": given, "files": [file_hash(file) for file in own.files_of(given)]}
     else:
         keys[model]["stimuli"] = sorted({"natural_scenes", *stimuli})
+        if model == "v1":
+            keys[model]["halves"] = HALVES
     whole = {"model": model, "models": keys, "permutations": permutations}
     about = run_folder / "models" / "scores.json"
     if about.exists() and about.with_suffix(".csv").exists() and json.loads(about.read_text()) == whole:
@@ -159,12 +162,27 @@ def fit_models(
                 folder=run_folder / "models" / kind,
             )
             crossvalidation.save_ensemble(run_folder / "models" / kind, result, members=False)
+            if "halves" in key:
+                _fit_halves(run_folder / "models" / kind, session, counts, seed)
             write_json(run_folder / "models" / kind / "key.json", key)
         tables.append(_scores(result.predictions, counts, kind, unit_ids, permutations, seed))
     scores = pd.concat(tables, ignore_index=True)
     write_atomically(run_folder / "models" / "scores.csv", lambda path: scores.to_csv(path, index=False))
     write_json(about, whole)
     return load_fits(run_folder)
+
+
+def _fit_halves(folder, session, counts, seed):
+    """Fit each half of the scenes alone, for `lib.mei.halves`."""
+    halves = crossvalidation.cross_validate(
+        session.images,
+        counts,
+        folds=2,
+        seed=seed + 100,
+        degrees_per_pixel=session.degrees_per_pixel,
+        folder=folder / HALVES,
+    )
+    crossvalidation.save_ensemble(folder / HALVES, halves, members=False)
 
 
 def _scores(predictions, counts, kind, unit_ids, permutations, seed):

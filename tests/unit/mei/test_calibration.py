@@ -117,19 +117,33 @@ def test_save_and_load(calibration, tmp_path):
     stored = Calibration(
         0.5, calibration.figures, calibration.covariance, WORDS, held, {"chosen on": {"neurons": 90}}
     )
-    stored.save(tmp_path / "c.json")
-    again = calibrations.load(tmp_path / "c.json")
+    few = Calibration(0.1, {}, np.eye(1), WORDS, held.iloc[:3], {})
+    calibrations.save({calibrations.ALL: stored, calibrations.FEW: few}, tmp_path / "c.json")
+    again = calibrations.load(calibrations.ALL, tmp_path / "c.json")
+    assert calibrations.load(calibrations.FEW, tmp_path / "c.json").intercept == 0.1
     assert (again.figures, again.words, again.about) == (stored.figures, WORDS, stored.about)
     assert again.covariance == pytest.approx(stored.covariance)
     pd.testing.assert_frame_equal(again.held_out, held.round({"probability": 4, "share": 5}))
     content = json.loads((tmp_path / "c.json").read_text())
     (tmp_path / "other.json").write_text(json.dumps(content | {"goal": 0.7}))
     with pytest.raises(ValueError, match="made for a goal"):
-        calibrations.load(tmp_path / "other.json")
+        calibrations.load(calibrations.ALL, tmp_path / "other.json")
 
 
-def test_noise_is_not_believed():
+@pytest.mark.parametrize("name", [calibrations.ALL, calibrations.FEW])
+def test_noise_is_not_believed(name):
     """Fault: a calibration is shipped by which neurons that no image moves get the best word."""
-    held = calibrations.load().held_out
-    words = held[held.kind == "noise"].probability.map(calibrations.load().word)
+    held = calibrations.load(name).held_out
+    words = held[held.kind == "noise"].probability.map(calibrations.load(name).word)
     assert len(words) and BEST not in set(words)
+
+
+def test_an_mei_without_half_models_is_judged_without_their_figures():
+    """Fault: figures that somebody's own model cannot have count as their worst."""
+    of_all = dict.fromkeys(calibrations.load(calibrations.ALL).figures, 0.5)
+    assert calibrations.measured(of_all) == calibrations.ALL
+    needed = set(of_all) - set(calibrations.load(calibrations.FEW).figures)
+    for name in needed:
+        assert calibrations.measured(of_all | {name: np.nan}) == calibrations.FEW
+    units = pd.DataFrame({"verdict_calibration": [calibrations.FEW, np.nan]})
+    assert calibrations.of_units(units) is calibrations.load(calibrations.FEW)

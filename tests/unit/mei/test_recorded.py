@@ -55,7 +55,7 @@ def test_a_contradicted_mei_is_not_well_supported(monkeypatch):
         pd.DataFrame(),
         {},
     )
-    monkeypatch.setattr(calibration, "load", lambda: sure)
+    monkeypatch.setattr(calibration, "load", lambda name: sure)
     near, far = ({"map_distance": d, "grating_turn": np.nan} for d in (2.0, 40.0))
     assert verdict.judge({"cc_norm": 1.0}, near)["verdict"] == VERDICTS[0]
     judged = verdict.judge({"cc_norm": 1.0}, far)

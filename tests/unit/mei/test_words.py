@@ -29,6 +29,7 @@ def test_a_verdict_is_said_with_what_it_was_worth():
     believed = {
         "verdict": "uncertain",
         "verdict_probability": 0.52,
+        "verdict_calibration": calibration.ALL,
         "verdict_probability_low": 0.35,
         "verdict_probability_high": 0.68,
     }
