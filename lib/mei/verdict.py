@@ -97,7 +97,7 @@ def evidence(judged, *, prediction, counts, halves=None) -> dict:
         Scalars of 04_cnn, None for what was not measured.
     counts : (repeats, images) array
         Recorded counts of the unit.
-    halves : dict of float, optional
+    halves : Series or dict of float, optional
         A row of `lib.mei.halves.agreement`.
 
     Returns
@@ -112,7 +112,7 @@ def evidence(judged, *, prediction, counts, halves=None) -> dict:
     )
     signal = max(ceiling, 0.05) * np.nanmean(counts, axis=0).std()
     return {
-        **(halves or {}),
+        **({} if halves is None else halves),
         "prediction_low": low,
         "cc_norm": norm,
         "rise_over_signal": float((judged.response - judged.grey_response) / max(signal, 1e-6)),

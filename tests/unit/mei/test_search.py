@@ -541,6 +541,8 @@ def test_evidence_lacks_what_was_not_measured():
     found = verdict.evidence(row, prediction=scores, counts=counts)
     assert np.isnan(found["prediction_low"]) and found["cc_norm"] == 0.4
     assert found["rise_over_signal"] == pytest.approx(4 / (0.5 * 2))
+    more = verdict.evidence(row, prediction=scores, counts=counts, halves=pd.Series({"heard_by_halves": 0.7}))
+    assert more["heard_by_halves"] == 0.7 and more["cc_norm"] == 0.4
     assert set(calibration.load(calibration.FEW).figures) <= set(found)  # or no page could be made
     assert set(calibration.load().figures) <= {*found, *halves.FIGURES}
 
