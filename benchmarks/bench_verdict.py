@@ -7,9 +7,10 @@ measure  simulates neurons of many kinds (calibration_neurons.py), fits the defa
          does, makes an MEI for each and lets the true neuron answer it; a row a neuron goes to a file
          a seed in --rows; seeds that are there already are not measured again. --jobs seeds at once
 report   chooses the figures and their weights on the kinds and seeds set apart for that, reports what
-         they are worth on the others; --store writes lib/mei/calibration.json
+         they are worth on others; --store writes lib/mei/calibration.json
 
-Seeds of `CHOSEN_SEEDS` show kinds on which the rule is chosen, the others mostly kinds held out. With
+Seeds of `CHOSEN_SEEDS` show kinds on which the rule is chosen, the others mostly kinds held out; those from
+`LAST_SEED` on are for the report alone. With
 --scenes (`images`, n x h x w) every second seed is shown these images in place of dead leaves.
 After a change of the response model: delete the rows, run it again with --store.
 """
@@ -42,11 +43,11 @@ HEIGHT, IMAGES, FOLDS = 60, 118, 10  # as in the report
 CONTRAST, FINEST_DETAIL, STEPS = 0.2, 0.15, 80
 SEEDS = [seed for three in zip(range(1, 11), range(11, 21), range(31, 41)) for seed in three]
 CHUNK = 12  # units an ascent takes together: a readout of all would cost more than the features
-IN_REPORT = ("prediction_low", "cc_norm", "rise_over_signal")  # of `verdict.evidence`
-SETS = {  # from the least to the most that the report has to compute: figures to choose among, or chosen
-    "cc_norm alone": (verdict_rule.BOUNDS, ("cc_norm",)),
-    "in the report": ({name: verdict_rule.BOUNDS[name] for name in IN_REPORT}, None),
-    "any": (verdict_rule.BOUNDS, None),
+FEW = ("prediction_low", "cc_norm", "rise_over_signal")  # figures of `verdict.evidence` of every model
+SETS = {  # of figures to choose among: those that the report computes, and what more would be worth
+    calibration.FEW: FEW,
+    calibration.ALL: (*FEW, *halves.FIGURES),
+    "any": tuple(verdict_rule.BOUNDS),
 }
 
 
@@ -256,59 +257,40 @@ def true_share(neuron, mei, shape, target, settings, *, seed):
 
 
 def report(rows, *, store):
-    rows = verdict_rule.prepared(rows)
-    chosen, held = verdict_rule.parts(rows)
-    other = held.kind.isin(HELD_OUT)
-    print(f"{len(chosen)} neurons to choose on, {len(held)} held out, {other.sum()} of them of other kinds")
+    chosen, looked, held = verdict_rule.parts(verdict_rule.prepared(rows))
+    parts = {"chosen on": chosen, "looked at": looked, "held out": held}
+    print({name: len(part) for name, part in parts.items()}, "neurons")
     print(f"\nMedian share of the true optimum's rise, and how many reach {GOAL:g}, by kind")
-    table = pd.concat([chosen.assign(part="chosen on"), held.assign(part="held out")]).groupby(
-        ["part", "kind"]
-    )
-    print(
-        table.agg(
-            n=("right", "size"),
-            share=("share", "median"),
-            right=("right", "sum"),
-            cc_norm=("cc_norm", "median"),
-        )
-        .round(2)
-        .to_string()
-    )
+    table = pd.concat([part.assign(part=name) for name, part in parts.items()]).groupby(["part", "kind"])
+    table = table.agg(n=("right", "size"), share=("share", "median"), right=("right", "sum"))
+    print(table.unstack(0).round(2).to_string())
     print("\nArea under the curve of single figures, for reaching the goal; noise left out")
-    print(single_figures(chosen, held).round(2).to_string())
+    print(single_figures(chosen, looked).round(2).to_string())
     models = {}
-    for title, (bounds, names) in SETS.items():
-        if names is None:
-            names, tried = verdict_rule.choose(chosen, bounds)
-            print(f"\n==== {title}\n{tried.head(5).round(3).to_string(index=False)}")
+    for title, names in SETS.items():
+        bounds = {name: verdict_rule.BOUNDS[name] for name in names}
+        names, tried = verdict_rule.choose(chosen, bounds)
+        print(f"\n==== {title}\n{tried.head(8).round(3).to_string(index=False)}")
         models[title], inside = verdict_rule.make_calibration(chosen, held, names)
-        show(title, models[title], chosen.assign(probability=inside))
-    losses = {
-        title: verdict_rule.log_loss(verdict_rule.over_kinds(chosen, tuple(m.figures)), chosen.right)
-        for title, m in models.items()
-    }
-    able = {title: loss for title, loss in losses.items() if set(models[title].figures) <= set(IN_REPORT)}
-    stored = verdict_rule.simplest(able)
-    print(f"\nThe least that does as well as the best in the report, on kinds left out: {stored}")
-    print({title: round(float(loss.mean()), 3) for title, loss in losses.items()})
-    print("\nBy kind, held out, of the set that is stored")
-    print(calibration.by_kind(models[stored]).round(2).to_string())
+        show(title, models[title], chosen.assign(probability=inside), looked)
+    print("\nBy kind, held out")
+    print(calibration.by_kind(models[calibration.ALL]).round(2).to_string())
     if store:
-        models[stored].save()
+        calibration.save({name: models[name] for name in (calibration.ALL, calibration.FEW)})
         print(f"\nstored in {calibration.STORED}")
 
 
-def single_figures(chosen, held):
-    """AUC of every figure alone on both parts; of those that cannot fail, how many of noise pass."""
+def single_figures(chosen, looked):
+    """AUC of every figure alone on two parts; of those that cannot fail, how many of noise pass."""
 
     def area(rows, name):
         rows = rows[rows.kind != "noise"]
         return verdict_rule.area_under_curve(rows[name].fillna(rows[name].min()), rows.right)
 
-    both = pd.concat([chosen, held])
+    both = pd.concat([chosen, looked])
     names = [*verdict_rule.BOUNDS, *verdict_rule.CANNOT_FAIL]
     table = pd.DataFrame({"chosen on": {n: area(chosen, n) for n in names}})
-    table["held out"] = [area(held, n) for n in names]
+    table["looked at"] = [area(looked, n) for n in names]
     for name, good in verdict_rule.CANNOT_FAIL.items():
         noise = both.kind == "noise"
         table.loc[name, "noise that passes"] = (both[name][noise] >= good).mean()
@@ -316,15 +298,18 @@ def single_figures(chosen, held):
     return table
 
 
-def show(title, model, inside):
-    """Print what a calibration is worth: on kinds left out when choosing, and on the neurons held out."""
+def show(title, model, inside, looked):
+    """Print what a calibration is worth: on kinds left out when choosing, and on the other neurons."""
     print(f"\n==== {title}: " + ", ".join(f"{k} ({f.weight:+.2f})" for k, f in model.figures.items()))
     held = model.held_out
     for part, neurons in {
         "chosen on, kinds left out": inside,
+        "looked at": looked.assign(
+            probability=model.judge(looked).verdict_probability, cc_max=looked.true_cc_max
+        ),
         "held out": held,
         "held out, other kinds": held[held.kind.isin(HELD_OUT)],
-        "held out, CCmax of .85 and more": held[held.cc_max >= 0.85],
+        "held out, CCmax of .9 and more": held[held.cc_max >= 0.9],
     }.items():
         right, best = neurons.share >= GOAL, neurons.probability >= model.words[calibration.VERDICTS[0]]
         noise = neurons[neurons.kind == "noise"].probability
