@@ -352,6 +352,11 @@ FAULTS = [
         ),
     ),
     *_of(
+        "lib/mei/halves",
+        ("share(k, best[1 - k])", "share(k, best[k])", "a half model judges its own MEI"),
+        ("[alike(meis, one) for one in best]", "[alike(meis, best[0])] * 2", "one half is never compared"),
+    ),
+    *_of(
         "lib/mei/calibration",
         (
             "self.low if self.weight >= 0 else self.high",
