@@ -12,7 +12,7 @@ import pandas as pd
 
 from lib.errors import InputError
 from lib.files import required
-from lib.stages import UNIT_STAGES
+from lib.stages import STAGES, UNIT_STAGES
 
 START = 10  # s until a notebook runs on a node, where no process waits for it (bench_pipeline.py)
 OF_ALL_UNITS = ("models", "gabor_grid")  # one job for all units of a session
@@ -21,7 +21,7 @@ UNITS = 300  # for the estimate: of a session in the visual areas; `make session
 
 
 def recorded(run_folder):
-    """Return what the jobs of a run recorded of themselves.
+    """Return what the stages of a run recorded of themselves; not the book, which shows what is said here.
 
     Returns
     -------
@@ -36,8 +36,8 @@ def recorded(run_folder):
         *run_folder.glob("units/*/*.json"),
     ]:
         content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-        if isinstance(content, dict) and "seconds" in content.get("provenance", {}):
-            made = content["provenance"]
+        made = content.get("provenance", {}) if isinstance(content, dict) else {}
+        if "seconds" in made and made["stage"] in STAGES:
             rows.append((made["stage"], made["seconds"], made.get("peak_memory_mib")))
     table = pd.DataFrame(rows, columns=["rule", "seconds", "memory"]).astype({"memory": float})
     jobs = table.groupby("rule")

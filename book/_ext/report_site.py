@@ -37,6 +37,14 @@ def fold_chapters(app, doctree, name):
         return
 
 
+def scripts_after_the_page(app, page, template, context, doctree):
+    """Let a page's words be shown before its scripts are read, but for those that scripts in the page use."""
+    for script in context["script_files"]:
+        name = getattr(script, "filename", None)
+        if name and not name.endswith(("documentation_options.js", "doctools.js")):
+            script.attributes["defer"] = "defer"
+
+
 def setup(app):
     """Add to Sphinx what is above, and let it read and write pages in several processes.
 
@@ -47,6 +55,7 @@ def setup(app):
     app.setup_extension("sphinx_multitoc_numbering")
     app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
     app.connect("doctree-resolved", fold_chapters)
+    app.connect("html-page-context", scripts_after_the_page)
     app.add_domain(FormulasOfPages, override=True)
     app.add_search_language(EnglishStems)
     pybtex.plugin.entry_points = functools.cache(pybtex.plugin.entry_points)

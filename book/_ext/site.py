@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from book._ext import api_pages, explorers
+from book._ext import api_pages, explorers, theme
 from book._ext.figure_links import largest_offered, offer_data
 from book._ext.front_page import about, conclusions_page, front_page, units_index, warnings_box
 from book._ext.labels import declared_labels, drop_dead_references, made_labels
@@ -83,12 +83,9 @@ def build_book(run_folder, *, jobs=None):
 
 
 def put_in_place(new, site):
-    """Make the folder `new` the site; an earlier site is removed only after that.
-
-    The theme's script of icons (1.5 MB a page) is emptied: its style sheet draws them from a font.
-    """
+    """Make the folder `new` the site; an earlier site is removed only after that."""
     shutil.rmtree(new / "_sources", ignore_errors=True)
-    (new / "_static" / "scripts" / "fontawesome.js").write_text("")
+    theme.slim(new)
     old = site.with_name(".site.old")
     shutil.rmtree(old, ignore_errors=True)
     if site.exists():

@@ -9,7 +9,7 @@ CLEAR = 1.1  # predicted gain from which it counts as clear, where the run has n
 
 
 def more_than_gabor(shown):
-    """Return the neurons whose MEI is more than a Gabor, and those of which it can be said."""
+    """Return the neurons whose MEI is more than a Gabor, and all that have a gain."""
     told = [g for g in shown if g["gain"]]
     if any(g["answer"] for g in told):
         return [g for g in told if g["answer"] == "yes"], told
@@ -38,9 +38,8 @@ def gabor_sentence(shown):
     if tested:
         unclear = sum(g["answer"] == "cannot be told" for g in rest)
         no = len(rest) - unclear
-        parts = [f"in {no} a Gabor does as well"] * bool(no) + [f"for {unclear} it cannot be told"] * bool(
-            unclear
-        )
+        parts = [f"in {no} a Gabor does as well"] * bool(no)
+        parts += [f"{unclear} {'is' if unclear == 1 else 'are'} undecided"] * bool(unclear)
         return text + f"; {listed(parts)} (gain {_span(rest)})."
     return text + f"; in the other {len(rest)}, a Gabor does about as well (gain {_span(rest)})."
 
@@ -59,8 +58,9 @@ def verdict_sentence(shown):
     counts = {}
     for g in shown:
         counts[g["verdict"]] = counts.get(g["verdict"], 0) + 1
-    named = listed(f"{n} {word}" for word, n in sorted(counts.items(), key=lambda pair: -pair[1]))
-    return f"By its evidence, the MEI is rated: {named}." if counts else "No neuron has an MEI."
+    (first, most), *others = sorted(counts.items(), key=lambda pair: -pair[1]) or [("", 0)]
+    rated = [f"{counted(most, 'MEI')} as {first}", *(f"{n} as {word}" for word, n in others)]
+    return f"The evidence rates {listed(rated)}." if counts else "No neuron has an MEI."
 
 
 def abstract(shown, *, units, simulated):
@@ -159,7 +159,7 @@ def _gabor(shown):
         "text": gabor_sentence(shown),
         "strength": strength(share) if not unclear else "moderate" if unclear < len(told) / 2 else "weak",
         "basis": f"{len(more)} of {len(told)} neurons"
-        + (f", {unclear} cannot be told" if unclear else ", predicted by models that made neither stimulus"),
+        + (f", {unclear} undecided" if unclear else ", predicted by models that made neither stimulus"),
         "values": {g["unit"]: min(g["gain"], 3) for g in told},
         "axis": ("predicted response to the MEI over that to the best Gabor", 0.8, 3.0, 1.0),
         "units": [g["unit"] for g in sorted(more, key=lambda g: -g["gain"])],

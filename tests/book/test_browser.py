@@ -6,11 +6,11 @@ without it accessibility is not tested.
 
 import os
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 import pytest
 
-from tests.book.checks import parse
 from tests.book.test_site import site  # noqa: F401
 from tests.support.browser import DESKTOP, MISSING_GLYPHS, PHONE, PROGRAM, TOO_WIDE, Browser
 
@@ -177,10 +177,12 @@ def test_on_a_phone_a_figure_of_several_panels_has_a_row_for_each(browser, site)
         assert (browser.ask(cut) > 1) == many and (browser.ask(whole) > 0)
 
 
-def test_the_first_page_is_light(site):  # noqa: F811
-    """Fault: pictures of all neurons at full size on the page that is to be there at once (limit 1 MB)."""
-    page = parse((site / "index.html").read_text(encoding="utf-8"))
-    files = [tag.get("src") or tag.get("href") for tag in page.find_all(["img", "script", "link"])]
-    files = {name.split("?")[0] for name in files if name and ":" not in name}
-    loaded = [site / name for name in files if (site / name).is_file() and not name.endswith(".html")]
-    assert sum(file.stat().st_size for file in [site / "index.html", *loaded]) < 1e6
+def test_the_first_page_is_light(browser, site):  # noqa: F811
+    """Fault: pictures of all neurons at full size, or all of the theme, on the first page (limit 1 MB)."""
+    browser.look()
+    browser.open((site.resolve() / "index.html").as_uri())
+    asked = [
+        e["params"]["request"]["url"] for e in browser.events if e["method"] == "Network.requestWillBeSent"
+    ]
+    files = {Path(unquote(urlsplit(url).path)) for url in asked if url.startswith("file:")}
+    assert len(files) > 20 and sum(file.stat().st_size for file in files) < 1e6

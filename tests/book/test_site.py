@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from book._ext.site import build_book
 from tests.book import checks
 
 SITE = Path(os.environ.get("SITE", "build/small/site"))
@@ -103,3 +104,18 @@ def test_the_five_questions_are_two_clicks_away(pages):
 def test_no_value_was_left_unfilled(pages):
     prose = {name: page for name, page in pages.items() if not name.startswith("api/")}
     assert in_every(prose, checks.leaks) == {}
+
+
+def test_a_second_build_is_the_same(site, tmp_path):
+    """Fault: a page that shows when, or how often, it was built, or in which order processes wrote it."""
+    run = site.resolve().parent
+    copy = tmp_path / run.name
+    copy.mkdir()
+    for part in run.iterdir():
+        if part.name not in ("site", "pages", "book.log", "_build"):
+            (copy / part.name).symlink_to(part)
+    first, second = (
+        {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+        for folder in (site, build_book(copy).parent)
+    )
+    assert [str(name) for name in first | second if first.get(name) != second.get(name)] == []
