@@ -81,14 +81,14 @@ def stimulus(ax, pixels, *, degrees_per_pixel, title="", mask=None, center=None)
 
 
 def images(axes, pixels, titles):
-    """Show images without axes, one an axis, each under its title."""
+    """Show images without axes, one per axis, each under its title."""
     for ax, shown, title in zip(np.atleast_1d(axes), pixels, titles):
         image(ax, shown, title=str(title))
     return axes
 
 
 def stimuli(axes, shown, *, degrees_per_pixel, masks=None):
-    """Show stimuli {title: pixels} on the screen, one an axis; `masks`: {title: mask} to outline."""
+    """Show stimuli {title: pixels} on the screen, one per axis; `masks`: {title: mask} to outline."""
     for ax, (title, pixels) in zip(axes, shown.items()):
         stimulus(ax, pixels, degrees_per_pixel=degrees_per_pixel, title=title, mask=(masks or {}).get(title))
     return axes
@@ -170,7 +170,7 @@ def raster(ax, activity, *, start, stop, title=""):
 
 
 def spikes(ax, lags, trials, *, split=None):
-    """Draw spikes against time after onset, a row a trial; `split`: a line below this row."""
+    """Draw spikes against time after onset, a row per trial; `split`: a line below this row."""
     ax.plot(lags, trials, "|", color=BLACK, ms=2, mew=0.5, rasterized=True)
     ax.axvline(0, color=GREY, ls=":")
     if split is not None:
@@ -212,7 +212,7 @@ def histogram(ax, values, *, xlabel, bins=20, marks=None):
 
 
 def scatter(ax, x, y, *, xlabel, ylabel, groups=None, diagonal=False, log=False):
-    """Draw points, one colour and marker a group (`groups`: labels of the points)."""
+    """Draw points, one colour and marker per group (`groups`: labels of the points)."""
     groups = np.array([""] * len(x)) if groups is None else np.asarray(groups)
     if len(groups) == 0:
         nothing(ax)
@@ -370,7 +370,10 @@ def response_map(ax, values, x, y, *, title="", label="spikes", ellipse=None, ma
 
 
 def receptive_field(axes, values, x, y, *, field, by_angle, marks):
-    """Draw a response map, outlining the `field` (a row of `fit_gaussians`) if given, and tuning."""
+    """Draw a response map, outlining the `field` (a row of `fit_gaussians`) if given, and tuning.
+
+    `by_angle`: of `lib.responses.receptive_fields.tuning_curve`.
+    """
     response_map(
         axes[0],
         values,
@@ -379,17 +382,18 @@ def receptive_field(axes, values, x, y, *, field, by_angle, marks):
         marks=marks,
         ellipse=None if field is None else (field.x, field.y, field.sigma_x, field.sigma_y, 0),
     )
-    curves(
-        axes[1], by_angle.index, {"": by_angle.to_numpy()}, xlabel="orientation (deg)", ylabel="mean count"
-    )
-    axes[1].set_ylim(bottom=0)
+    tuning_curves(axes[1:], {"orientation (deg)": by_angle})
     return axes
 
 
 def tuning_curves(axes, tuning, *, ylabel="mean count"):
-    """Draw one tuning curve an axis; `tuning`: {label: Series against the stimulus's parameter}."""
-    for ax, (label, values) in zip(axes, tuning.items()):
-        curves(ax, values.index, {"": values.to_numpy()}, xlabel=label, ylabel=ylabel)
+    """Draw one tuning curve per axis, mean and standard error.
+
+    `tuning`: {label: DataFrame with index the stimulus's parameter, columns mean and standard_error}.
+    """
+    for ax, (label, curve) in zip(axes, tuning.items()):
+        ax.errorbar(curve.index, curve["mean"], curve["standard_error"], color="C0", capsize=2)
+        ax.set(xlabel=label, ylabel=ylabel)
         ax.set_ylim(bottom=0)
     return axes
 

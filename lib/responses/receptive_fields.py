@@ -29,7 +29,7 @@ def best_conditions(means):
 
     Returns
     -------
-    DataFrame, one row a unit
+    DataFrame, one row per unit
         The condition's parameters, and response.
     """
     best = means.index[means.to_numpy().argmax(axis=0)]
@@ -161,7 +161,7 @@ def receptive_fields(counts, presentations, *, resamples=200, level=0.95, seed=0
 
     Returns
     -------
-    DataFrame, one row a unit
+    DataFrame, one row per unit
         Columns of `fit_gaussians`, and x_low, x_high, and so on for y, sigma_x, sigma_y.
     """
     table, repeats = condition_repeats(counts, presentations)
@@ -216,7 +216,7 @@ def orientation_preference(counts, presentations, *, resamples=200, level=0.95, 
 
     Returns
     -------
-    DataFrame, one row a unit
+    DataFrame, one row per unit
         orientation (degrees), orientation_low, orientation_high (around it, so they may lie
         outside [0, 180); 90 or more apart means no preference), selectivity (b / a)
     """
@@ -226,30 +226,66 @@ def orientation_preference(counts, presentations, *, resamples=200, level=0.95, 
     angles = means.index.levels[2].to_numpy()
     rows = []
     for unit, resampled in enumerate(_resampled_means(repeats, resamples, seed)):
-        f = fit.iloc[unit]
-        field = np.exp(
-            -(((table.x_position - f.x) / f.sigma_x) ** 2) / 2
-            - ((table.y_position - f.y) / f.sigma_y) ** 2 / 2
-        )
-        weight = np.stack([field * (table.orientation == a) for a in angles], axis=1)
-        weight /= weight.sum(axis=0)
+        weight = _weights(table, "orientation", _field(table, fit.iloc[unit]))
         best, selectivity = _orientation_vector(means[unit].to_numpy() @ weight, angles)
         samples, _ = _orientation_vector(resampled @ weight, angles)
         rows.append([best, *_circular_interval(samples, best, level), selectivity])
     return pd.DataFrame(rows, columns=["orientation", "orientation_low", "orientation_high", "selectivity"])
 
 
-def grating_curves(counts, presentations):
-    """Mean count of one unit at each orientation, spatial frequency and phase of static gratings.
+def _field(table, fit):
+    """Weight of every condition by its position: the fitted Gaussian there."""
+    distance = (table.x_position - fit.x) / fit.sigma_x, (table.y_position - fit.y) / fit.sigma_y
+    return np.exp(-(distance[0] ** 2 + distance[1] ** 2) / 2)
+
+
+def _weights(table, column, weight=1.0):
+    """(K, L) weights of the conditions in the mean at each of the L values of a column; they sum to 1."""
+    at = np.equal.outer(table[column].to_numpy(), np.unique(table[column])) * np.reshape(weight, (-1, 1))
+    return at / at.sum(axis=0)
+
+
+def tuning_curve(table, repeats, column, *, weight=1.0):
+    """Mean response of one unit at each value of one parameter, averaged over the other parameters.
+
+    Parameters
+    ----------
+    table : DataFrame of K rows
+    repeats : (K, R) array
+        Of `lib.data.conditions.condition_repeats`, of one unit.
+    column : str
+        Of `table`.
+    weight : float or (K,) array
+        Of the conditions in the average.
 
     Returns
     -------
-    dict of str to Series
-        Name and unit of each of `GRATING`; averaged over the other two parameters.
+    DataFrame
+        Index: values of the parameter. mean; standard_error: of the mean, from the spread of the repeats
+        within conditions, NaN where one was shown only once.
     """
-    means = condition_means(counts, presentations, stimulus="static_gratings", columns=GRATING)[0]
+    shares, number = _weights(table, column, weight), np.isfinite(repeats).sum(axis=1)
+    means = np.nanmean(repeats, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = np.nansum((repeats - means[:, None]) ** 2, axis=1) / (number - 1) / number
+    known = np.where(shares > 0, shares**2 * variance[:, None], 0)
+    return pd.DataFrame(
+        {"mean": means @ shares, "standard_error": np.sqrt(known.sum(axis=0))},
+        index=pd.Index(np.unique(table[column]), name=column),
+    )
+
+
+def grating_curves(counts, presentations):
+    """Tuning of one unit to orientation, spatial frequency and phase of static gratings.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        Name and unit of each of `GRATING`: of `tuning_curve`, averaged over the other two parameters.
+    """
+    table, repeats = condition_repeats(counts, presentations, stimulus="static_gratings", columns=GRATING)
     return {
-        f"{name.replace('_', ' ')} ({unit})": means.groupby(name).mean()
+        f"{name.replace('_', ' ')} ({unit})": tuning_curve(table, repeats[..., 0], name)
         for name, unit in zip(GRATING, ("deg", "cycles/deg", "cycles"))
     }
 
@@ -271,7 +307,7 @@ def grating_tuning(counts, presentations, *, resamples=200, level=0.95, seed=0):
 
     Returns
     -------
-    DataFrame, one row a unit
+    DataFrame, one row per unit
         orientation, orientation_low, orientation_high (degrees), selectivity (global
         orientation selectivity, ``|sum R exp 2i theta| / sum R``), spatial_frequency
         (cycles/degree), phase (cycles), phase_modulation (``|first harmonic| / mean``, 0 to 2),
@@ -338,6 +374,8 @@ class Recorded:
         Of `condition_means`.
     best, field, preference : Series
         Of `best_conditions`, `receptive_fields`, `orientation_preference`.
+    by_angle : DataFrame
+        Of `tuning_curve`: orientation, weighted by the field as for `preference`.
     p : float
         Of `position_test`.
     """
@@ -348,6 +386,7 @@ class Recorded:
     best: pd.Series
     field: pd.Series
     preference: pd.Series
+    by_angle: pd.DataFrame
     p: float
 
 
@@ -355,12 +394,15 @@ def recorded_unit(counts, presentations, *, resamples=200, seed=0):
     """Analyse the recorded Gabors of one unit: counts (P,) -> `Recorded`."""
     how = dict(resamples=resamples, seed=seed)
     means = condition_means(counts, presentations)
+    table, repeats = condition_repeats(counts, presentations)
+    field = receptive_fields(counts, presentations, **how).iloc[0]
     return Recorded(
         counts=np.asarray(counts)[(presentations.stimulus_name == "gabors").to_numpy()],
-        repeats=condition_repeats(counts, presentations)[1][..., 0],
+        repeats=repeats[..., 0],
         means=means,
         best=best_conditions(means).iloc[0],
-        field=receptive_fields(counts, presentations, **how).iloc[0],
+        field=field,
+        by_angle=tuning_curve(table, repeats[..., 0], "orientation", weight=_field(table, field)),
         preference=orientation_preference(counts, presentations, **how).iloc[0],
         p=float(position_test(counts, presentations, seed=seed)[0]),
     )

@@ -232,6 +232,18 @@ def test_grating_tuning_finds_the_preference():
     assert wide.data["static gratings"].iloc[0].startswith("undetermined")
 
 
+def test_the_error_of_a_tuning_curve_is_that_of_the_repeats():
+    """By hand. Fault: the spread between conditions, which is tuning, in the error; no weights in it."""
+    table = pd.DataFrame({"orientation": [0, 0, 90, 90], "phase": [0, 1, 0, 1]})
+    repeats = np.array([[1.0, 3.0], [20.0, 20.0], [5.0, np.nan], [7.0, 7.0]])
+    curve = receptive_fields.tuning_curve(table, repeats, "orientation")
+    assert curve["mean"].tolist() == [11, 6]
+    assert curve.standard_error[0] == pytest.approx(0.5) and np.isnan(curve.standard_error[90])
+    weighted = receptive_fields.tuning_curve(table, repeats, "orientation", weight=np.array([3, 1, 0, 1]))
+    assert weighted["mean"].tolist() == [6.5, 7]
+    assert weighted.standard_error.tolist() == pytest.approx([0.75, 0])
+
+
 def test_grating_tuning_of_an_untuned_unit():
     """Fault: selectivity or phase modulation invented by an index that is not 0 without tuning."""
     rows, counts = gratings(lambda o, f, p: 4.0 + 0 * o, repeats=30)
