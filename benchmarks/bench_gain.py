@@ -5,7 +5,7 @@
 
 measure  simulates neurons (calibration_neurons.py), fits the default model, and makes and compares MEI and
          best Gabor as 05_mei and 06_gabor do, on a smaller grid; the true neuron answers both, and its own
-         best image and best Gabor are searched for. A row a neuron goes to a file a seed in
+         best image and best Gabor are searched for. A row per neuron goes to a file per seed in
          --rows; seeds there stay. --jobs seeds are measured at once, each in its own process
 report   predicted against true gains, answers against the truth, and the gain that is predicted where there
          is none (`lib.gabors.compare.AT_EQUAL_TRUTH`), by part: on seeds of `CHOSEN_SEEDS`, and on the
@@ -43,7 +43,7 @@ POSSIBLE = 1.15  # a gain that should be found
 
 
 def measure(seed, *, units):
-    """Yield a row a neuron: kind, predicted gain with its interval, true and possible gain."""
+    """Yield a row per neuron: kind, predicted gain with its interval, true and possible gain."""
     images, _ = scenes_of(seed, None)
     shape, degrees = images.shape[1:], SCENE_HEIGHT / images.shape[1]
     neurons = make_neurons(batch_kinds(seed, units), images, seed=[seed, 2])

@@ -162,7 +162,7 @@ def permuted(shown, rng):
 
 
 def days_of(run, shown, session, truth, days):
-    """A row a unit and simulated day: outcome, whether intervals hold the truth, the null day's outcome."""
+    """A row per unit and simulated day: outcome, whether intervals hold the truth, the null day's outcome."""
     seen = next_day.seen_images(shown)
     own = shown.table[shown.table.unit_id > 0].reset_index()
     files = own.pivot(index="unit_id", columns="kind", values="file")

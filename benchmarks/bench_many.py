@@ -103,7 +103,7 @@ def predictors(model, core, pixels, responses):
 
 
 def prediction(arguments):
-    """A row a model and number of images."""
+    """A row per model and number of images."""
     shown, rates = simulate(max(arguments.images) + TEST, arguments.units[0])
     machine.use_device(arguments.device)
     pixels, tuned = torch.as_tensor(shown)[:, None], rates.std(0) > 0.01

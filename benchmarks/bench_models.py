@@ -79,7 +79,7 @@ def truth_correlation(result, truth, images, degrees):
 
 
 def simulated_tables(folder, quick, folds):
-    """One row a model or stimulus set: medians over the units of each kind."""
+    """One row per model or stimulus set: medians over the units of each kind."""
     sizes = SIMULATION | (dict(units=14, scene_repeats=12) if quick else {})
     recording = simulated.load(1, folder=folder, structure="VISam", **sizes)
     data = session.from_recording(recording, latency=0.05, duration=0.25, image_height=HEIGHT)

@@ -156,7 +156,7 @@ def grating_agreement(metrics):
 
 
 def set_table(folder, name, images, kinds, parts, folds):
-    """One column a kind of model and one of the recording itself; rows are the figures."""
+    """One column per kind of model and one of the recording itself; rows are the figures."""
     with np.load(folder / f"{name}.npz") as file:
         counts, unit_ids = file["counts"].astype(np.float32), file["unit_ids"]
         images = images[file["image_ids"]]

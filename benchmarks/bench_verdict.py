@@ -4,7 +4,7 @@
                                        [--rows FOLDER] [--jobs 2] [--only measure|report] [--store]
 
 measure  simulates neurons of many kinds (calibration_neurons.py), fits the default model as the report
-         does, makes an MEI for each and lets the true neuron answer it; a row a neuron goes to a file
+         does, makes an MEI for each and lets the true neuron answer it; a row per neuron goes to a file
          a seed in --rows; seeds that are there already are not measured again. --jobs seeds at once
 report   chooses the figures and their weights on the kinds and seeds set apart for that, reports what
          they are worth on others; --store writes lib/mei/calibration.json
@@ -74,7 +74,7 @@ def scenes_of(seed, file):
 
 
 def measure(seed, *, units, file, cc_max=CC_MAX, device="cpu"):
-    """One row a neuron: kind, figures of evidence, share of the true optimum.
+    """One row per neuron: kind, figures of evidence, share of the true optimum.
 
     Models are fitted and MEIs made on the device; the neurons are on the CPU.
     """
@@ -164,7 +164,7 @@ def half_models(features, core, images, counts, *, seed):
 
 
 def evidence_of(models, samples, images, counts, part, target, settings, *, degrees, seed):
-    """(figures of evidence, a row a unit of `part`; MEIs) as 05_mei makes them, and figures beside."""
+    """(figures of evidence, a row per unit of `part`; MEIs) as 05_mei makes them, and figures beside."""
     shape, counts = images.shape[1:], counts[:, :, part]
     makers, judges = ensemble.split_members([m.subset(part) for m in models.members])
     making, judging = (ensemble.MeanModel(m).eval() for m in (makers, judges))

@@ -18,7 +18,7 @@ from lib.stages import git_revision
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in the zip, the earliest that it can tell
 CONTEXT, PROFILE = "https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/crate/1.1"
 FILES = {  # of a run's folder: what each is; those that a run lacks are left out
-    "units.csv": "results, a row a unit; columns.csv says what each column is",
+    "units.csv": "results, a row per unit; columns.csv says what each column is",
     "columns.csv": "data dictionary of units.csv",
     "oracle.csv": "reliability and selection of the units",
     "transfer.csv": "each class of stimuli predicted from the others",
@@ -26,7 +26,7 @@ FILES = {  # of a run's folder: what each is; those that a run lacks are left ou
     "loop_kinds.csv": "responses to each kind of stimulus in the next experiment",
     "conclusions.md": "the conclusions, as sentences",
     "loop_conclusions.md": "the conclusions of the next experiment",
-    "models/scores.csv": "scores of the response models, a row a unit and model",
+    "models/scores.csv": "scores of the response models, a row per unit and model",
     "gabor_grid.npz": "the best Gabors of the grid, of all units",
 }
 FOLDERS = {

@@ -152,7 +152,7 @@ def describe(params: dict, size: Size, pages: int) -> str:
 def peak(found: dict, cores: int) -> tuple[float, str]:
     """Return MB of memory that a run takes at most on one machine, and the rule that needs most.
 
-    Rules of all units have the machine to themselves; units are worked on side by side, one a core.
+    Rules of all units have the machine to themselves; units are worked on side by side, one per core.
     """
     memory = {rule: mb * (cores if rule in UNIT_STAGES else 1) for rule, (_, mb) in found.items()}
     rule = max(memory, key=memory.get)

@@ -10,7 +10,7 @@ FONTS = "_static/vendor/fontawesome/webfonts"
 RULE = re.compile(r"((?:/\*.*?\*/\s*)*)([^{};]*)(\{[^{}]*\})", re.DOTALL)  # comments, selectors, what is set
 NOT_NEEDED = re.compile(r":not\([^)]*\)|\[[^\]]*\]")
 CLASS = re.compile(r"\.(-?[A-Za-z_][\w-]*)")
-ICON = re.compile(r'"\\([0-9a-f]{4})')
+ICON = re.compile(r'"\\([0-9a-f]{4})|"([\ue000-\uf8ff])')  # as a number, or as it is
 
 
 def slim(site):
@@ -27,7 +27,7 @@ def slim(site):
     icons = set()
     for file in (site / "_static").rglob("*.css"):
         style = used_rules(file.read_text(encoding="utf-8"), words)
-        icons |= {int(code, 16) for code in ICON.findall(style)}
+        icons |= icons_of(style)
         # of two forms of each font the second is kept, which can be written without another package
         file.write_text(re.sub(r'url\([^)]*\.woff2\) format\("woff2"\),', "", style), encoding="utf-8")
     for file in (site / FONTS).glob("*"):
@@ -45,6 +45,11 @@ def used_rules(style, words):
         return rule[0] if any(words.issuperset(CLASS.findall(one)) for one in selectors) else rule[1]
 
     return RULE.sub(kept, style)
+
+
+def icons_of(style):
+    """Return the code points of the icons that a style sheet draws."""
+    return {int(code, 16) if code else ord(letter) for code, letter in ICON.findall(style)}
 
 
 def keep_glyphs(file: Path, codes):

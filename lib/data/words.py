@@ -11,8 +11,8 @@ RESPONSES_ONLY = (
 )
 TRACES = "The responses are traces, not whole counts: they have no entropy of the count."
 SEVERAL = (
-    "Several sessions in one run: their counts are used, without rasters and recorded Gabors, which belong "
-    "to one session each."
+    "This run pools several sessions: it uses their counts, without rasters and recorded Gabors, which "
+    "belong to one session each."
 )
 
 
@@ -56,7 +56,7 @@ def download_note(fetched, size):
 
 
 def no_metrics_note(error):
-    """Say that the Allen Institute's figures of the units could not be had."""
+    """Say that the Allen Institute's figures of the units could not be fetched."""
     return f"The Allen Institute's own figures of these units (receptive field, tuning) are missing: {error}."
 
 

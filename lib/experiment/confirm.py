@@ -22,7 +22,7 @@ RIVALS = {"image": ("image",), "others": OTHERS}  # what an MEI must exceed to b
 
 
 def by_block(responses: Responses, shown: StimulusSet) -> pd.DataFrame:
-    """Mean count of each unit in each block: index (block, file), a column a unit."""
+    """Mean count of each unit in each block: index (block, file), a column per unit."""
     order = shown.presentations.set_index("presentation").loc[responses.counts.index]
     return responses.counts.groupby([order.block.to_numpy(), order.file.to_numpy()]).mean()
 
@@ -121,7 +121,7 @@ def judge(responses: Responses, shown: StimulusSet, session: Session) -> tuple[p
         reference scenes), blocks, agreement, drift (rank correlation of the reference scenes' mean counts
         with the block).
     kinds : DataFrame
-        A row a unit and kind of stimulus: unit_id, kind, recorded, low, high, predicted (at the rate
+        A row per unit and kind of stimulus: unit_id, kind, recorded, low, high, predicted (at the rate
         of the experiment).
     """
     blocks = by_block(responses, shown)
@@ -193,7 +193,7 @@ def matrix(responses: Responses, shown: StimulusSet, *, seed: int = 0) -> tuple[
     Returns
     -------
     recorded : DataFrame
-        Mean counts less those to grey; a row a unit that was found again, a column an MEI of a
+        Mean counts less those to grey; a row per unit that was found again, a column per MEI of a
         unit with stimuli.
     scalars : dict
         n (units), first (number whose own MEI evokes the largest response), expected_first (by chance),

@@ -80,7 +80,7 @@ def record(
     Parameters
     ----------
     expected : DataFrame
-        Counts in 0.25 s; index file, a column a unit.
+        Counts in 0.25 s; index file, a column per unit.
     presentations : DataFrame
         presentations.csv.
     latency : (units,) array, s

@@ -30,7 +30,7 @@ class Responses:
     name : str
         Of the file.
     counts : DataFrame
-        Index presentation; a column a unit that was found again, by its id in the run.
+        Index presentation; a column per unit that was found again, by its id in the run.
     lost : list of int
         Units that were not found again.
     unpaired : int

@@ -170,7 +170,7 @@ def all_stimuli(run_folder: Path, units: list[int], session: Session) -> tuple[p
     Returns
     -------
     table : DataFrame
-        A row a stimulus: file, unit_id (of its unit, 0 for none), kind, source (id of the other unit
+        A row per stimulus: file, unit_id (of its unit, 0 for none), kind, source (id of the other unit
         or of the scene), mean, contrast, x, y, radius (degrees, `lib.experiment.screen.place`),
         predicted with predicted_low and predicted_high (jackknife over the models that did not make
         it; NaN for scenes), predicted_grey (the same for a grey screen), verdict.

@@ -115,12 +115,11 @@ def held(loop, units):
         agreed, scenes = recording.agreement, (loop.shown.table.kind == "reference").sum()
         text = (
             f"In {recording.name}, the responses of the paired units to the "
-            f"{scenes} "
-            f"scenes of both days correlate {agreed.median():.2f} (median over units, lowest "
+            f"{scenes} scenes of both days correlate at {agreed.median():.2f} (median over units, lowest "
             f"{agreed.min():.2f})"
         )
         if np.isfinite(recording.pairing_p):
-            text += f"; units paired at random agree as well with p = {recording.pairing_p:.2g}"
+            text += f"; p = {recording.pairing_p:.2g} that units paired at random agree as well"
         moved = mine.index[mine.drift.abs() > 0.5].tolist()
         text += ". " + (
             f"Responses of {listed(moved)} drift over the blocks (rank correlation above 0.5)."
@@ -143,10 +142,8 @@ def gains(units):
             below = int((units[f"{name}_high"] < 0).sum())
             said.append(
                 f"The MEI evokes {units[f'{name}_gain'].median():.2f} times the response to {rival} "
-                "(median over "
-                f"units); it evokes more in {above} of {len(units)} units and less in {below}, as far as "
-                "their "
-                "95 % intervals tell."
+                f"(median over units). By the 95 % intervals, it evokes more in {above} of "
+                f"{len(units)} units and less in {below}."
             )
     return " ".join(said)
 
@@ -163,8 +160,7 @@ def pooled_gain(found):
         else f"{counted(found['n'], 'unit')} of one recording, so that it tells of no other animal"
     )
     return (
-        f"Pooled over units that differ, an MEI evokes {over} the best natural image: {mean:.2f} times its "
-        "response "
+        f"Pooled over units, an MEI evokes {over} the best natural image: {mean:.2f} times its response "
         f"(95 % interval {low:.2f} to {high:.2f}; {sample})."
     )
 
@@ -173,17 +169,16 @@ def own_mei(found, name=""):
     """Say whether each unit is driven most by its own MEI (`lib.experiment.confirm.matrix`)."""
     start = f"In {name}, " if name else ""
     verdict = (
-        "which chance does not explain"
+        f"which chance does not explain (p = {found['p']:.2g})"
         if found["p"] < 0.05
-        else "which chance explains"
+        else f"which chance explains (p = {found['p']:.2g})"
         if np.isfinite(found["p"])
-        else "too few to test"
+        else "with too few units to test"
     )
     return (
         f"{start}{found['first']} of {found['n']} units respond most to their own MEI; "
         f"{found['expected_first']:.1f} would "
-        f"by chance. The median rank of the own MEI is {found['median_rank']:g}, {verdict} (p = "
-        f"{found['p']:.2g})."
+        f"by chance. The median rank of the own MEI is {found['median_rank']:g}, {verdict}."
     )
 
 
@@ -192,12 +187,11 @@ def predicted(kinds):
     r = kinds[["predicted", "recorded"]].corr().iloc[0, 1]
     mei = kinds[kinds.kind == "mei"]
     ratio = (mei.recorded / mei.predicted).median()
-    side = "less than" if ratio < 0.9 else "more than" if ratio > 1.1 else "about"
+    side = "less than" if ratio < 0.9 else "more than" if ratio > 1.1 else "about as"
     return (
-        f"Over all stimuli and units, recorded and predicted responses correlate {r:.2f}. To the MEI, "
-        "units respond "
-        f"{side} as predicted (median ratio {ratio:.2f}); an MEI is the best of very many images, and its "
-        "prediction is too high for that alone."
+        f"Over all stimuli and units, recorded and predicted responses correlate at {r:.2f}. Units "
+        f"respond {side} predicted to the MEI (median ratio {ratio:.2f}); an MEI is the best of very many "
+        "images, and its prediction is too high for that reason alone."
     )
 
 

@@ -120,7 +120,7 @@ def compare_stimuli(
     Returns
     -------
     DataFrame
-        Rows: names of the stimuli; columns: one a model.
+        Rows: names of the stimuli; columns: one per model.
     """
     shown = list(stimuli.values())
     responses = np.stack([predicted_responses(model, shown)[:, unit] for model in models], axis=1)
@@ -149,7 +149,7 @@ def gain_over(
     name : str
         The other stimulus.
     bias : float
-        Largest gain that errors of the fit feign; a standard error, or this, is divided out.
+        Largest gain that fitting errors alone produce; a standard error, or this, is divided out.
     least : float
         Gain against which is tested.
 
@@ -187,7 +187,7 @@ def compare_predictions(table: pd.DataFrame, *, folds: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Of `lib.statistics.jackknife_comparison`, a row a stimulus; p_holm: corrected for their number.
+        Of `lib.statistics.jackknife_comparison`, a row per stimulus; p_holm: corrected for their number.
     """
     rows = {
         name: jackknife_comparison(table.loc["mei"], table.loc[name], folds=folds)

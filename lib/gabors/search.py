@@ -22,7 +22,7 @@ class GaborSearch:
 
     Attributes
     ----------
-    parameters : DataFrame, one row a unit
+    parameters : DataFrame, one row per unit
         x, y, orientation, sigma (degrees), spatial_frequency (cycles/degree), phase (cycles),
         aspect.
     images : (U, h, w) float32 array

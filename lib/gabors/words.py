@@ -21,8 +21,8 @@ def describe(search, fit, *, refine_from):
         f"The search evaluated {search.n_grid:,} Gabors on a grid and refined the best {refine_from}. The "
         f"winner has an orientation of {best.orientation:.0f} degrees, a spatial frequency of "
         f"{best.spatial_frequency:.3f} cycles per degree and a sigma of {best.sigma:.1f} degrees; it is "
-        f"centred at azimuth {best.x:.1f} and elevation {best.y:.1f} degrees. The Gabor fitted to the MEI "
-        f"correlates {fit.r:.3f} with the MEI."
+        f"centred at azimuth {best.x:.1f} and elevation {best.y:.1f} degrees. The correlation of "
+        f"the MEI with the Gabor fitted to it is {fit.r:.3f}."
     )
 
 
@@ -101,8 +101,8 @@ def describe_comparison(table, tests, *, alpha=0.05, unit="spikes"):
 def describe_gain(gain):
     """Say what gain of the MEI over the best Gabor is predicted: of `lib.gabors.compare.gain_over`."""
     text = (
-        f"Corrected for what errors of the fit feign (at most {AT_EQUAL_TRUTH:g}), the masked MEI evokes "
-        f"{gain['gain']:.2f} times the response to the best Gabor"
+        f"Corrected for what fitting errors alone produce (at most {AT_EQUAL_TRUTH:g}), the masked MEI "
+        f"evokes {gain['gain']:.2f} times the response to the best Gabor"
     )
     if not np.isfinite(gain["p"]):
         return text + "; with so few models, no interval is possible."
@@ -113,7 +113,7 @@ def describe_gain(gain):
 
 
 def describe_counts(response, recorded):
-    """Say what images drew that were shown, beside what is predicted for the MEI.
+    """Say what the images that were shown evoked, beside what is predicted for the MEI.
 
     Parameters
     ----------

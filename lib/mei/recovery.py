@@ -77,7 +77,7 @@ def simulate_recovery(
 
     Returns
     -------
-    DataFrame, one row a unit and design
+    DataFrame, one row per unit and design
         unit_id, truth_kind, images, repeats, rate, spikes_per_second (of the unit, mean over the
         images), response_ratio (true response to the MEI over that to the optimum), grey_ratio (the
         same for a grey screen) and truth_correlation (of MEI and optimum).
@@ -141,7 +141,7 @@ def recovery_by_design(recovered: pd.DataFrame, *, resamples: int = 1000) -> pd.
 
     Returns
     -------
-    DataFrame, one row a design
+    DataFrame, one row per design
         images, repeats, rate, minutes (of stimulation), spikes_per_second and grey_ratio (medians
         over units), median, low and high of response_ratio, truth_correlation (median).
     """

@@ -116,8 +116,8 @@ def others(drives, correlations, heard, *, alike=0.5, unit="spikes"):
     mine, *answers = (f"{r:.2f}" for r in heard[:-2])
     return (
         f"In the makers, each of the other images evokes at least "
-        f"{100 * min(drives[1:]) / drives[0]:.0f} % of the response to the MEI. The first correlates "
-        f"{correlations[1]:.2f} with the MEI: {finding}. The judges predict {mine} {unit} in response to "
+        f"{100 * min(drives[1:]) / drives[0]:.0f} % of the response to the MEI. The correlation of the first "
+        f"with the MEI is {correlations[1]:.2f}: {finding}. The judges predict {mine} {unit} in response to "
         f"the MEI, {listed(answers)} to the other images, {heard[-2]:.2f} to the most inhibiting image "
         f"and {heard[-1]:.2f} to grey."
     )
@@ -138,10 +138,10 @@ def judged(believed, row, *, unit="spikes"):
     p, low, high = (believed[f"verdict_probability{end}"] for end in ("", "_low", "_high"))
     worth = word_worth(believed["verdict"], calibration.load(believed["verdict_calibration"]))
     return (
-        f"**Verdict: {believed['verdict']}.** Of 100 MEIs like this one, {100 * p:.0f} (95 % interval "
-        f"{100 * low:.0f} to {100 * high:.0f}) draw at least {100 * calibration.GOAL:.0f} % of the best "
-        "possible rise above grey at their mean and contrast: so it was on simulated neurons with such "
-        f"figures. {worth} The judges predict {row.response:.2f} {unit} in "
+        f"**Verdict: {believed['verdict']}.** Of 100 MEIs of simulated neurons with such figures, "
+        f"{100 * p:.0f} (95 % interval {100 * low:.0f} to {100 * high:.0f}) evoke at least "
+        f"{100 * calibration.GOAL:.0f} % of the best possible rise above grey at their mean and contrast. "
+        f"{worth} The judges predict {row.response:.2f} {unit} in "
         f"response to the MEI and {row.grey_response:.2f} to grey; this rise is {100 * row.transfer:.0f} % "
         "of the one that the makers predict. In the judges, the MEI beats "
         f"{100 * row.natural_fraction_below:.0f} % of the natural images at equal mean, contrast and mask."
@@ -156,7 +156,7 @@ def word_worth(word, measured):
     return (
         f"Of {row.n:.0f} MEIs with this verdict, of simulated neurons on which nothing was chosen, "
         f"{row.right:.0f} did ({100 * row.part:.0f} %, 95 % interval {100 * row.low:.0f} to "
-        f"{100 * row.high:.0f} %), and {row.roughly_right:.0f} drew at least "
+        f"{100 * row.high:.0f} %), and {row.roughly_right:.0f} evoked at least "
         f"{100 * calibration.ROUGHLY:.0f} %."
     )
 
@@ -226,7 +226,7 @@ def shown_by_word(table):
 def word_sentences(table):
     """Say what each word of `lib.mei.calibration.by_word` was worth, and which neurons had none."""
     return [
-        f"*{word.capitalize()}*: {row.right:.0f} of {row.n:.0f} draw at least "
+        f"*{word.capitalize()}*: {row.right:.0f} of {row.n:.0f} evoke at least "
         f"{100 * calibration.GOAL:.0f} % of the best possible rise, {row.roughly_right:.0f} at least "
         f"{100 * calibration.ROUGHLY:.0f} %."
         if row.n
@@ -258,7 +258,7 @@ def run_sentence(own):
     if not best.n:
         return f"No MEI of this run is {own.index[0]}; {own.right.sum():.0f} of {own.n.sum():.0f} are right."
     return (
-        f"In truth, {best.right:.0f} of the {best.n:.0f} MEIs of this run that are {own.index[0]} draw at "
+        f"In truth, {best.right:.0f} of the {best.n:.0f} MEIs of this run that are {own.index[0]} evoke at "
         f"least {100 * calibration.GOAL:.0f} % of the best possible rise, and {own.right[1:].sum():.0f} of "
         f"the {own.n[1:].sum():.0f} others."
     )
@@ -334,7 +334,7 @@ def sentence(scalars):
     ]
     return (
         f"{text} The MEI evokes {100 * mine / reached:.0f} % of the response to the true optimum at the "
-        f"same mean and contrast ({reached:.2f} spikes). The two images correlate "
+        f"same mean and contrast ({reached:.2f} spikes). The correlation of the two images is "
         f"{scalars['mei_truth_correlation']:.3f}, and the MEI is off by {listed(errors)}."
     )
 

@@ -34,9 +34,9 @@ class CrossValidation:
     predictions : (images, units) array
     fold : (images,) array of int
         The fold that left the image out.
-    models : list of modules, one a fold
+    models : list of modules, one per fold
         images (n, 1, h, w) -> (n, units).
-    histories : list of dict, one a fold
+    histories : list of dict, one per fold
         Learning curves of kinds trained by gradient steps; empty for the others.
     """
 

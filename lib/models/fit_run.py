@@ -39,7 +39,7 @@ class Fits:
     stimuli : list of str
         What it learned from.
     scores : DataFrame
-        A row a unit and kind: unit_id, model, `lib.models.crossvalidation.prediction_scores`, and
+        A row per unit and kind: unit_id, model, `lib.models.crossvalidation.prediction_scores`, and
         permutation_p.
     predictions : dict of dict
         {kind: {unit_id: (images,) predicted counts}}, every image by the fold that left it out.
@@ -51,7 +51,7 @@ class Fits:
     predictions: dict
 
     def of_unit(self, unit_id: int) -> pd.DataFrame:
-        """Return the scores of one unit, a row a kind of model (index)."""
+        """Return the scores of one unit, a row per kind of model (index)."""
         return self.scores[self.scores.unit_id == unit_id].set_index("model")
 
 
@@ -186,7 +186,7 @@ def _fit_halves(folder, session, counts, seed):
 
 
 def _scores(predictions, counts, kind, unit_ids, permutations, seed):
-    """A row a unit that is predicted; images without a held-out prediction do not count."""
+    """A row per unit that is predicted; images without a held-out prediction do not count."""
     units = np.isfinite(predictions).any(axis=0)
     held = np.isfinite(predictions[:, units]).all(axis=1)
     predictions, counts = predictions[held][:, units], counts[:, held][:, :, units]

@@ -110,7 +110,7 @@ def scores(predictions, counts, *, unit_ids, areas, seed=0, truth=None) -> pd.Da
     Returns
     -------
     DataFrame
-        A row a unit: r (correlation over the class's responses) with r_low and r_high (95 % bootstrap
+        A row per unit: r (correlation over the class's responses) with r_low and r_high (95 % bootstrap
         interval over them), ceiling (CCmax), r_over_ceiling (NaN under `LEAST_CEILING`), other_unit (mean r
         of the other units' models with this unit), p (share of models that do as well as its own, its own
         counted), true_r (correlation with the true responses, NaN where unknown).
@@ -159,7 +159,7 @@ def transfer_table(classes, predictions, *, unit_ids, areas, seed=0, truth=None)
     Returns
     -------
     DataFrame
-        `COLUMNS`; a row a class and unit.
+        `COLUMNS`; a row per class and unit.
     """
     rows = [pd.DataFrame(columns=COLUMNS)]
     for name, predicted in predictions.items():
@@ -171,7 +171,7 @@ def transfer_table(classes, predictions, *, unit_ids, areas, seed=0, truth=None)
 
 
 def summary(table, *, seed=0) -> pd.DataFrame:
-    """Medians over the units whose ceiling is at least `LEAST_CEILING`, a row a class left out.
+    """Medians over the units whose ceiling is at least `LEAST_CEILING`, a row per class left out.
 
     Returns
     -------

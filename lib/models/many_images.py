@@ -162,7 +162,7 @@ class Learned:
     mean, spread : (units,) tensors
         Of the root of the responses.
     loadings : (components, units) tensor
-    seen : list of (targets, places) tensors, one a group
+    seen : list of (targets, places) tensors, one per group
         The windows.
     strengths : (targets, kernels) tensor
         Factors on the kernels of `lib.models.v1`.
@@ -356,7 +356,7 @@ class _Kernel:
 
 
 def _cut(data, seen):
-    """Windows (targets, places), one a group, without the tiles that hold little of them.
+    """Windows (targets, places), one per group, without the tiles that hold little of them.
 
     Kept are the fewest tiles that together hold `KEPT` of a target's windows.
     """

@@ -68,7 +68,7 @@ def load(model: dict) -> Own:
     model : dict
         `file`: a Python file, with `function`, which takes nothing and returns a dict with the keys
         models, unit_ids, and unseen, or predictions and image_ids (see `Own`); or a list of archives
-        of torch.export (.pt2), one a model, whose extra file about.json holds unit_ids and unseen.
+        of torch.export (.pt2), one per model, whose extra file about.json holds unit_ids and unseen.
 
     Raises
     ------

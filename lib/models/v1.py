@@ -196,7 +196,7 @@ def window_grid(core):
 
 
 def _by_place(features, core):
-    """Features (n, features) as a list of (n, channels, places), one a group."""
+    """Features (n, features) as a list of (n, channels, places), one per group."""
     sizes = [int(np.prod(shape)) for _, shape in core.groups]
     return [
         part.unflatten(1, (shape[0], -1))

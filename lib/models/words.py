@@ -194,7 +194,7 @@ def transfer_sentences(summary):
             control = (
                 f"Another unit's model reaches {row.other_unit:.2f}; {difference}."
                 if row.difference_low > 0 or row.difference_high < 0
-                else f"That is no proof of tuning of a unit's own: another unit's model reaches "
+                else f"That is no evidence of tuning specific to a unit: another unit's model reaches "
                 f"{row.other_unit:.2f}; {difference}."
             )
         said.append(f"{told} {control}")
@@ -283,7 +283,9 @@ def describe_physiology(recorded, fits):
         ("static gratings", "pref_ori_sg", {"static_gratings", "available"} & set(learned)),
     ):
         if column not in recorded:
-            said.append(f"This recording shows no {name}: what they would tell is known of the model alone.")
+            said.append(
+                f"The session shows no {name}, so what they would tell is known from the model alone."
+            )
         elif is_learned:
             said.append(
                 f"The session shows {name}. The model has learned from these responses, so that its "
@@ -338,7 +340,7 @@ def agreement_sentences(agreement, first, second, *, alpha=0.05):
         Of the test, corrected over the measures (Holm).
     """
     if agreement.empty:
-        return [f"No measure is known of both {first} and {second}."]
+        return [f"No measure is available from both {first} and {second}."]
     corrected = dict(zip(agreement.index, statistics.holm(agreement.p.to_numpy(float))))
     said = []
     for name, row in agreement.iterrows():
@@ -346,8 +348,8 @@ def agreement_sentences(agreement, first, second, *, alpha=0.05):
         what = what[0].upper() + what[1:]
         if not np.isfinite(row.value):
             said.append(
-                f"{what}: not compared, for {words.counted(int(row.units), 'unit')} "
-                f"{'has' if row.units == 1 else 'have'} values of both that differ."
+                f"{what}: not compared, because too few units ({row.units:.0f}) have both values or all "
+                "values are alike."
             )
             continue
         size = f"95 % interval {row.low:.2f} to {row.high:.2f}, {row.units:.0f} units"
@@ -359,7 +361,7 @@ def agreement_sentences(agreement, first, second, *, alpha=0.05):
             alone = f"{first} of another unit would differ by {row.other:.2f}"
             sure, unsure = f"; {alone} ({p}).", f", which is no better than chance: {alone} ({p})."
         else:
-            text = f"{what}: the ranks in {first} and {second} correlate with {row.value:.2f} ({size}"
+            text = f"{what}: the ranks in {first} and {second} correlate at {row.value:.2f} ({size}"
             sure, unsure = f"; {p}).", f"; {p}): no agreement was found."
         said.append(text + (sure if corrected[name] < alpha else unsure))
     return said
@@ -389,21 +391,21 @@ def describe_patches(measures):
         return "No selected unit responds to gratings in its model: nothing can be said of size and contrast."
     return (
         f"Medians over {words.counted(len(known), 'selected unit')}: the preferred size is "
-        f"{known.preferred_size.median():.0f} degrees; a grating of 90 degrees draws "
+        f"{known.preferred_size.median():.0f} degrees; a grating of 90 degrees evokes "
         f"{100 * known.suppression_index.median():.0f} % less than the best size; half of the response to "
-        f"contrast is reached at {known.c50.median():.2f}. F1/F0 exceeds 1, as of simple cells, in "
+        f"contrast is reached at {known.c50.median():.2f}. F1/F0 exceeds 1, as in simple cells, in "
         f"{(known.f1_f0 > 1).sum()} of {len(known)}."
     )
 
 
 def no_truth():
     """Say that there is no truth to compare with."""
-    return "*A recorded session: the truth is not known.*"
+    return "*This is a recorded session, so the truth is not known.*"
 
 
 def no_metrics():
     """Say that a source holds none of the Allen Institute's figures."""
     return (
-        "*The source holds none of the Allen Institute's figures of these units: the chapter on your own "
-        "data says where they are looked for.*"
+        "*The source holds none of the Allen Institute's figures of these units; the chapter on your own "
+        "data says where the report looks for them.*"
     )

@@ -225,7 +225,7 @@ def model(images, mean_counts, predictions, *, weights):
     weights : int
         Of that model, per unit.
     """
-    size = sum(p.numel() for p in network.Network(images.shape[1:], 1, "published").parameters())
+    size = sum(p.numel() for p in network.Network(images.shape[1:]).parameters())
     linear = linear_fit(images, mean_counts)
     return table(
         [

@@ -102,7 +102,7 @@ def places(axes, table):
 
 
 def shapes(axes, measured, names):
-    """Draw metrics of best Gabor and MEI, a line a unit; `names`: {metric: words}, one an axis."""
+    """Draw metrics of best Gabor and MEI, a line per unit; `names`: {metric: words}, one per axis."""
     for ax, (name, label) in zip(axes, names.items()):
         pairs(
             ax,

@@ -34,7 +34,7 @@ def units_table(
     oracle : DataFrame
         Index unit_id, of 03_oracle.
     scores : DataFrame
-        A row a unit and model, of `lib.models.fit_run.fit_models`.
+        A row per unit and model, of `lib.models.fit_run.fit_models`.
     structure : str or Series
         The area of all units, or of each (index unit_id).
     model : str
@@ -176,7 +176,7 @@ def judged(run_folder: Path | str, units: Sequence[int]) -> tuple[dict[int, tupl
 
 
 def measures(run_folder: Path | str, units: Sequence[int]) -> pd.DataFrame:
-    """What `lib.stimuli.metrics.stimulus_metrics` found of MEI and best Gabor: a row a unit."""
+    """What `lib.stimuli.metrics.stimulus_metrics` found of MEI and best Gabor: a row per unit."""
     found = {unit: load_result(Path(run_folder) / "units" / str(unit), "metrics")[0] for unit in units}
     names = None if found else [f"{who}_{name}" for who in ("mei", "gabor_measured") for name in SHAPES]
     return pd.DataFrame.from_dict(found, orient="index", columns=names)

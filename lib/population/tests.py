@@ -43,7 +43,7 @@ def sorted_scores(scores: pd.DataFrame) -> dict[str, np.ndarray]:
     Parameters
     ----------
     scores : DataFrame
-        A row a unit and model, of `lib.models.fit_run.fit_models`.
+        A row per unit and model, of `lib.models.fit_run.fit_models`.
 
     Returns
     -------
@@ -251,7 +251,7 @@ def gain_limit(known: pd.DataFrame) -> float:
 
 
 def by_kind(table: pd.DataFrame) -> pd.DataFrame:
-    """How well the truth of simulated units is met, a row a kind of unit.
+    """How well the truth of simulated units is met, a row per kind of unit.
 
     MEI, best Gabor and best natural image against the true optimum; the recorded map against the true
     place, where the map is significant. Medians.

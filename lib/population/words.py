@@ -204,10 +204,10 @@ def gain_sentences(tests, *, alpha=0.05):
         if not np.isfinite(row.p_holm):
             said[name] = f"{text}; with so few models, no test is possible."
             continue
-        feigned = f" and errors of the fit feign (up to {AT_EQUAL_TRUTH:g})" if "gabor" in name else ""
+        errors = f" and fitting errors produce (up to {AT_EQUAL_TRUTH:g})" if "gabor" in name else ""
         relation = "exceeds" if row.p_holm < alpha and row.above else "does not exceed"
         said[name] = (
-            f"{text}. The median gain {relation} what other images could have changed{feigned} (95 % "
+            f"{text}. The median gain {relation} what other images could have changed{errors} (95 % "
             f"jackknife interval {row.low:.2f} to {row.high:.2f}, p = {row.p_holm:.2g} after Holm's "
             "correction)."
         )

@@ -82,7 +82,7 @@ def describe_prediction(score, n):
         return "The correlation is undefined: predicted or recorded responses to the Gabors are constant."
     above = " The model appears to exceed this ceiling, which is itself estimated from noisy means."
     return (
-        f"Predicted and recorded responses to the {n} Gabors correlate {score['r']:.3f} (conditions "
+        f"Predicted and recorded responses to the {n} Gabors correlate at {score['r']:.3f} (conditions "
         f"permuted: p = {score['p']:.4f}). From the scatter of the repeats, a perfect model is estimated "
         f"to reach {score['ceiling']:.3f}." + (above if score["r"] > score["ceiling"] else "")
     )

@@ -24,17 +24,24 @@ MISSING_GLYPHS = """(() => {
     return pen.getImageData(0, 0, 48, 48).data.join();
   };
   const found = new Set(), seen = new Set();
-  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (texts.nextNode()) {
-    const parent = texts.currentNode.parentElement;
-    if (!parent.checkVisibility()) continue;
-    const font = getComputedStyle(parent).font;
-    for (const letter of texts.currentNode.data) {
+  const look = (font, text) => {
+    for (const letter of text) {
       if (letter <= "~" || seen.has(font + letter)) continue;
       seen.add(font + letter);
       if (letter.trim() && drawn(font, letter) === drawn(font, "\\u{10FFFE}")) found.add(letter);
     }
+  };
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const parent = texts.currentNode.parentElement;
+    if (!parent.checkVisibility()) continue;
+    look(getComputedStyle(parent).font, texts.currentNode.data);
   }
+  for (const part of document.querySelectorAll("body *"))
+    for (const side of ["::before", "::after"]) {
+      const style = getComputedStyle(part, side);
+      if (style.content.startsWith('"') && part.checkVisibility()) look(style.font, style.content);
+    }
   return [...found];
 })()"""
 TOO_WIDE = """(() => {

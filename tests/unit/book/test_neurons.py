@@ -123,7 +123,7 @@ def test_the_runs_own_answers_come_before_the_size_of_the_gain():
         glance(3, 1.0, more_than_gabor="no"),
     ]
     text = words.gabor_sentence(shown)
-    assert "In 1 of 3 neurons" in text and "in 1 a Gabor does as well and for 1 it cannot be told" in text
+    assert "In 1 of 3 neurons" in text and "in 1 a Gabor does as well and 1 is undecided" in text
 
 
 def test_an_abstract_is_short_and_counts_the_verdicts():
@@ -131,7 +131,7 @@ def test_an_abstract_is_short_and_counts_the_verdicts():
     shown = [glance(1, 1.5), glance(2, 1.01), glance(3, 1.2, "uncertain")]
     text = words.abstract(shown, units=48, simulated=True)
     assert len(text.split()) < 110
-    assert "2 well supported and 1 uncertain" in text and "48 simulated neurons" in text
+    assert "rates 2 MEIs as well supported and 1 as uncertain" in text and "48 simulated neurons" in text
 
 
 def test_claims_name_what_they_rest_on():

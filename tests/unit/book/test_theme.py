@@ -2,7 +2,7 @@
 
 import pytest
 
-from book._ext.theme import used_rules
+from book._ext.theme import icons_of, used_rules
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,8 @@ def test_a_rule_that_may_apply_stays(rule):
 def test_a_rule_that_cannot_apply_goes_but_not_its_licence(rule):
     """Fault: all of a theme of 400 kB on every first visit; a copy without the notice that it asks for."""
     assert used_rules(f"/*! licence */{rule}", {"shown"}) == "/*! licence */"
+
+
+def test_icons_are_found_in_both_forms():
+    """Fault: boxes in the place of the icons that a style sheet holds as letters."""
+    assert icons_of('.a{content:"\\f0c9"}:root{--icon:"\uf071"}.b{content:"x"}') == {0xF0C9, 0xF071}

@@ -30,7 +30,7 @@ def test_the_page_says_what_the_search_and_the_comparison_found():
     assert text.startswith(
         "The search evaluated 1,440 Gabors on a grid and refined the best 5. The winner has"
     )
-    assert "azimuth 3.0 and elevation -4.0" in text and "correlates 0.875" in text
+    assert "azimuth 3.0 and elevation -4.0" in text and "fitted to it is 0.875" in text
 
 
 def test_optimum_mei_gabor_and_image_stand_side_by_side():

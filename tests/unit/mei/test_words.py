@@ -34,7 +34,8 @@ def test_a_verdict_is_said_with_what_it_was_worth():
         "verdict_probability_high": 0.68,
     }
     text = mei_words.judged(believed, row)
-    assert "Verdict: uncertain.** Of 100 MEIs like this one, 52 (95 % interval 35 to 68) draw" in text
+    assert "Verdict: uncertain.** Of 100 MEIs of simulated neurons with such figures, 52 (95 %" in text
+    assert "interval 35 to 68) evoke at least" in text
     assert "this rise is 76 % of" in text and "50 % of the natural" in text
     n = (calibration.load().held_out.probability.map(calibration.load().word) == "uncertain").sum()
     assert f"Of {n} MEIs with this verdict" in text

@@ -176,8 +176,8 @@ def test_medians_and_agreement_with_the_truth_have_the_known_values():
     assert found.difference_low["gabors"] > 0 == found.difference_low["natural_scenes"]
     assert found.low["gabors"] < found.r_over_ceiling["gabors"] < found.high["gabors"]
     said = words.transfer_sentences(found)
-    assert "its own is better in 8 of 8 units" in said[0] and "no proof of tuning" not in said[0]
-    assert "no proof of tuning" in said[1] and "better in 0 of 7" in said[1]
+    assert "its own is better in 8 of 8 units" in said[0] and "no evidence of tuning" not in said[0]
+    assert "no evidence of tuning" in said[1] and "better in 0 of 7" in said[1]
     agreement = left_out.agreement_with_truth(rows)
     assert agreement.median_difference["gabors"] == pytest.approx(-0.1)
     assert agreement.rank_correlation["gabors"] == pytest.approx(1)
