@@ -15,7 +15,7 @@ from lib.errors import InputError
 from lib.experiment.folder import write_none, write_stimuli
 from lib.gabors.grid import search_run
 from lib.machine import cores, device_name, use_device
-from lib.mei.recovery import choose_designs, recovery_by_design, simulate_recovery
+from lib.mei.recovery import choose_designs, recovery_by_design, recovery_by_kind, simulate_recovery
 from lib.models.fit_run import fit_models
 from lib.stages import STAGES, Stage
 from workflow.requests import expected_memory
@@ -45,8 +45,9 @@ def power(stage, parameters):
     """Recover the optima of simulated neurons from recordings of several sizes, for 08_population."""
     designs = choose_designs(*(parameters.pop(name) for name in ("images", "repeats", "rates")))
     recovered = simulate_recovery(designs, progress=sys.stderr.isatty(), **parameters)
-    table = recovery_by_design(recovered)
-    stage.save({"units": recovered.unit_id.nunique(), "designs": table.to_dict("list")})
+    tables = {"designs": recovery_by_design(recovered), "kinds": recovery_by_kind(recovered)}
+    found = {name: table.to_dict("list") for name, table in tables.items()}
+    stage.save({"units": recovered.unit_id.nunique()} | found)
 
 
 def stimuli(stage, parameters):

@@ -165,6 +165,25 @@ def recovery_by_design(recovered: pd.DataFrame, *, resamples: int = 1000) -> pd.
     return pd.DataFrame(rows)
 
 
+def recovery_by_kind(recovered: pd.DataFrame) -> pd.DataFrame:
+    """Recovery of every kind of unit against the number of images, at the units' own rate.
+
+    Parameters
+    ----------
+    recovered : DataFrame
+        Of `simulate_recovery`; the designs of the most repeats count.
+
+    Returns
+    -------
+    DataFrame
+        kind, x (number of images), value (mean of response_ratio over the units of the kind), low and high
+        (their range).
+    """
+    rows = recovered[(recovered.rate == 1) & (recovered.repeats == recovered.repeats.max())]
+    found = rows.groupby(["truth_kind", "images"]).response_ratio.agg(["mean", "min", "max"]).reset_index()
+    return found.set_axis(["kind", "x", "value", "low", "high"], axis=1)
+
+
 def shortest_design(by_design: pd.DataFrame, *, goal: float, rate: float = 1.0) -> pd.Series | None:
     """Return the row of the design of least stimulation whose median reaches a goal, or None."""
     enough = by_design[(by_design["median"] >= goal) & (by_design.rate == rate)]
@@ -204,8 +223,8 @@ def lines(by_design: pd.DataFrame, along: str) -> dict[str, pd.DataFrame]:
     }
 
 
-def load_designs(run_folder: Path | str) -> tuple[pd.DataFrame, int]:
-    """Read the table of a run and its number of units.
+def load_designs(run_folder: Path | str) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    """Read what `recovery_by_design` and `recovery_by_kind` found in a run, and the number of units.
 
     Raises
     ------
@@ -216,4 +235,4 @@ def load_designs(run_folder: Path | str) -> tuple[pd.DataFrame, int]:
     if not path.exists():
         raise InputError(f"{path} is not there: `make report` makes it, before 08_population")
     content = json.loads(path.read_text())["scalars"]
-    return pd.DataFrame(content["designs"]), content["units"]
+    return pd.DataFrame(content["designs"]), pd.DataFrame(content["kinds"]), content["units"]

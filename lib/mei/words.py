@@ -418,9 +418,20 @@ def recovery_sentence(by_design, *, goal):
     )
 
 
-def power(by_design, neurons, *, goal):
-    """Say what the recordings of simulated neurons show: `recovery_sentence`, with grey to compare."""
+def kinds_sentence(by_kind, *, goal):
+    """Say which kinds of neurons fall short of a goal even in the largest recording: `recovery_by_kind`."""
+    most = by_kind[by_kind.x == by_kind.x.max()]
+    short = most[most.value < goal].sort_values("value")
+    named = listed(f"*{row.kind.replace('_', ' ')}* ({row.value:.2f})" for row in short.itertuples())
+    if short.empty:
+        return "In the largest recording, every kind of neuron reaches it in the mean."
+    return f"Even in the largest recording, these kinds fall short of it in the mean: {named}."
+
+
+def power(by_design, by_kind, neurons, *, goal):
+    """Say what the recordings of simulated neurons show: designs, kinds, and grey to compare."""
     return (
-        f"The analysis simulated {neurons} neurons. {recovery_sentence(by_design, goal=goal)} A grey "
-        f"screen would evoke {by_design.grey_ratio.median():.2f} of the response to the optimum."
+        f"The analysis simulated {neurons} neurons. {recovery_sentence(by_design, goal=goal)} "
+        f"{kinds_sentence(by_kind, goal=goal)} A grey screen would evoke "
+        f"{by_design.grey_ratio.median():.2f} of the response to the optimum."
     )

@@ -93,8 +93,8 @@ def model_sentences(gains, *, model, stimuli=("natural_scenes",)):
     """
     said, alone = [], ", which learned from natural scenes alone" * (list(stimuli) != ["natural_scenes"])
     for kind, row in gains.iterrows():
-        if row.n < 2:
-            said.append(f"The {model} and {kind} models share too few units to be compared ({row.n:.0f}).")
+        if row.n == 0:
+            said.append(f"The {model} and {kind} models share no unit in which they could be compared.")
             continue
         relation = (
             "predicts better than"
@@ -103,10 +103,17 @@ def model_sentences(gains, *, model, stimuli=("natural_scenes",)):
             if row.high < 0
             else "predicts as well as"
         )
+        interval = f"95 % interval over images {row.low:+.2f} to {row.high:+.2f}"
+        if row.n == 1:
+            said.append(
+                f"The {kind} model was fitted to one unit, in which the {model} model {relation} it (by "
+                f"{row.median_difference:+.2f}; {interval}); this says nothing of other units."
+            )
+            continue
         said.append(
             f"The {model} model {relation} the {kind} model{alone}: its correlation is higher in "
-            f"{row.higher:.0f} of {row.n:.0f} units, by {row.median_difference:+.2f} in the median (95 % "
-            f"interval over images {row.low:+.2f} to {row.high:+.2f})."
+            f"{row.higher:.0f} of {row.n:.0f} units, by {row.median_difference:+.2f} in the median "
+            f"({interval})."
         )
     return said
 

@@ -54,7 +54,7 @@ class Project:
             shutil.copytree(
                 ROOT / name, self.root / name, ignore=shutil.ignore_patterns("mathjax", "__pycache__")
             )
-        for name in ("params.yml", "_config.yml"):
+        for name in ("params.yml", "_config.yml", "CITATION.cff"):
             shutil.copy2(ROOT / name, self.root / name)
         (self.root / "stub.py").write_text(STUB)
         for name in ("workflow.execute", "workflow.jobs", "book._ext.site"):

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import yaml
-from jinja2 import Template
+from jinja2 import DictLoader, Environment, Template
 
-from book._ext import figure_links, labels, notebook_files, site, unit_pages
+from book._ext import figure_links, front_page, labels, notebook_files, site, unit_pages
 from lib import words as book
 from lib.errors import InputError
 from lib.figure_data import name_of
@@ -297,6 +297,35 @@ def test_every_page_of_a_simulated_run_says_so_and_no_other(run, simulated):
     assert ("announcement" in settings["html_theme_options"]) == simulated
     text = settings["html_context"]["described"]["description"]
     assert ("simulated neurons shown generated images" in text) == simulated and "*" not in text
+
+
+CODE, SITE = "https://example.org/code", "https://example.org/book"
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_addresses_of_the_citation_lead_to_the_code_and_into_previews(run, tmp_path, monkeypatch, published):
+    """Fault: a link to nowhere, or an address within the site as that of a preview, where none is known."""
+    root = tmp_path / "root"
+    root.mkdir()
+    cited = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    addresses = f"repository-code: {CODE}\nurl: {SITE}/\n" if published else ""
+    (root / "CITATION.cff").write_text(cited + addresses, encoding="utf-8")
+    monkeypatch.setattr(front_page, "ROOT", root)
+    pages = site.gather_pages(run)
+    settings = yaml.safe_load((pages / "_config.yml").read_text())
+    assert settings["html"]["use_repository_button"] == published
+    assert settings.get("repository") == ({"url": CODE} if published else None)
+    box = (pages / "_run_cite.md").read_text()
+    assert (f"<{CODE}>" in box) == (f"url = {{{CODE}}}" in box) == published
+    layout = (pages / "_templates" / "layout.html").read_text()
+    templates = DictLoader({"page": layout, "!layout.html": "{% block extrahead %}{% endblock %}"})
+    described = settings["sphinx"]["config"]["html_context"]["described"]
+    page = Environment(loader=templates).get_template("page")
+    head = page.render(described=described, pagename="units/12", root_doc="index", title="Unit 12")
+    meta = dict(re.findall(r'<meta property="(.*?)" content="(.*?)">', head))
+    assert meta.get("og:image") == (f"{SITE}/neurons/preview.png" if published else None)
+    assert meta.get("og:url") == (f"{SITE}/units/12.html" if published else None)
+    assert meta["og:title"] == "Unit 12"
 
 
 @pytest.mark.parametrize(

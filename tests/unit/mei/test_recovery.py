@@ -87,6 +87,26 @@ def test_lines_and_sentence_follow_the_table():
     )
 
 
+def test_a_kind_that_falls_short_is_not_hidden_by_the_others():
+    """Fault: only medians over all kinds; another rate or fewer repeats mixed into a kind's line."""
+    units = pd.DataFrame(
+        {
+            "truth_kind": ["corner", "corner", "spot", "spot", "corner", "corner"],
+            "images": [60, 60, 60, 60, 30, 60],
+            "repeats": [5, 5, 5, 5, 5, 2],
+            "rate": [1.0, 1, 1, 1, 1, 1],
+            "response_ratio": [0.4, 0.6, 0.9, 0.95, 0.2, 0.1],
+        }
+    )
+    faster = units.assign(rate=4.0, response_ratio=1.0)
+    kinds = recovery.recovery_by_kind(pd.concat([units, faster]))
+    corner = kinds[kinds.kind == "corner"].set_index("x")
+    assert corner.loc[60, ["value", "low", "high"]].tolist() == [0.5, 0.4, 0.6]
+    assert corner.value[30] == 0.2
+    assert mei_words.kinds_sentence(kinds, goal=0.85).endswith("in the mean: *corner* (0.50).")
+    assert "every kind" in mei_words.kinds_sentence(kinds, goal=0.5)
+
+
 def test_missing_table_names_the_command(tmp_path):
     with pytest.raises(InputError, match="make report"):
         recovery.load_designs(tmp_path)

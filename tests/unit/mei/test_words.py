@@ -108,7 +108,8 @@ def test_power_reports_neurons_and_grey():
     table = pd.DataFrame(
         {"rate": 1.0, "median": [0.3], "minutes": 1.0, "grey_ratio": 0.25, "images": 30, "repeats": 5}
     )
-    text = mei_words.power(table, 14, goal=0.9)
+    kinds = pd.DataFrame({"kind": ["spot"], "x": [30], "value": [0.3]})
+    text = mei_words.power(table, kinds, 14, goal=0.9)
     assert "simulated 14 neurons. No design" in text
     assert text.endswith("A grey screen would evoke 0.25 of the response to the optimum.")
 
