@@ -62,6 +62,7 @@ def execute(name, output, parameters, *, result=None, kernel_manager=None):
             progress_bar=False,
             cwd=str(output.parent),
             kernel_manager_class=kernel_manager or ipc_manager(),
+            engine_name=_saving_engine(),
         )
     except (PapermillExecutionError, DeadKernelError) as error:
         message = (
@@ -80,6 +81,23 @@ def execute(name, output, parameters, *, result=None, kernel_manager=None):
     lighten(partial)
     os.replace(partial, output)
     return None
+
+
+def _saving_engine():
+    """Return the name of a papermill engine that saves a notebook as it begins and ends, not at each cell."""
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class AtTheEnd(NBClientEngine):
+        @classmethod
+        def execute_managed_notebook(cls, manager, *arguments, **options):
+            manager.save = lambda **_: None
+            try:
+                super().execute_managed_notebook(manager, *arguments, **options)
+            finally:
+                del manager.save
+
+    papermill_engines.register("at_the_end", AtTheEnd)
+    return "at_the_end"
 
 
 def _check_names(name, parameters, declared):

@@ -25,6 +25,9 @@ PRELOADED = (
     "papermill",
     "ipykernel.kernelapp",
     "matplotlib.pyplot",
+    "matplotlib.backends.backend_svg",
+    "pandas.io.formats.style",
+    "sklearn.ensemble",
     "torch._dynamo",  # which torch.optim imports when it is used
     "workflow.run_notebook",
     "lib.mei.search",
