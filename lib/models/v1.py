@@ -172,16 +172,18 @@ def fit_ridge(features, responses, core, *, kind):
 
 def _ridge_dual(gram, y):
     """Dual weights (units, n) of ridge regressions on (n, n) inner products, by leave-one-out."""
-    values, vectors = torch.linalg.eigh(gram)
-    values, projected = values.clamp(min=0), vectors.T @ y
+    y = y.double()
+    values, vectors = torch.linalg.eigh(gram.double())
+    values = values.where(values > 1e-5 * values[-1], 0.0)  # below are the mean and rounding
+    projected = vectors.T @ y
     least, best = torch.full(y.shape[1:], torch.inf), torch.zeros_like(y)
     for penalty in RIDGE_PENALTIES:
         shrunk = projected / (values + penalty)[:, None]
-        leverage = vectors.square() @ (values / (values + penalty)) + 1 / len(y)
-        error = (y - vectors @ (values[:, None] * shrunk)) / (1 - leverage).clamp(min=1e-3)[:, None]
+        free = vectors.square() @ (penalty / (values + penalty)) - 1 / len(y)  # 1 - leverage
+        error = (y - vectors @ (values[:, None] * shrunk)) / free.clamp(min=1e-9)[:, None]
         error = error.square().mean(0)
         best, least = torch.where(error < least, shrunk, best), torch.minimum(error, least)
-    return (vectors @ best).T
+    return (vectors @ best).T.float()
 
 
 def window_grid(core):

@@ -296,3 +296,14 @@ def test_a_readout_below_zero_is_silence(squared, high):
     )
     silent, answer = model.from_features(torch.tensor([[-3.0], [2.0]]))[:, 0].tolist()
     assert 0 <= silent < 1e-3 and answer == pytest.approx(high, rel=0.01)
+
+
+def test_a_ridge_regression_that_interpolates_noise_is_not_chosen():
+    """Fault: 1 - leverage is cut off, so that errors of the smallest penalty look small."""
+    rng = np.random.default_rng(0)
+    x = torch.as_tensor(rng.standard_normal((60, 900)), dtype=torch.float32)
+    noise = torch.as_tensor(rng.standard_normal((60, 8)), dtype=torch.float32)
+    noise -= noise.mean(0)
+    x -= x.mean(0)
+    fit = x @ x.T @ v1._ridge_dual(x @ x.T, noise).T
+    assert (fit.std(0) < 0.2 * noise.std(0)).sum() >= 6
