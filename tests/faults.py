@@ -641,7 +641,7 @@ FAULTS = [
     ),
     *_of(
         "lib/stimuli/patterns",
-        ("ROTATION = 1  ", "ROTATION = -1  ", "5: orientation grows clockwise"),
+        ("ROTATION = -1  ", "ROTATION = 1  ", "5: orientation grows counter-clockwise"),
         (
             "return x * np.cos(theta) + y * np.sin(theta), y * np.cos(theta) - x * np.sin(theta)",
             "return y * np.cos(theta) - x * np.sin(theta), x * np.cos(theta) + y * np.sin(theta)",

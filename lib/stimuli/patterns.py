@@ -2,16 +2,17 @@
 
 Geometry: the image is centred on the screen; x is azimuth (right positive), y elevation (up
 positive), ``col = (w - 1) / 2 + x / degrees_per_pixel`` and ``row = (h - 1) / 2 - y /
-degrees_per_pixel``. Orientation is in degrees, 0 for vertical bars; with row 0 on top it grows
-counter-clockwise, as AllenSDK's ``stimulus_info.get_spatial_grating`` draws it. Spatial frequency
-is in cycles/degree, phase in cycles (0: bright at the centre).
+degrees_per_pixel``. Orientation is in degrees, 0 for vertical bars, and grows clockwise on the screen, as
+PsychoPy showed it and AllenSDK draws it (``stimulus_info.get_spatial_grating``, whose row 0 is at the bottom:
+``Monitor.show_image`` has ``origin='lower'`` and turns scenes upside down for it). Spatial frequency is in
+cycles/degree, phase in cycles (0: bright at the centre).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-ROTATION = 1  # sense in which orientation grows, row 0 on top: 1 counter-clockwise
+ROTATION = -1  # sense in which orientation grows on the screen: 1 counter-clockwise, -1 clockwise
 
 
 def pixel_grid(shape: tuple[int, int], *, degrees_per_pixel: float) -> tuple[np.ndarray, np.ndarray]:

@@ -32,8 +32,10 @@ def test_true_optima_are_confirmed_and_what_excites_nothing_is_not(recording, wr
     untuned = truth.table.truth_kind[units.index] == "untuned"
     assert (units.outcome[~untuned] == "confirmed").mean() >= 0.9
     assert not (units.outcome[untuned] == "confirmed").any()
-    _, own = confirm.matrix(recording, written)
-    assert own["first"] >= (~untuned).sum() - 1 and own["p"] < 0.01
+    recorded, own = confirm.matrix(recording, written)
+    tuned = untuned.index[~untuned]  # "MEIs" of untuned units are those of tuned ones: not among the columns
+    assert (recorded.loc[tuned, tuned].idxmax(axis=1) == tuned).all()
+    assert own["n"] == len(untuned) and own["p"] < 0.05
     mine = kinds[kinds.unit_id.isin(untuned.index[~untuned])]
     assert np.corrcoef(mine.recorded, mine.predicted)[0, 1] > 0.8
 

@@ -1,5 +1,6 @@
 """Tests of lib.stimuli.patterns; each says which fault it would catch."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -50,7 +51,7 @@ def test_gabor_equals_analytic_formula(parameters):
         dx, dy = (col - 38) * DPP - x0, (29.5 - row) * DPP - y0
         wave = np.cos(
             2 * np.pi * phase
-            + 2 * np.pi * f * (dx * np.cos(np.pi * theta / 180) + dy * np.sin(np.pi * theta / 180))
+            + 2 * np.pi * f * (dx * np.cos(np.pi * theta / 180) - dy * np.sin(np.pi * theta / 180))
         )
         assert image[row, col] == pytest.approx(np.exp(-(dx**2 + dy**2) / 2 / sigma**2) * wave, abs=1e-12)
 
@@ -64,7 +65,10 @@ def test_orientation_zero_is_vertical_bars():
 
 @pytest.mark.parametrize("orientation", [0, 30, 45, 90, 120, 135])
 def test_orientation_as_allensdk_draws_it(orientation):
-    """Fault: opposite sense of rotation, or 0/90 swapped, against AllenSDK's own renderer."""
+    """Fault: opposite sense of rotation, or 0/90 swapped, against AllenSDK's own renderer.
+
+    AllenSDK shows what it draws with row 0 at the bottom, unless told otherwise; it turns scenes for that.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # AllenSDK uses names that scipy deprecates
         from allensdk.brain_observatory import stimulus_info
@@ -72,9 +76,29 @@ def test_orientation_as_allensdk_draws_it(orientation):
         theirs = stimulus_info.get_spatial_grating(
             height=100, aspect_ratio=1.28, ori=orientation, pix_per_cycle=20, phase=0.0
         )
+        shown = inspect.signature(stimulus_info.Monitor.show_image).parameters["origin"].default
+    assert shown == "lower"
+    theirs = np.flipud(theirs)
     scores = {other: _best_phase_match(theirs, other) for other in range(0, 180, 15)}
     assert max(scores, key=scores.get) == orientation
     assert scores[orientation] > 0.999
+
+
+def test_orientation_grows_clockwise_as_psychopy_turns_it():
+    """Fault: oblique orientations mirrored; bars of 45 degrees lean to the right, as a clock hand turns."""
+    bars = patterns.gabor(
+        SHAPE,
+        degrees_per_pixel=DPP,
+        x=0,
+        y=0,
+        orientation=45,
+        spatial_frequency=1e-6,
+        phase=0,
+        sigma=3,
+        aspect=5,
+    )
+    x, y = patterns.pixel_grid(SHAPE, degrees_per_pixel=DPP)
+    assert (bars * x * y).sum() > 0  # top right and bottom left
 
 
 def _best_phase_match(image, orientation):

@@ -46,7 +46,7 @@ def image(seed, shape=(20, 20), smooth=2.0):
 def test_a_turned_gabor_is_the_turned_picture(shape, patch):
     """Fault: orientation in the other sense, or from another axis; elevation downwards."""
     drawn = patterns.gabor(shape, degrees_per_pixel=DPP, **patch)
-    turn = patch | {"x": -patch["y"], "y": patch["x"], "orientation": patch["orientation"] + 90}
+    turn = patch | {"x": -patch["y"], "y": patch["x"], "orientation": patch["orientation"] - 90}
     np.testing.assert_allclose(
         patterns.gabor(shape[::-1], degrees_per_pixel=DPP, **turn), np.rot90(drawn), atol=1e-9
     )
@@ -107,7 +107,7 @@ def test_gratings_turn_and_reverse(shape, wave):
     """Fault: gratings by another convention than Gabors."""
     drawn = patterns.grating(shape, degrees_per_pixel=DPP, **wave)
     turned = patterns.grating(
-        shape[::-1], degrees_per_pixel=DPP, **wave | {"orientation": wave["orientation"] + 90}
+        shape[::-1], degrees_per_pixel=DPP, **wave | {"orientation": wave["orientation"] - 90}
     )
     np.testing.assert_allclose(turned, np.rot90(drawn), atol=1e-9)
     opposite = patterns.grating(shape, degrees_per_pixel=DPP, **wave | {"phase": -wave["phase"]})
