@@ -2,6 +2,7 @@
 
     python benchmarks/bench_many.py growth [--images N ...] [--units N ...] [--folds N] [--repeats N]
     python benchmarks/bench_many.py prediction [--images N ...] [--units N] [--repeats N] [--models v1 ridge]
+                                               [--device cuda] [--store]
     python benchmarks/bench_many.py subset [--images N] [--learned N ...] [--repeats N]
 
 growth: processor seconds and peak memory of a cross-validation to finished scores, each size in a process of
@@ -21,7 +22,7 @@ import torch
 
 from lib import machine
 from lib.data import session, simulated_neurons, simulated_session
-from lib.models import cores, crossvalidation, many_images, shared_network, v1
+from lib.models import by_images, cores, crossvalidation, many_images, shared_network, v1
 
 DEGREES, HEIGHT, TEST = 94.8 / 60, 60, 500
 GAIN = 0.2  # SD of the log of the gain that units share in a trial
@@ -140,6 +141,13 @@ def subset(arguments):
     return pd.concat(rows)
 
 
+def store(table):
+    """Put rows in place of those of the same size and kind in the table that the report reads."""
+    both = pd.concat([pd.read_csv(by_images.STORED), table.rename(columns={"low": "r_low"})])
+    both = both.drop_duplicates(["images", "model"], keep="last").sort_values("images", kind="stable")
+    both.round({"r": 3, "r_low": 3, "seconds": 1}).to_csv(by_images.STORED, index=False)
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -152,10 +160,17 @@ def main():
     parser.add_argument("--folds", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--once", type=int, default=0)
+    parser.add_argument(
+        "--store", action="store_true", help="write prediction's rows to lib/models/by_images.csv"
+    )
     parser.add_argument("--device", default="cpu", help="of prediction and subset")
     arguments = parser.parse_args()
+    if arguments.store and arguments.what != "prediction":
+        parser.error("--store is of prediction")
     table = {"growth": growth, "prediction": prediction, "subset": subset}[arguments.what](arguments)
     print(table.round(3).to_string(index=False))
+    if arguments.store:
+        store(table)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Figures on pages: dark where the reader's screen is, and cut into their panels on a narrow one."""
 
 import copy
+import io
 import itertools
 import re
 
-from workflow.pictures import SVG
+from lib import figures
+from workflow.pictures import SVG, lighter
 
 # Colours in a dark page; the browser tells by the colour scheme of the page.
 DARK = {
@@ -32,6 +34,15 @@ def dressed(cells):
                         image["classes"] = "cut-" + "-".join(map(str, cuts))
         done.append(cell)
     return done
+
+
+def drawn(ax):
+    """Return the figure of an axis as SVG for a page that no notebook makes."""
+    stream = io.StringIO()
+    ax.figure.savefig(stream, format="svg", bbox_inches="tight", metadata={"Date": None})
+    figures.plt.close(ax.figure)
+    svg = lighter(stream.getvalue()[stream.getvalue().index("<svg") :])
+    return svg.replace("</style>", f"{dark(svg)}</style>", 1)
 
 
 def dark(svg):

@@ -23,12 +23,14 @@ from book._ext.labels import declared_labels, drop_dead_references, made_labels
 from book._ext.neurons import glances
 from book._ext.notebook_files import one_figure_each, read_notebook, visible, without_code, write_notebook
 from book._ext.parameters_page import parameters_page
-from book._ext.pictures import dressed
+from book._ext.pictures import drawn, dressed
 from book._ext.unit_pages import MANY, add_explorers, code_page, unit_heading, unit_page
+from lib import figures
 from lib.columns import dictionary
 from lib.errors import InputError
 from lib.files import ROOT, required, write_json
 from lib.machine import cores
+from lib.models import by_images
 from lib.population.table import read_units
 from lib.stages import STAGES
 from workflow import cost
@@ -121,6 +123,7 @@ def gather_pages(run_folder):
         "_run_claims": conclusions_page(run_folder, table, shown, simulated=simulated),
         "_run_dictionary": render("dictionary.md.jinja", rows=dictionary().to_dict("records")),
         "parameters": parameters_page(),
+        "_run_models": models_by_images(),
         "_run_cite": render("cite.md.jinja", **described),
         "units": units_index(table, units, shown),
     }.items():
@@ -142,6 +145,19 @@ def gather_pages(run_folder):
     write_toc(pages / "_toc.yml", [*units, *(["code"] if len(units) > MANY else [])])
     write_config(pages / "_config.yml", units, described, simulated=simulated)
     return pages
+
+
+def models_by_images():
+    """Return figure and table of how well each kind of model predicts, by the number of images."""
+    table = by_images.measured()
+    figures.use_style()
+    ax = figures.panels(1, width=4.2, height=2.8)
+    for kind, own in table.groupby("model", sort=False):
+        ax.plot(own.images, own.r, "o-", label=kind)
+    ax.set(xscale="log", xlabel="images", ylabel="correlation with the true response")
+    ax.legend()
+    wide = table.pivot(index="images", columns="model")
+    return render("models.md.jinja", figure=drawn(ax), table=wide, kinds=list(table.model.unique()))
 
 
 def write_chapters(run_folder, pages):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lib import statistics, words
+from lib.models import by_images
 from lib.models.left_out import LEAST_CEILING
 from lib.responses.tuning import FIELD_P, MEASURES
 from lib.statistics import FEWEST_PAIRS
@@ -87,6 +88,33 @@ def describe_training(model, stimuli):
     return (
         f"Besides natural scenes, the *{model}* model learned from {names}; any other model learned from "
         "natural scenes alone."
+    )
+
+
+def describe_choice(model, images):
+    """Say which kind of model predicts best where there are so many images, in simulation.
+
+    Parameters
+    ----------
+    model : str
+        The chosen kind.
+    images : int
+        That models learn from.
+
+    Returns
+    -------
+    str
+    """
+    kind, size = by_images.best_kind(images)
+    measured = (
+        f"On simulated neurons and {size:,} images (the measured number nearest to the {images:,} here)"
+    )
+    if model not in set(by_images.measured().model):
+        return f"{measured}, *{kind}* predicts best; *{model}* was not measured."
+    if kind == model:
+        return f"{measured}, the chosen kind, *{model}*, predicts best."
+    return (
+        f"{measured}, *{kind}* predicts better than the chosen kind, *{model}*: consider `cnn.model: {kind}`."
     )
 
 
