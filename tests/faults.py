@@ -284,6 +284,28 @@ FAULTS = [
             "pass",
             "3: the bias does not start at the mean",
         ),
+        (
+            "rate[k], waited[k] = rate[k] + 1, 0",
+            "rate[:], waited[k] = rate[k] + 1, 0",
+            "16: one network's rest is all networks'",
+        ),
+    ),
+    *_of(
+        "lib/models/shared_network",
+        (
+            "[(best % columns + 0.5) / columns",
+            "[(best // rows + 0.5) / columns",
+            "16: a readout begins elsewhere",
+        ),
+        (
+            "place.clamp(-1, 1)[:, :, None]",
+            "place.clamp(-1, 1).flip(2)[:, :, None]",
+            "16: x and y of a readout are exchanged",
+        ),
+    ),
+    *_of(
+        "lib/models/by_images",
+        ("table.r.max() - ALIKE", "table.r.max()", "16: a difference that is none decides"),
     ),
     *_of(
         "lib/mei/ascent",

@@ -107,6 +107,8 @@ TESTS = {
     "lib/stimuli/patterns": ["stimuli/test_properties_images", "stimuli/test_patterns"],
     "lib/models/crossvalidation": ["models/test_crossvalidation", "models/test_v1"],
     "lib/models/network": ["models/test_network", "models/test_v1"],
+    "lib/models/shared_network": ["models/test_network"],
+    "lib/models/by_images": ["models/test_by_images"],
     "lib/models/fit_run": ["models/test_v1"],
     "lib/models/cores": ["models/test_v1"],
     "lib/models/ensemble": [
