@@ -100,11 +100,12 @@ def simulate_recovery(
         features = core(torch.as_tensor(images)[:, None])
     expected = ensemble.predicted_responses(truth, images)
     grey, optimum = ground_truth.reference_responses(truth, shape, target)
+    windows = {n: v1.window_kernels(features[:n], core) for n in {n for n, _, _ in designs}}
     rows = []
     for design in tqdm(designs, desc="designs", disable=not progress):
         n, repeats, rate = design
         counts = _record(expected[:n] * rate, repeats, rng=np.random.default_rng([seed, 7]))
-        model = v1.fit_windowed(features[:n], counts.mean(0), core).eval()
+        model = v1.fit_windowed(features[:n], counts.mean(0), core, windows=windows[n]).eval()
         found = localise.localise(
             model,
             search.most_exciting_input(model, shape, target, starts=("grey",), settings=settings, seed=seed),

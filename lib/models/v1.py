@@ -77,7 +77,7 @@ def join(models):
 # ---- fitting ------------------------------------------------------------------------------------
 
 
-def fit_windowed(features, responses, core, *, more=(), kind="v1"):
+def fit_windowed(features, responses, core, *, more=(), windows=None, kind="v1"):
     """Fit the v1 model to some images; nothing is chosen outside them.
 
     The square root of a unit's response is a Gaussian process. Its mean is what all units have in
@@ -109,22 +109,25 @@ def fit_windowed(features, responses, core, *, more=(), kind="v1"):
     core : V1Core
     more : sequence of (features, responses)
         Other stimuli, as `lib.models.training_sets` gives them.
+    windows : list, optional
+        Of `window_kernels` for the same images, where several sets of responses to them are fitted.
 
     Returns
     -------
     ResponseModel
     """
-    return next(fits_windowed(features, responses, core, more, [range(len(more))], kind=kind))
+    choices = [range(len(more))]
+    return next(fits_windowed(features, responses, core, more, choices, windows=windows, kind=kind))
 
 
-def fits_windowed(features, responses, core, more, choices, *, kind="v1"):
+def fits_windowed(features, responses, core, more, choices, *, windows=None, kind="v1"):
     """Yield the model of `fit_windowed` for each of several choices of the other stimuli.
 
     What the choices share, all that comes from the images and the kernels, is computed once.
 
     Parameters
     ----------
-    features, responses, core, more, kind
+    features, responses, core, more, windows, kind
         As in `fit_windowed`.
     choices : sequence of sequences of int
         Positions in `more`.
@@ -136,7 +139,7 @@ def fits_windowed(features, responses, core, more, choices, *, kind="v1"):
     both = torch.cat([z, components], 1)
     centred = features - features.mean(0)
     parts = _by_place(centred, core)
-    seen = _expected_windows(parts, core, both)
+    seen = _expected_windows(parts, core, both, windows)
     common = _common_readout(parts, core, seen, z)
     expected = centred @ common.T
     strengths, noise, dual, left_out = _by_evidence(parts, core, seen, both - expected)
@@ -237,10 +240,21 @@ def _components(z):
     return u[:, :q] * root, s[:q, None] / root * v[:q]
 
 
-def _expected_windows(parts, core, z):
+def window_kernels(features, core):
+    """Kernels of the candidate windows: of the images (n, features) alone, whatever is fitted to them.
+
+    Returns
+    -------
+    list of (values, vectors)
+        Eigenvalues (windows, n) and eigenvectors (windows, n, n) of some of the windows at a time.
+    """
+    return list(_window_kernels(_by_place(features - features.mean(0), core), core, _candidates(core)))
+
+
+def _expected_windows(parts, core, z, windows=None):
     """Per group the window (targets, places) of each target, averaged over its posterior."""
     weights = _candidates(core)
-    return _averaged(_window_evidence(parts, core, z, weights), weights)
+    return _averaged(_window_evidence(windows or _window_kernels(parts, core, weights), z), weights)
 
 
 def _candidates(core):
@@ -254,21 +268,26 @@ def _averaged(evidence, weights):
     return [posterior @ weight for weight in weights]
 
 
-def _window_evidence(parts, core, z, weights):
-    """Log marginal likelihood (penalties, windows, targets) of candidate windows, all families alike."""
-    n = len(z)
+def _window_kernels(parts, core, weights):
+    """Yield `window_kernels` of features less their mean, all families alike."""
+    n = len(parts[0])
     number = {family: sum(f == family for f, _ in core.groups) for family, _ in core.groups}
     kernel = torch.zeros(len(weights[0]), n, n)
     for part, weight, (family, _) in zip(parts, weights, core.groups):
         k = _windowed_gram(part, weight)
         kernel += k / (_size(k) * number[family] * len(number))
-    return torch.cat([_evidence(k, z) for k in kernel.split(64)], 1)
+    for some in kernel.split(64):
+        yield torch.linalg.eigh(some)
 
 
-def _evidence(kernels, z):
-    """Log marginal likelihood (penalties, windows, targets) of kernels (windows, n, n)."""
+def _window_evidence(kernels, z):
+    """Log marginal likelihood (penalties, windows, targets) of the kernels of `window_kernels`."""
+    return torch.cat([_evidence(*some, z) for some in kernels], 1)
+
+
+def _evidence(values, vectors, z):
+    """Log marginal likelihood (penalties, windows, targets) of kernels, by their eigenvectors."""
     n, evidence = len(z), []
-    values, vectors = torch.linalg.eigh(kernels)
     values, projected = values.clamp(min=0), (vectors.transpose(1, 2) @ z).square_()
     for penalty in PENALTIES:
         total = values + penalty
