@@ -26,7 +26,7 @@ GRIDS = {  # at least so many positions; orientations, frequencies, phases, sigm
     "quick": (20, 6, 3, 4, (0.4,)),  # 1,440 or a few more
 }
 FREQUENCIES = (0.02, 0.16)  # cycles/degree: the range of mouse visual cortex
-BATCH = 32
+SHOWN, BATCH = 64, 32  # Gabors at a time: of the grid, and where a gradient is taken too
 KEPT = 40  # Gabors of the grid kept for each unit, to be ranked again under its mask
 
 
@@ -149,7 +149,7 @@ def search_grid(
             return model(images(parameters[rows])).T
 
     top, index = None, None
-    batches = torch.arange(len(parameters)).split(BATCH)
+    batches = torch.arange(len(parameters)).split(SHOWN)
     with side_by_side(workers) as each:
         shown = zip(batches, each(respond, batches))
         for rows, values in tqdm(shown, "Gabor grid", len(batches), disable=not progress):

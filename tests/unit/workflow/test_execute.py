@@ -47,6 +47,18 @@ def test_a_failing_unit_leaves_its_page_and_its_reason(tmp_path):
     assert len(error.traceback) == 1 and error.traceback[0].count("\n") == 0
 
 
+def test_a_killed_kernel_leaves_what_it_had_shown(tmp_path, monkeypatch):
+    """Fault: a notebook is saved only where it comes to its end, or its reader is left without a reason."""
+    monkeypatch.setattr("workflow.run_notebook.ROOT", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    cells = ["print('shown')", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbformat.write(notebook, tmp_path / "notebooks" / "05_mei.ipynb")
+    message = execute("05_mei", tmp_path / "page.ipynb", {}, result=tmp_path / "mei.json")
+    assert message.startswith("its kernel was killed")
+    assert "shown" in (tmp_path / "page.ipynb").read_text().split("signal.SIGKILL")[0].split("outputs")[1]
+
+
 def test_a_picture_with_a_palette_is_smaller_and_looks_the_same():
     """Fails if a rare colour, the ground or a step of grey is lost, or if the picture stays as it was."""
     pixels = np.full((200, 300, 3), 255, np.uint8)
