@@ -223,6 +223,11 @@ FAULTS = [
     *_of(
         "lib/models/v1",
         (
+            "_window_kernels(_by_place(features - features.mean(0), core)",
+            "_window_kernels(_by_place(features, core)",
+            "kernels of features with their mean, shared by fits",
+        ),
+        (
             "return F.softplus(z, beta=8).square() if self.squared",
             "return z.square() if self.squared",
             "3: squared readout without rectification",
@@ -879,8 +884,8 @@ FAULTS = [
     *_of(
         "lib/mei/recovery",
         (
-            "v1.fit_windowed(features[:n], counts.mean(0), core)",
-            "v1.fit_windowed(features[:n], expected[:n], core)",
+            "v1.fit_windowed(features[:n], counts.mean(0), core, windows=windows[n])",
+            "v1.fit_windowed(features[:n], expected[:n], core, windows=windows[n])",
             "recovery from rates that no recording gives",
         ),
         (

@@ -221,6 +221,17 @@ def test_what_units_have_in_common_is_relative_to_their_places():
     assert first > 0 and second > 0
 
 
+def test_responses_to_the_same_images_share_the_kernels_of_windows():
+    """Fails if kernels made before are of features with their mean, or of other windows."""
+    core = cores.V1Core(SHAPE, degrees_per_pixel=DEGREES)
+    with torch.no_grad():
+        features = core(torch.as_tensor(IMAGES[:40])[:, None])
+    responses = counts_of(unit(), unit(energy=True), repeats=2)[:, :40].mean(0)
+    anew = v1.fit_windowed(features, responses, core)
+    shared = v1.fit_windowed(features, responses, core, windows=v1.window_kernels(features, core))
+    torch.testing.assert_close(shared.weights, anew.weights)
+
+
 def test_units_share_places_and_components():
     """A noisy unit is predicted better beside units that look at the same place."""
     rate = 0.3 * unit(energy=True)
