@@ -23,7 +23,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-import verdict_figures
 import verdict_rule
 from by_seed import measure_seeds, read_rows
 from calibration_neurons import CC_MAX, CHOSEN_ON, HELD_OUT, make_neurons, record, true_cc_max
@@ -35,7 +34,7 @@ from lib.data.simulated_session import dead_leaves
 from lib.mei import calibration, halves, localise, search, verdict
 from lib.mei.ascent import AscentSettings
 from lib.mei.calibration import GOAL
-from lib.models import crossvalidation, ensemble, v1
+from lib.models import crossvalidation, ensemble, lift, v1
 from lib.responses import reliability
 from lib.stimuli.contrast import Target, set_mean_contrast
 
@@ -43,10 +42,11 @@ HEIGHT, IMAGES, FOLDS = 60, 118, 10  # as in the report
 CONTRAST, FINEST_DETAIL, STEPS = 0.2, 0.15, 80
 SEEDS = [seed for three in zip(range(1, 11), range(11, 21), range(31, 41)) for seed in three]
 CHUNK = 12  # units an ascent takes together: a readout of all would cost more than the features
-FEW = ("prediction_low", "cc_norm", "rise_over_signal")  # figures of `verdict.evidence` of every model
+# Figures of `verdict.evidence` of every model.
+FEW = ("prediction_low", "cc_norm", "rise_over_signal")
 SETS = {  # of figures to choose among: those that the report computes, and what more would be worth
     calibration.FEW: FEW,
-    calibration.ALL: (*FEW, *halves.FIGURES),
+    calibration.ALL: (*FEW, "top_lift", *halves.FIGURES),
     "any": tuple(verdict_rule.BOUNDS),
 }
 
@@ -93,23 +93,13 @@ def measure(seed, *, units, file, cc_max=CC_MAX, device="cpu"):
     with torch.no_grad():
         features = core(torch.as_tensor(images)[:, None])
     clock("fit")
-    models = Models(
-        fitted.models,
-        [half_models(features, core, images, counts, seed=seed + 100 * k) for k in (1, 2)],
-        verdict_figures.Posterior(features, counts.mean(0), core),
-        *verdict_figures.other_kinds(
-            images, counts, features, core, seed=seed, folds=FOLDS, degrees_per_pixel=degrees
-        ),
-    )
-    samples = [models.posterior.sample(seed + 1000 * k) for k in range(verdict_figures.SAMPLES)]
-    samples = [models.posterior.model(weights) for weights in samples]
+    models = Models(fitted.models, half_models(features, core, images, counts, seed=seed + 100))
     clock("other fits")
     scores = crossvalidation.prediction_scores(fitted.predictions, counts)
+    scores["top_lift"] = lift.top_lift(features, counts.mean(0), core)
     rows = []
     for part in np.array_split(np.arange(len(neurons)), max(1, round(len(neurons) / CHUNK))):
-        rows.append(
-            evidence_of(models, samples, images, counts, part, target, settings, degrees=degrees, seed=seed)
-        )
+        rows.append(evidence_of(models, images, counts, part, target, settings, degrees=degrees, seed=seed))
         clock("MEIs")
     table = pd.concat(
         [pd.concat([r[0] for r in rows], ignore_index=True), scores.reset_index(drop=True)], axis=1
@@ -148,13 +138,10 @@ class Clock:
 
 @dataclass
 class Models:
-    """What is fitted to a session: fold models, pairs of half models, and two other kinds."""
+    """What is fitted to a session: models of the folds, and of two halves."""
 
     members: list
     halves: list
-    posterior: verdict_figures.Posterior
-    plain: torch.nn.Module
-    linear_scores: pd.DataFrame
 
 
 def half_models(features, core, images, counts, *, seed):
@@ -163,17 +150,11 @@ def half_models(features, core, images, counts, *, seed):
     return [v1.fit_windowed(features[half == k], counts.mean(0)[half == k], core).eval() for k in (0, 1)]
 
 
-def evidence_of(models, samples, images, counts, part, target, settings, *, degrees, seed):
+def evidence_of(models, images, counts, part, target, settings, *, degrees, seed):
     """(figures of evidence, a row per unit of `part`; MEIs) as 05_mei makes them, and figures beside."""
     shape, counts = images.shape[1:], counts[:, :, part]
     makers, judges = ensemble.split_members([m.subset(part) for m in models.members])
     making, judging = (ensemble.MeanModel(m).eval() for m in (makers, judges))
-
-    def climb(model, starts):
-        ends = search.most_exciting_input(
-            model.eval(), shape, target, starts=starts, images=images, settings=settings, seed=seed
-        )
-        return localise.localise(model, ends)
 
     ascended = search.most_exciting_input(
         making, shape, target, starts=("grey", "natural"), images=images, settings=settings, seed=seed
@@ -199,7 +180,6 @@ def evidence_of(models, samples, images, counts, part, target, settings, *, degr
     ]
     natural = set_mean_contrast(images, target)
     at_level = ensemble.predicted_responses(judging, natural) - judged.grey_response.to_numpy()
-    plain = models.plain.subset(part)
     figures = {
         "transfer": judged.transfer,
         "natural_fraction_below": judged.natural_fraction_below,
@@ -210,19 +190,10 @@ def evidence_of(models, samples, images, counts, part, target, settings, *, degr
         "rise_over_natural": rise.mean(0) / np.maximum(at_level.max(0), 1e-6),
         "rise_over_natural_spread": rise.mean(0) / np.maximum(at_level.std(0), 1e-6),
         "jackknife": rise.std(0, ddof=1) * (len(judges) - 1) / np.sqrt(len(judges)) / rise.mean(0),
-        "kept": found.best_responses / ascended.best_responses,
-        "linear_r": models.linear_scores.correlation_to_average.to_numpy()[part],
-        "plain_share": verdict_figures.share(plain, meis, climb(plain, ("grey",)).best_images, grey),
     }
-    for name, value in verdict_figures.shape_figures(meis, degrees_per_pixel=degrees).items():
-        figures[name] = value
-    for k, pair in enumerate(models.halves):
-        pair = [half.subset(part).eval() for half in pair]
-        agreed = halves.agreement(pair, meis, target, settings=settings, seed=seed, degrees_per_pixel=degrees)
-        for name, value in agreed.items():
-            figures[name if k == 0 else name.replace("half_", "half2_").replace("halves", "halves2")] = value
-    figures |= verdict_figures.posterior_figures(models.posterior, meis, grey, part)
-    figures |= verdict_figures.sample_figures(samples, climb, meis, grey, part, degrees=degrees)
+    pair = [half.subset(part).eval() for half in models.halves]
+    agreed = halves.agreement(pair, meis, target, settings=settings, seed=seed, degrees_per_pixel=degrees)
+    figures |= dict(agreed.items())
     starts = pd.DataFrame(starts).add_prefix("start_")
     return pd.concat([pd.DataFrame(figures), starts], axis=1), meis
 

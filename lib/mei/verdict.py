@@ -103,18 +103,20 @@ def evidence(judged, *, prediction, counts, halves=None) -> dict:
     Returns
     -------
     dict of float
-        What `halves` holds; prediction_low (correlation_low) and cc_norm of 04_cnn; rise_over_signal, the
-        judges' rise from grey to the MEI over the standard deviation of the recorded means that noise
-        does not explain.
+        What `halves` holds; prediction_low (correlation_low), cc_norm and top_lift of 04_cnn;
+        rise_over_signal, the judges' rise from grey to the MEI over the standard deviation of the recorded
+        means that noise does not explain.
     """
-    low, norm, ceiling = (
-        np.nan if prediction[k] is None else prediction[k] for k in ("correlation_low", "cc_norm", "cc_max")
+    low, norm, lift, ceiling = (
+        np.nan if prediction.get(k) is None else prediction[k]
+        for k in ("correlation_low", "cc_norm", "top_lift", "cc_max")
     )
     signal = max(ceiling, 0.05) * np.nanmean(counts, axis=0).std()
     return {
         **({} if halves is None else halves),
         "prediction_low": low,
         "cc_norm": norm,
+        "top_lift": lift,
         "rise_over_signal": float((judged.response - judged.grey_response) / max(signal, 1e-6)),
     }
 

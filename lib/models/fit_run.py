@@ -8,16 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from lib.data.session import load_session
 from lib.files import ROOT, file_hash, required, write_atomically, write_json
 from lib.machine import cores
-from lib.models import crossvalidation, own, own_checks
+from lib.models import crossvalidation, lift, many_images, own, own_checks
 from lib.models.ensemble import HALVES
 from lib.models.training_sets import training_sets
 
 CODE = (
     "models/crossvalidation",
+    "models/lift",
     "models/many_images",
     "models/network",
     "models/training_sets",
@@ -166,6 +168,8 @@ def fit_models(
                 _fit_halves(run_folder / "models" / kind, session, counts, seed)
             write_json(run_folder / "models" / kind / "key.json", key)
         tables.append(_scores(result.predictions, counts, kind, unit_ids, permutations, seed))
+        if "halves" in key:
+            tables[-1]["top_lift"] = np.load(run_folder / "models" / kind / HALVES / "top_lift.npy")
     scores = pd.concat(tables, ignore_index=True)
     write_atomically(run_folder / "models" / "scores.csv", lambda path: scores.to_csv(path, index=False))
     write_json(about, whole)
@@ -173,7 +177,7 @@ def fit_models(
 
 
 def _fit_halves(folder, session, counts, seed):
-    """Fit each half of the scenes alone, for `lib.mei.halves`."""
+    """Fit each half of the scenes alone, for `lib.mei.halves`, and write `lib.models.lift.top_lift`."""
     halves = crossvalidation.cross_validate(
         session.images,
         counts,
@@ -183,6 +187,12 @@ def _fit_halves(folder, session, counts, seed):
         folder=folder / HALVES,
     )
     crossvalidation.save_ensemble(folder / HALVES, halves, members=False)
+    found = np.full(counts.shape[2], np.nan)
+    if len(session.images) <= many_images.EXACT:
+        core = halves.models[0].core
+        features = many_images.features_of(core, torch.as_tensor(session.images)[:, None])
+        found = lift.top_lift(features, np.nanmean(counts, axis=0), core)
+    np.save(folder / HALVES / "top_lift.npy", found)
 
 
 def _scores(predictions, counts, kind, unit_ids, permutations, seed):
@@ -194,6 +204,7 @@ def _scores(predictions, counts, kind, unit_ids, permutations, seed):
     scores["permutation_p"] = crossvalidation.permutation_null(
         predictions, counts, permutations=permutations, seed=seed
     )
+    scores["top_lift"] = np.nan  # but for v1
     scores.insert(0, "model", kind)
     scores.insert(0, "unit_id", np.asarray(unit_ids)[units])
     return scores

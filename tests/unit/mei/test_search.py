@@ -537,9 +537,9 @@ def test_evidence_lacks_what_was_not_measured():
     """Fault: grey not taken off the rise, noise counted as signal, a missing score taken for one."""
     row = pd.Series({"response": 5.0, "grey_response": 1.0})
     counts = np.array([[0.0, 4.0], [2.0, 6.0]])  # means of 1 and 5
-    scores = {"correlation_low": None, "cc_norm": 0.4, "cc_max": 0.5}
+    scores = {"correlation_low": None, "cc_norm": 0.4, "cc_max": 0.5, "top_lift": 0.6}
     found = verdict.evidence(row, prediction=scores, counts=counts)
-    assert np.isnan(found["prediction_low"]) and found["cc_norm"] == 0.4
+    assert np.isnan(found["prediction_low"]) and (found["cc_norm"], found["top_lift"]) == (0.4, 0.6)
     assert found["rise_over_signal"] == pytest.approx(4 / (0.5 * 2))
     more = verdict.evidence(row, prediction=scores, counts=counts, halves=pd.Series({"heard_by_halves": 0.7}))
     assert more["heard_by_halves"] == 0.7 and more["cc_norm"] == 0.4
@@ -557,6 +557,7 @@ def test_a_verdict_lists_the_figures_it_rests_on():
     assert {check["figure"] for check in good["verdict_checks"]} == set(
         best
     )  # nothing recorded, nothing said
-    missing = verdict.judge(dict.fromkeys(best, np.nan), {})
+    few = calibration.load(calibration.FEW).figures
+    missing = verdict.judge(dict.fromkeys([*best, *few], np.nan), {})
     assert missing["verdict"] == VERDICTS[-1] and missing["verdict_probability"] < 0.2
     assert not any(check["passed"] or check["contribution"] > 0 for check in missing["verdict_checks"])

@@ -10,7 +10,7 @@ import torch
 
 from lib.data import session as sessions
 from lib.errors import InputError
-from lib.models import cores, crossvalidation, ensemble, fit_run, v1
+from lib.models import cores, crossvalidation, ensemble, fit_run, lift, v1
 
 SHAPE, DEGREES = (30, 38), 3.16
 RNG = np.random.default_rng(0)
@@ -143,6 +143,16 @@ def test_scores_of_known_predictions():
     assert good.correlation_low < good.correlation_to_average < good.correlation_high
     flat = crossvalidation.prediction_scores(np.ones((300, 1)), counts, resamples=50).iloc[0]
     assert flat.correlation_to_average == 0 and flat.single_trial_correlation == 0
+
+
+def test_lift_of_the_images_predicted_best():
+    """Fault: the smallest predictions taken for the largest, the mean not taken off, units exchanged."""
+    core = cores.V1Core(IMAGES.shape[1:], degrees_per_pixel=DEGREES)
+    with torch.no_grad():
+        features = core(torch.as_tensor(IMAGES)[:, None])
+    noise = np.random.default_rng(3).poisson(3.0, len(IMAGES))
+    found = lift.top_lift(features, np.stack([noise, 3 * unit(), unit()], 1), core)
+    assert found[0] < 0.5 < found[1] <= 1 and found[2] == pytest.approx(found[1], abs=0.05)
 
 
 def test_wrong_requests():

@@ -27,6 +27,7 @@ def test_every_unit_has_a_row_and_failures_are_named(tmp_path):
                 [
                     "cc_norm",
                     "feve",
+                    "top_lift",
                     "single_trial_correlation",
                     "permutation_p",
                     "correlation_low",
