@@ -320,7 +320,7 @@ def recovery(ax, lines, *, xlabel, ylabel):
     ax.set_ylim(0, 1.02)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
-    ax.legend()
+    ax.legend(**({"loc": "upper left", "bbox_to_anchor": (1, 1)} if len(lines) > 3 else {}))  # beside many
     return ax
 
 

@@ -24,7 +24,6 @@ from lib.stages import STAGES, UNIT_STAGES
 DEFAULTS = ROOT / "params.yml"
 SCHEMA = json.loads((ROOT / "lib" / "params.schema.json").read_text(encoding="utf-8"))
 SESSIONS = SCHEMA["$defs"]["sessions"]  # what a session of each source is
-SOURCES = tuple(SCHEMA["properties"]["source"]["enum"])
 SECTIONS = tuple(name for name, rule in SCHEMA["properties"].items() if "properties" in rule)
 STIMULI = tuple(SCHEMA["properties"]["cnn"]["properties"]["stimuli"]["items"]["enum"][:-1])
 

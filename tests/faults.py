@@ -433,11 +433,6 @@ FAULTS = [
     *_of(
         "lib/responses/receptive_fields",
         (
-            "taken = rows.reindex(meant + 1)",
-            "taken = rows.reindex(meant)",
-            "5: published variant without its off-by-one",
-        ),
-        (
             "best = means.index[means.to_numpy().argmax(axis=0)]",
             "best = means.index[means.to_numpy().argmax(axis=0) - 1]",
             "5: the neighbour of the best condition",

@@ -195,8 +195,10 @@ def write_config(path, units, described, *, simulated):
     if simulated:
         settings["html_theme_options"]["announcement"] = SIMULATED
     if described["repository"]:
-        config["repository"] = {"url": described["repository"]}
-        config["html"]["use_repository_button"] = True
+        settings["html_theme_options"] |= {
+            "repository_url": described["repository"],
+            "use_repository_button": True,
+        }
     if len(units) > MANY:
         settings["html_sidebars"] = {"**": ["navbar-logo.html", "search-button-field.html", "chapters.html"]}
         settings["html_context"]["side_bar"] = side_bar(path.parent)

@@ -15,9 +15,9 @@ def no_invalid_times() -> pd.DataFrame:
     return pd.DataFrame({"start_time": [], "stop_time": [], "units": []})
 
 
-@dataclasses.dataclass
-class Recording:
-    """What a source returns: the raw material, before counting and resizing.
+@dataclasses.dataclass(kw_only=True)
+class Material:
+    """What a `Recording` and the `lib.data.session.Session` made of it both hold.
 
     Attributes
     ----------
@@ -25,29 +25,21 @@ class Recording:
     units : DataFrame
         Index unit_id; column `structure`, and quality metrics where the source has them.
     images : ndarray, (images, height, width)
-        Luminance in [0, 1], or uint8 from black to white; any size.
+        Luminance in [0, 1]; of a recording also uint8 from black to white, and of any size.
     image_ids : ndarray of int, (images,)
     degrees_per_pixel : float
         Of `images`.
     presentations : DataFrame or None
-        One row a presentation of any stimulus; needs `spike_times`.
+        One row per presentation of any stimulus; needs `spike_times`.
     spike_times : list of ndarray or None
         Seconds, sorted, in the order of `units`.
-    counts : ndarray (repeats, images, units) or None
-        For sources that hold counts instead of spike times.
-    count_window : tuple of float or None
-        (start, stop) in seconds after onset, where `counts` are given.
     movies : dict of str to ndarray (frames, height, width)
     structures : dict of str to int
         Number of units of every structure in the recording.
     notes : list of str
         One line for each thing that the source lacks.
-    invalid_times : DataFrame
-        start_time, stop_time (s) and `units`, the list of units for which they are invalid.
     warnings : list of str
         One line for each thing that is suspicious.
-    parts : list of Recording
-        The recordings of which this is the sum, where a run names several sessions.
     """
 
     name: str
@@ -58,11 +50,29 @@ class Recording:
     degrees_per_pixel: float
     presentations: pd.DataFrame | None = None
     spike_times: list | None = None
-    counts: np.ndarray | None = None
-    count_window: tuple | None = None
     movies: dict = dataclasses.field(default_factory=dict)
     structures: dict = dataclasses.field(default_factory=dict)
     notes: list = dataclasses.field(default_factory=list)
-    invalid_times: pd.DataFrame = dataclasses.field(default_factory=no_invalid_times)
     warnings: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Recording(Material):
+    """What a source returns: the raw material, before counting and resizing.
+
+    Attributes
+    ----------
+    counts : ndarray (repeats, images, units) or None
+        For sources that hold counts instead of spike times.
+    count_window : tuple of float or None
+        (start, stop) in seconds after onset, where `counts` are given.
+    invalid_times : DataFrame
+        start_time, stop_time (s) and `units`, the list of units for which they are invalid.
+    parts : list of Recording
+        The recordings of which this is the sum, where a run names several sessions.
+    """
+
+    counts: np.ndarray | None = None
+    count_window: tuple | None = None
+    invalid_times: pd.DataFrame = dataclasses.field(default_factory=no_invalid_times)
     parts: list = dataclasses.field(default_factory=list)

@@ -13,17 +13,17 @@ import pandas as pd
 from PIL import Image
 
 from lib.data import checks, counting, words
-from lib.data.recording import INVALID, Recording
+from lib.data.recording import INVALID, Material, Recording
 from lib.errors import InputError
 from lib.files import file_hash, required
 from lib.machine import local_copy
 
 
-@dataclasses.dataclass
-class Session:
+@dataclasses.dataclass(kw_only=True)
+class Session(Material):
     """Everything that the stages after 01_data read. Images are at the size of the analysis.
 
-    It has the attributes of `Recording` and these.
+    It has the attributes of `lib.data.recording.Material` and these.
 
     Attributes
     ----------
@@ -36,22 +36,10 @@ class Session:
         (start, stop) of the count window, seconds after onset.
     """
 
-    name: str
-    source: str
-    units: pd.DataFrame
-    images: np.ndarray
-    image_ids: np.ndarray
-    degrees_per_pixel: float
     counts: np.ndarray
     window: tuple
     blank_counts: np.ndarray | None = None
-    presentations: pd.DataFrame | None = None
     presentation_counts: np.ndarray | None = None
-    spike_times: list | None = None
-    movies: dict = dataclasses.field(default_factory=dict)
-    structures: dict = dataclasses.field(default_factory=dict)
-    notes: list = dataclasses.field(default_factory=list)
-    warnings: list = dataclasses.field(default_factory=list)
 
     @property
     def unit_ids(self) -> np.ndarray:

@@ -189,9 +189,9 @@ def measured_on(measured):
     new = set(measured.about["held out"]["kinds"]) - set(measured.about["chosen on"]["kinds"])
     named = [FIGURES[name] for name in measured.figures]
     return (
-        f"The probability was chosen on {parts[0]}. Held out were {parts[1]}; {len(new)} of these kinds were "
-        f"not among those chosen on: {listed(sorted(kind.replace('_', ' ') for kind in new))}. It rests on "
-        f"{'one figure' if len(named) == 1 else f'{len(named)} figures'}: {'; '.join(named)}."
+        f"The probability was fitted and chosen on {parts[0]}. Held out were {parts[1]}; {len(new)} of these "
+        f"kinds were not among the former: {listed(sorted(kind.replace('_', ' ') for kind in new))}. "
+        f"It rests on {'one figure' if len(named) == 1 else f'{len(named)} figures'}: {'; '.join(named)}."
     )
 
 
@@ -203,8 +203,8 @@ def reliability_sentence(bins, *, least=20):
     off = (large.part - large.predicted).abs()
     inside = (large.low <= large.predicted) & (large.predicted <= large.high)
     return (
-        f"In the {len(large)} bins of {least} neurons or more, the measured share is off the predicted "
-        f"probability by at most {off.max():.2f}; the interval of {inside.sum()} of them holds it."
+        f"In the {len(large)} bins of {least} neurons or more, the measured share differs from the predicted "
+        f"probability by at most {off.max():.2f}, and in {inside.sum()} of them its interval includes it."
     )
 
 
@@ -254,7 +254,7 @@ def shown_by_kind(table):
 def run_sentence(own):
     """Say how often the verdicts of a run are right (`lib.mei.calibration.of_run`), if that is known."""
     if own.right.isna().all():
-        return "*These are recorded neurons: whether their MEIs are right is not known.*"
+        return "*These are recorded neurons, so it is not known whether their MEIs are right.*"
     best = own.iloc[0]
     if not best.n:
         return f"No MEI of this run is {own.index[0]}; {own.right.sum():.0f} of {own.n.sum():.0f} are right."

@@ -10,7 +10,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from lib.data.conditions import GABOR, GRATING, condition_means, condition_repeats, gabor_frames, shown_rows
+from lib.data.conditions import GABOR, GRATING, condition_means, condition_repeats, gabor_frames
 from lib.errors import InputError
 from lib.responses.gaussian_fit import FIT, fit_gaussians
 from lib.responses.reliability import cc_max
@@ -35,36 +35,6 @@ def best_conditions(means):
     best = means.index[means.to_numpy().argmax(axis=0)]
     return pd.DataFrame(list(best), columns=means.index.names, index=means.columns).assign(
         response=means.max(axis=0)
-    )
-
-
-def published_best_conditions(counts, presentations, *, presentations_kept=3):
-    """The original's choice: the conditions of the three highest single presentations.
-
-    It then used the presentations' ids, which start at 1, as positions, which start at 0, and so
-    took the presentation AFTER each of them.
-
-    Returns
-    -------
-    DataFrame
-        unit, rank, count; x_position, y_position, orientation of the presentation meant, and
-        taken_x_position, taken_y_position, taken_orientation of the one that was used (NaN after
-        the last)
-    """
-    counts = np.asarray(counts).reshape(len(presentations), -1)
-    counts = counts[(presentations.stimulus_name == "gabors").to_numpy()]
-    rows = shown_rows(presentations, "gabors")[GABOR].reset_index(drop=True)
-    order = np.argsort(-counts.astype(float), axis=0, kind="stable")[:presentations_kept]
-    rank, unit = (index.ravel() for index in np.indices(order.shape))
-    meant = order.ravel()
-    taken = rows.reindex(meant + 1).add_prefix("taken_")
-    return pd.concat(
-        [
-            pd.DataFrame({"unit": unit, "rank": rank + 1, "count": counts[meant, unit]}),
-            rows.loc[meant].reset_index(drop=True),
-            taken.reset_index(drop=True),
-        ],
-        axis=1,
     )
 
 

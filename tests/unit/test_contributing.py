@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from lib.files import ROOT
-from lib.params import DEFAULTS, SESSIONS, SOURCES, load_params, notebook_parameters, parameter_rules
+from lib.params import DEFAULTS, SCHEMA, SESSIONS, load_params, notebook_parameters, parameter_rules
 from lib.stages import NOTEBOOK, STAGES, UNIT_STAGES
 from tests.faults import FAULTS
 
@@ -108,8 +108,8 @@ def test_a_notebook_declares_what_its_stage_takes_with_the_values_of_the_small_r
 
 def test_every_source_has_its_module_and_says_what_a_session_is():
     """Fault: a source that is listed and cannot be loaded, or whose declaration is not checked."""
-    assert set(SESSIONS) == set(SOURCES)
-    for name in SOURCES:
+    assert set(SESSIONS) == set(SCHEMA["properties"]["source"]["enum"])
+    for name in SESSIONS:
         path = importlib.util.find_spec(f"lib.data.sources.{name}").origin
         with open(path, encoding="utf-8") as file:
             defined = {node.name for node in ast.parse(file.read()).body if isinstance(node, ast.FunctionDef)}

@@ -168,7 +168,7 @@ def patch():
     row, column = 6, 19
     x, y = (column - 14.5) * 1.5 - x0, (9.5 - row) * 1.5 - y0
     turn = math.radians(theta)
-    p, q = x * math.cos(turn) + y * math.sin(turn), y * math.cos(turn) - x * math.sin(turn)
+    p, q = x * math.cos(turn) - y * math.sin(turn), y * math.cos(turn) + x * math.sin(turn)
     value = math.exp(-(p**2 + q**2 / gamma**2) / (2 * sigma**2)) * math.cos(2 * math.pi * (k * p + phi))
     return value, image[row, column]
 

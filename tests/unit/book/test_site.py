@@ -313,8 +313,9 @@ def test_addresses_of_the_citation_lead_to_the_code_and_into_previews(run, tmp_p
     monkeypatch.setattr(front_page, "ROOT", root)
     pages = site.gather_pages(run)
     settings = yaml.safe_load((pages / "_config.yml").read_text())
-    assert settings["html"]["use_repository_button"] == published
-    assert settings.get("repository") == ({"url": CODE} if published else None)
+    theme = settings["sphinx"]["config"]["html_theme_options"]  # these are all that the theme sees
+    assert theme.get("repository_url") == (CODE if published else None)
+    assert theme.get("use_repository_button", False) == published
     box = (pages / "_run_cite.md").read_text()
     assert (f"<{CODE}>" in box) == (f"url = {{{CODE}}}" in box) == published
     layout = (pages / "_templates" / "layout.html").read_text()

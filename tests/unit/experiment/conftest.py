@@ -42,7 +42,16 @@ def session(truth):
     expected = predicted_responses(truth, images)
     counts = np.random.default_rng(4).poisson(np.repeat(expected[None], 20, 0)).astype(np.float32)
     units = truth.table.assign(structure="VISam")[["structure"]]
-    return Session("made", "simulated", units, images, np.arange(40), DEGREES, counts, (0.05, 0.3))
+    return Session(
+        name="made",
+        source="simulated",
+        units=units,
+        images=images,
+        image_ids=np.arange(40),
+        degrees_per_pixel=DEGREES,
+        counts=counts,
+        window=(0.05, 0.3),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -124,7 +124,7 @@ def test_what_a_calibration_was_measured_on_and_is_worth_is_said():
         {"predicted": [0.3, 0.7], "part": [0.35, 0.1], "low": [0.2, 0.0], "high": [0.5, 0.3], "n": [30, 5]}
     )
     said = mei_words.reliability_sentence(bins)
-    assert "at most 0.05; the interval of 1" in said
+    assert "at most 0.05, and in 1" in said
     assert "No bin" in mei_words.reliability_sentence(bins, least=50)
     best, *others = mei_words.word_sentences(calibration.by_word(measured))
     assert best.startswith("*Well supported*") and len(others) == 2
