@@ -52,7 +52,8 @@ def test_a_seed_gives_the_same_neurons_and_counts(scenes):
 
 def test_gain_drifts_where_it_should(scenes):
     neurons = kinds.make_neurons({"drifting_gain": 4, "complex": 4}, scenes, seed=1)
-    counts = kinds.record(neurons, scenes, seed=2).mean(1)
-    ratio = counts[:15].sum(0) / counts[-15:].sum(0)
-    shared = np.median(ratio[4:])
-    assert ratio[:4].min() / shared > 1.3 and np.abs(np.log(ratio[4:] / shared)).max() < 0.15
+    spikes = kinds.record(neurons, scenes, seed=2).sum(1)
+    first, last = spikes[:15].sum(0), spikes[-15:].sum(0)
+    fallen = np.log(first / last) - np.median(np.log(first / last)[4:])  # beyond what all share
+    errors = fallen / np.sqrt(1 / first + 1 / last)  # in standard errors of Poisson counts
+    assert fallen[:4].min() > np.log(1.3) and errors[:4].min() > 4 > np.abs(errors[4:]).max()
