@@ -18,8 +18,8 @@ import torch
 
 from lib.models import v1
 
-EXACT = 300  # images, up to which the kernels of all of them are held
-LEARNED_FROM = 300  # images, that the evidence is computed of
+EXACT = 200  # images, up to which the kernels of all of them are held
+LEARNED_FROM = 200  # images, that the evidence is computed of
 TILE = 15.0  # degrees, of the pieces of the visual field that are left out where a window is empty
 KEPT = 0.995  # of a window's weight, in the tiles that are used
 TOLERANCE, ITERATIONS = 1e-2, 100  # of the conjugate gradients: relative residual
