@@ -79,7 +79,7 @@ def best_gabor(
 
     Examples
     --------
-    >>> like = dict(orientation=60, spatial_frequency=0.05, phase=0, sigma=8)
+    >>> like = dict(orientation=120, spatial_frequency=0.05, phase=0, sigma=8)
     >>> field = gabor((12, 18), degrees_per_pixel=3.0, x=6, y=-4, **like)
     >>> class Linear(torch.nn.Module):
     ...     def forward(self, images):
@@ -89,7 +89,7 @@ def best_gabor(
     >>> round(float(np.corrcoef(found.images[0].ravel(), field.ravel())[0, 1]), 2)
     1.0
     >>> round(float(found.parameters.orientation[0]))
-    60
+    120
     """
     model = one_model(model).eval()
     starts = starts or search_grid(
