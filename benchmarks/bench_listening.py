@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import torch
 from bench_real import FIELD_P, SELECTIVE
+from scipy.optimize import isotonic_regression
 
 from lib.data import conditions, session
 from lib.data.sources.arrays import SCENE_HEIGHT_DEG
@@ -96,10 +97,17 @@ def pairs(rows, name):
 
 
 def log_ratios(own, other, edges):
-    """Log of the share of own over that of other units' values between edges, one unit added to own."""
-    inside = [np.bincount(np.searchsorted(edges, v, "right"), minlength=len(edges) + 1) for v in (own, other)]
-    control = inside[1] / inside[1].sum()
-    return np.log((inside[0] + control) / (len(own) + 1) / control)
+    """Log of the share of own over that of other units' values between edges, one unit added to own.
+
+    What is nearer speaks no less for an MEI: where the shares say otherwise, neighbours are pooled.
+    """
+    own, other = (
+        np.bincount(np.searchsorted(edges, v, "right"), minlength=len(edges) + 1) for v in (own, other)
+    )
+    control = other / other.sum()
+    share = (own + control) / (own.sum() + 1)
+    fall = isotonic_regression(share / control, weights=control, increasing=False)
+    return np.log(fall.x)
 
 
 def show(rows):
