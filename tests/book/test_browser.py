@@ -124,20 +124,19 @@ def test_cards_are_narrowed_down_by_words_and_facets(browser, site):  # noqa: F8
     browser.open((site.resolve() / "units.html").as_uri())
     shown = "[...document.querySelectorAll('.card:not([hidden])')].map(card => card.dataset.unit)"
     assert sorted(browser.ask(shown)) == sorted(chosen.unit_id.astype(str))
-    kind = max(chosen.truth_kind, key=lambda kind: ("_" in kind, kind))
-    expected = sorted(chosen.unit_id[chosen.truth_kind.str.contains(kind)].astype(str))
+    verdict = chosen.verdict.iloc[0]  # of two words
+    expected = sorted(chosen.unit_id[chosen.verdict == verdict].astype(str))
     type_in = (
         "(box => {{ box.value = '{}'; box.dispatchEvent(new Event('input')); }})"
         "(document.querySelector('{}'))"
     )
-    for words in (kind, kind.replace("_", " ")):
+    for words in (verdict, verdict.replace(" ", "_")):
         browser.ask(type_in.format(words, ".finder input"))
         assert sorted(browser.ask(shown)) == expected
     browser.ask(type_in.format("no such neuron", ".finder input"))
     assert browser.ask(shown) == [] and browser.ask("document.querySelector('.nothing').checkVisibility()")
     browser.ask("document.querySelector('.nothing button').click()")
     assert len(browser.ask(shown)) == len(chosen)
-    verdict = chosen.verdict.iloc[0]
     if browser.ask("Boolean(document.querySelector('[data-facet=verdict]'))"):
         browser.ask(type_in.format(verdict, "[data-facet=verdict]"))
         assert sorted(browser.ask(shown)) == sorted(chosen.unit_id[chosen.verdict == verdict].astype(str))
