@@ -88,7 +88,10 @@ def needs(params: dict, size: Size) -> dict[str, tuple[float, float]]:
             cnn["folds"] * (1 + 3 * work + 15 * large * cnn["published_units"] * size.images / 118),
             700 + kernels + 1.5 * shown + 2 * size.units,
         ),
-        "gabor_grid": (gabors * (1.1e-3 + 9e-6 * size.units) * large, 500 + 8 * size.units * large),
+        "gabor_grid": (
+            (gabors + 216 * size.units) * (1.1e-3 + 9e-6 * size.units) * large,
+            500 + 8 * size.units * large,
+        ),
         "power": (5 * designs * power["units"] / 14, 1200),
         "cnn": (2, 750 * large),
         "mei": (3 + 0.02 * mei["steps"] + 0.006 * mei["published_steps"] * large, 650 * large),

@@ -14,11 +14,12 @@ from tqdm.auto import tqdm
 
 from lib.data.session import load_session
 from lib.errors import InputError
-from lib.gabors.parameters import PARAMETERS, render_gabors
+from lib.gabors.parameters import PARAMETERS, bounds, from_free, render_gabors, to_free
 from lib.machine import cores, side_by_side
 from lib.models import ensemble, own
 from lib.models.ensemble import MeanModel, one_model
 from lib.stimuli.contrast import Target, at_mean_contrast
+from lib.stimuli.patterns import ROTATION
 
 GRIDS = {  # at least so many positions; orientations, frequencies, phases, sigma x frequency
     "full": (104, 12, 5, 4, (0.25, 0.4, 0.7)),  # 74,880 Gabors or a few more
@@ -28,6 +29,7 @@ GRIDS = {  # at least so many positions; orientations, frequencies, phases, sigm
 FREQUENCIES = (0.02, 0.16)  # cycles/degree: the range of mouse visual cortex
 SHOWN, BATCH = 64, 32  # Gabors at a time: of the grid, and where a gradient is taken too
 KEPT = 40  # Gabors of the grid kept for each unit, to be ranked again under its mask
+ZOOMED, ROUNDS = 3, 6  # Gabors of each unit that move between the points of the grid, and how often
 
 
 @dataclasses.dataclass
@@ -161,6 +163,86 @@ def search_grid(
     return GridSearch(parameters[index].numpy(force=True), top.numpy(force=True), len(table))
 
 
+def zoom(
+    model: torch.nn.Module | list[torch.nn.Module],
+    found: GridSearch,
+    shape: tuple[int, int],
+    target: Target,
+    *,
+    degrees_per_pixel: float,
+    grid: str = "full",
+    workers: int = 1,
+) -> GridSearch:
+    """Let the best Gabors of each unit move between the points of the grid that they come from.
+
+    A pattern search (Hooke & Jeeves, J ACM 8:212, 1961): in each round a Gabor moves to the best of its
+    neighbours, half a spacing of the grid away along one parameter, or halves its steps where none is better.
+    A step to another place leaves the bars where they are.
+
+    Parameters
+    ----------
+    model, shape, target, degrees_per_pixel, grid, workers
+        As for `search_grid`.
+    found : GridSearch
+        What that returned.
+
+    Returns
+    -------
+    GridSearch
+        With the best `ZOOMED` of each unit moved, best first.
+    """
+    model = one_model(model).eval()
+    table = gabor_grid(shape, degrees_per_pixel=degrees_per_pixel, grid=grid, mask=target.mask)
+    points = to_free(torch.tensor(table.to_numpy(), dtype=torch.float32)).numpy(force=True)
+    spacing = [np.diff(np.unique(axis.round(3))).max(initial=0) / 2 for axis in points.T]
+    moves = torch.diag(torch.tensor(spacing, dtype=torch.float32))
+    moves = torch.cat([moves, -moves])[torch.tensor(spacing * 2) > 0]
+    limits = bounds(shape, degrees_per_pixel)
+    images = images_of(shape, target, degrees_per_pixel=degrees_per_pixel)
+    parameters, responses = torch.tensor(found.parameters), torch.tensor(found.responses)
+    best, value = to_free(parameters[:, :ZOOMED]), responses[:, :ZOOMED].clone()
+    size = torch.ones(*value.shape, 1, 1)
+    for _ in range(ROUNDS):
+        near = from_free((best[:, :, None] + size * moves).clamp(*limits))
+        near[..., 4] += _phase_of(near, near[..., :2] - from_free(best)[:, :, None, :2])
+        answers = own_responses(model, near.flatten(1, 2), images, workers=workers)
+        answers, which = answers.view(*value.shape, -1).max(2)
+        better = answers > value
+        best[better] = to_free(near[better][torch.arange(int(better.sum())), which[better]])
+        value, size = value.maximum(answers), size.where(better[..., None, None], size / 2)
+    parameters[:, :ZOOMED], responses[:, :ZOOMED] = from_free(best), value
+    responses, order = responses.sort(dim=1, descending=True, stable=True)
+    parameters = parameters.gather(1, order[..., None].expand_as(parameters))
+    return GridSearch(parameters.numpy(force=True), responses.numpy(force=True), found.n_grid)
+
+
+def _phase_of(parameters, steps):
+    """Phase (cycles) that leaves the bars of a Gabor in place when it takes a step (..., 2), degrees."""
+    theta = ROTATION * torch.deg2rad(parameters[..., 2])
+    return parameters[..., 3] * (theta.cos() * steps[..., 0] + theta.sin() * steps[..., 1])
+
+
+def own_responses(
+    model: torch.nn.Module,
+    parameters: torch.Tensor,
+    images: Callable[[torch.Tensor], torch.Tensor],
+    *,
+    workers: int = 1,
+) -> torch.Tensor:
+    """Return (units, k) responses of each unit to Gabors of its own, parameters (units, k, 7)."""
+    units, k, _ = parameters.shape
+    own = torch.arange(units).repeat_interleave(k)
+
+    def respond(part):
+        with torch.no_grad():  # which holds for one thread alone
+            gabors, unit = part
+            return model(images(gabors))[torch.arange(len(gabors)), unit]
+
+    with side_by_side(workers) as each:
+        parts = zip(parameters.flatten(0, 1).split(SHOWN), own.split(SHOWN))
+        return torch.cat(list(each(respond, parts))).view(units, k)
+
+
 def images_of(
     shape: tuple[int, int], target: Target, *, degrees_per_pixel: float
 ) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -176,7 +258,7 @@ def images_of(
 def search_run(
     run_folder: Path | str, *, model: str | dict, grid: str, contrast: float, progress: bool = True
 ) -> GridSearch:
-    """Search the grid for all units of a run, on the models that make stimuli.
+    """Search the grid, and between its points, for all units of a run, on the models that make stimuli.
 
     Parameters
     ----------
@@ -196,15 +278,9 @@ def search_run(
     session = load_session(run_folder)
     makers, _ = ensemble.split_members(ensemble.load_models(run_folder, own.kind_of(model)))
     target = Target(session.mean_luminance, contrast * session.target_contrast)
-    return search_grid(
-        MeanModel(makers),
-        session.images.shape[1:],
-        target,
-        grid=grid,
-        workers=cores(),
-        degrees_per_pixel=session.degrees_per_pixel,
-        progress=progress,
-    )
+    model, shape = MeanModel(makers), session.images.shape[1:]
+    how = dict(grid=grid, workers=cores(), degrees_per_pixel=session.degrees_per_pixel)
+    return zoom(model, search_grid(model, shape, target, progress=progress, **how), shape, target, **how)
 
 
 def load_starts(run_folder: Path | str, column: int, *, grid: str) -> GridSearch | None:

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from lib.gabors.grid import BATCH, GridSearch, images_of, search_grid
+from lib.gabors.grid import BATCH, GridSearch, images_of, own_responses, search_grid
 from lib.gabors.parameters import PARAMETERS, bounds, canonical, from_free, to_free
 from lib.models.ensemble import one_model, predicted_responses
 from lib.stimuli.contrast import Target, set_mean_contrast
@@ -123,16 +123,8 @@ def best_gabor(
 
 def _rank(model, parameters, images, keep):
     """The `keep` Gabors of each unit's own (units, k, 7) to which it responds most, best first."""
-    units, k, _ = parameters.shape
-    own = torch.arange(units).repeat_interleave(k)
-    with torch.no_grad():
-        values = torch.cat(
-            [
-                model(images(part))[torch.arange(len(part)), unit]
-                for part, unit in zip(parameters.flatten(0, 1).split(BATCH), own.split(BATCH))
-            ]
-        )
-    top, order = values.view(units, k).topk(min(keep, k), dim=1)
+    values = own_responses(model, parameters, images)
+    top, order = values.topk(min(keep, values.shape[1]), dim=1)
     return top, parameters.gather(1, order[..., None].expand(-1, -1, parameters.shape[2]))
 
 

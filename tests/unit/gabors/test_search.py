@@ -168,6 +168,24 @@ def test_search_recovers_simple_units():
     assert result.n_grid == len(gabor_grids.gabor_grid(SHAPE, grid="coarse", **GEOMETRY))
 
 
+def test_best_of_the_grid_move_between_its_points():
+    """Fault: moves judged by another unit, a worse neighbour taken, bars that move with the window."""
+    true = truth(6, seed=3)
+    model = Units(stimuli.gabor(SHAPE, **true, **GEOMETRY)[:, None])
+    found = gabor_grids.search_grid(model, SHAPE, LEVEL, **GEOMETRY, grid="coarse")
+    moved = gabor_grids.zoom(model, found, SHAPE, LEVEL, **GEOMETRY, grid="coarse")
+    before, after = (errors(parameters.canonical(f.parameters[:, 0]), true) for f in (found, moved))
+    assert np.median(before[0]) > 5 and np.median(after[0]) < 4
+    assert np.median(before[2]) > 3 and np.median(after[2]) < 3
+    assert (moved.responses[:, 0] > found.responses[:, 0]).all() and (np.diff(moved.responses) <= 0).all()
+    images = gabor_grids.images_of(SHAPE, LEVEL, **GEOMETRY)
+    with torch.no_grad():
+        again = model(images(torch.tensor(moved.parameters[:, 0])))
+    np.testing.assert_allclose(moved.responses[:, 0], again.diagonal(), rtol=1e-5)
+    assert found.n_grid == moved.n_grid and found.parameters.shape == moved.parameters.shape
+    assert (np.abs(moved.parameters[..., 0]) <= SHAPE[1] * DPP / 2 + 1e-4).all()
+
+
 def test_reported_response_is_that_of_the_returned_image():
     """Fault: response of the unclipped, unmasked or training-mode image reported."""
     true = truth(2, seed=4)
