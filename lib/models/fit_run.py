@@ -171,6 +171,8 @@ def fit_models(
         if "halves" in key:
             tables[-1]["top_lift"] = np.load(run_folder / "models" / kind / HALVES / "top_lift.npy")
     scores = pd.concat(tables, ignore_index=True)
+    if "top_lift" not in scores:  # which is v1's alone
+        scores["top_lift"] = np.nan
     write_atomically(run_folder / "models" / "scores.csv", lambda path: scores.to_csv(path, index=False))
     write_json(about, whole)
     return load_fits(run_folder)
@@ -204,7 +206,6 @@ def _scores(predictions, counts, kind, unit_ids, permutations, seed):
     scores["permutation_p"] = crossvalidation.permutation_null(
         predictions, counts, permutations=permutations, seed=seed
     )
-    scores["top_lift"] = np.nan  # but for v1
     scores.insert(0, "model", kind)
     scores.insert(0, "unit_id", np.asarray(unit_ids)[units])
     return scores

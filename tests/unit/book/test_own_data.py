@@ -56,7 +56,8 @@ def served_session(session, desk, address):
     if isinstance(session, list):
         return [served_session(session[0], desk, address)]
     session = session if isinstance(session, dict) else {"cache": "new"}
-    return session | {"id": SESSION, "warehouse": address, "cache": session["cache"].replace("~", str(desk))}
+    here = {"id": SESSION, "warehouse": address, "bucket": f"{address}/bucket"}  # no such folder there
+    return session | here | {"cache": session["cache"].replace("~", str(desk))}
 
 
 def test_the_chapter_shows_every_source():
