@@ -22,7 +22,7 @@ test: lint nbval axe      ## rules, the small run, the notebooks, its numbers, e
 	@$(PY) -m tests.baselines
 	@$(PY) -m pytest tests/notebooks/test_ways.py -q
 	@$(PY) -m pytest --doctest-modules lib tests/unit tests/book/test_checks.py -q -n 2
-	@AXE=$(AXE) SITE=build/small/site $(PY) -m pytest tests/book/test_site.py tests/book/test_browser.py -q
+	@AXE=$(AXE) SITE=build/small/site $(PY) -m pytest tests/book/test_site.py tests/book/test_browser.py -q -n 2
 
 lint: .venv/ready         ## rules and format of the code, and of the code in notebooks
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
