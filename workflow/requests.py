@@ -88,8 +88,8 @@ def needs(params: dict, size: Size) -> dict[str, tuple[float, float]]:
             cnn["folds"] * (1 + 3 * work + 15 * large * cnn["published_units"] * size.images / 118),
             700 + kernels + 1.5 * shown + 2 * size.units,
         ),
-        "gabor_grid": (
-            (gabors + 216 * size.units) * (1.1e-3 + 9e-6 * size.units) * large,
+        "gabor_grid": (  # each unit's best three look at twelve neighbours, six times
+            (gabors + 3 * 12 * 6 * size.units) * (1.1e-3 + 9e-6 * size.units) * large,
             500 + 8 * size.units * large,
         ),
         "power": (5 * designs * power["units"] / 14, 1200),

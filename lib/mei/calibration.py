@@ -1,10 +1,9 @@
 """How probable is it that a most exciting input is right? Measured on simulated neurons.
 
 `calibration.json`, beside this module, is what `benchmarks/bench_verdict.py --store` found: a small model of
-that probability, the least probability of each word of the verdict, and every neuron that it was not fitted
-to. What the best word promises was lowered after these neurons had been seen. It holds two of them: one for
-MEIs of which all figures are measured, and one for those of models that are not fitted to the halves of the
-images, such as somebody's own.
+that probability, the least probability of each word of the verdict, and every neuron on which nothing of
+this was chosen. It holds two of them: one for MEIs of which all figures are measured, and one for those of
+models that are not fitted to the halves of the images, such as somebody's own.
 
 *Right* means that the true neuron's response to the MEI rises above that to grey by at least `GOAL` of the
 rise to the best image of the same mean, contrast and finest detail.
@@ -77,7 +76,7 @@ class Calibration:
     words : dict of str to float
         Least probability of each of `VERDICTS`.
     held_out : DataFrame
-        Neurons that it was not fitted to, with `COLUMNS`: share is NaN for a neuron that no image moves,
+        Neurons on which nothing was chosen, with `COLUMNS`: share is NaN for a neuron that no image moves,
         whose MEI is never right.
     about : dict
         What the rest was chosen on and the neurons held out are: kinds, seeds, range of CCmax, number.

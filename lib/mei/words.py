@@ -150,12 +150,12 @@ def judged(believed, row, *, unit="spikes"):
 
 
 def word_worth(word, measured):
-    """Say how often a word of a calibration was right on simulated neurons that it was not fitted to."""
+    """Say how often a word of a calibration was right on simulated neurons on which nothing was chosen."""
     row = calibration.by_word(measured).loc[word]
     if not row.n:
         return "None of the simulated neurons that were held out had this verdict."
     return (
-        f"Of {row.n:.0f} MEIs with this verdict, of simulated neurons that were not fitted, "
+        f"Of {row.n:.0f} MEIs with this verdict, of simulated neurons on which nothing was chosen, "
         f"{row.right:.0f} did ({100 * row.part:.0f} %, 95 % interval {100 * row.low:.0f} to "
         f"{100 * row.high:.0f} %), and {row.roughly_right:.0f} evoked at least "
         f"{100 * calibration.ROUGHLY:.0f} %."

@@ -351,10 +351,10 @@ def test_batches_side_by_side_find_the_same_gabors(monkeypatch):
     model = Units(stimuli.gabor(SHAPE, **truth(3, seed=8), **GEOMETRY)[:, None])
     found = []
     for batch, workers in ((2000, 1), (37, 3)):
-        monkeypatch.setattr(gabor_grids, "BATCH", batch)
-        found.append(
-            gabor_grids.search_grid(model, SHAPE, LEVEL, **GEOMETRY, grid="coarse", keep=5, workers=workers)
-        )
+        monkeypatch.setattr(gabor_grids, "SHOWN", batch)
+        how = dict(**GEOMETRY, grid="coarse", workers=workers)
+        grid = gabor_grids.search_grid(model, SHAPE, LEVEL, keep=5, **how)
+        found.append(gabor_grids.zoom(model, grid, SHAPE, LEVEL, **how))
     one, three = found
     np.testing.assert_array_equal(one.parameters, three.parameters)
     np.testing.assert_allclose(one.responses, three.responses, rtol=1e-5)
