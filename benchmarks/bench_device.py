@@ -29,7 +29,6 @@ from lib.models import crossvalidation
 from lib.models.ensemble import MeanModel, split_members
 from lib.stimuli.contrast import Target
 
-CHUNK = 100  # units whose MEIs are made in one ascent
 
 
 def timed(work, device):
@@ -110,7 +109,7 @@ def meis(given):
         return localise.localise(making, ends, batch_size=given.batch)
 
     all_units = np.arange(given.meis) % 80
-    chunks = np.array_split(all_units, max(1, given.meis // CHUNK))
+    chunks = np.array_split(all_units, -(-given.meis // given.together))
     there, here, row = on_both(
         lambda: [(m.best_images, m.best_responses) for m in map(make, tqdm(chunks, "MEIs"))],
         given.device,
@@ -188,7 +187,8 @@ def main():
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--networks", type=int, default=135)
     parser.add_argument("--meis", type=int, default=8000)
-    parser.add_argument("--batch", type=int, default=512, help="images through the model at a time")
+    parser.add_argument("--together", type=int, default=400, help="MEIs made in one ascent")
+    parser.add_argument("--batch", type=int, default=2048, help="images through the model at a time")
     parser.add_argument("--images", type=int, nargs="+", default=[1000, 3000])
     parser.add_argument("--units", type=int, default=200)
     given = parser.parse_args()
