@@ -27,6 +27,13 @@ def test_saved_scalars_and_arrays_come_back(tmp_path):
     np.testing.assert_array_equal(arrays["x"], np.arange(3))
 
 
+def test_a_unit_may_have_the_id_0(tmp_path):
+    stage(tmp_path, unit=0).save({"a": 1})
+    stage(tmp_path, "data", unit=None).save({"a": 2})
+    assert stages.load_result(tmp_path / "units" / "0", "mei")[0] == {"a": 1}
+    assert stages.load_result(tmp_path, "data")[0] == {"a": 2}
+
+
 def test_provenance_holds_parameters_and_hashes(tmp_path):
     (tmp_path / "in.txt").write_text("x")
     s = stage(tmp_path)

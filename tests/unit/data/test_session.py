@@ -128,9 +128,26 @@ def test_saved_session_is_read_back_whole(tmp_path):
     for name in ("images", "image_ids", "counts", "presentation_counts", "blank_counts"):
         np.testing.assert_array_equal(getattr(back, name), getattr(session, name))
     np.testing.assert_array_equal(back.movies["m"], session.movies["m"])
-    assert [len(t) for t in back.spike_times] == [len(t) for t in session.spike_times]
     assert (back.window, back.notes, back.structures) == (session.window, ["a note"], {"V1": 2})
     assert sorted(p.name for p in tmp_path.iterdir()) == ["session.h5", "session.sha256"]
+
+
+def test_every_unit_gets_its_own_spikes_back(tmp_path):
+    """Fails if spikes are cut at other places than where the next unit's begin."""
+    spikes = [10 + RNG.random(number).cumsum() for number in (5, 0, 3, 7)]
+    units = pd.DataFrame({"structure": "V1"}, index=pd.Index([11, 12, 13, 14], name="unit_id"))
+    sessions.save_session(counted(units=units, spike_times=spikes), tmp_path / "session.h5")
+    back = sessions.load_session(tmp_path).spike_times
+    assert len(back) == 4
+    for read, written in zip(back, spikes):
+        np.testing.assert_array_equal(read, written)
+
+
+def test_the_target_contrast_is_that_within_images():
+    """Fails if differences of luminance between images count as contrast."""
+    images = np.array([0.2, 0.5, 0.8])[:, None, None] + np.tile([-0.1, 0.1], (40, 25))
+    session = counted(images=images.astype(np.float32))
+    assert session.target_contrast == pytest.approx(session.images[0].std(), abs=1e-4)
 
 
 def test_missing_session_names_the_notebook(tmp_path):

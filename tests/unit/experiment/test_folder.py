@@ -13,6 +13,7 @@ from lib.experiment import folder, schedule, stimuli
 from lib.experiment.screen import Screen, place
 from lib.mei.verdict import VERDICTS
 from lib.params import parameter_rules
+from lib.stimuli.contrast import Target
 from tests.unit.experiment.conftest import DEGREES, SCREEN
 
 
@@ -171,6 +172,21 @@ def test_why_there_are_no_stimuli_is_said_again(tmp_path):
     folder.write_none(tmp_path, "screen is too small")
     with pytest.raises(InputError, match="^screen is too small$"):
         folder.read_stimuli(tmp_path / "stimuli")
+
+
+def test_a_control_brings_nothing_from_outside_its_mask():
+    """Fault: what the ascent left around the other unit's MEI, outside its mask, is shown too."""
+    rows, columns = np.indices((30, 40))
+    noise = np.random.default_rng(3).normal(0.5, 0.1, (2, 30, 40))
+    wide, narrow = (((abs(rows - 15) < r) & (abs(columns - 20) < r)).astype(float) for r in (9, 4))
+    target = Target(mean=0.5, contrast=0.02)
+    units = {
+        unit: {"images": {"mei_whole": image}, "mask": mask, "target": target}
+        for unit, image, mask in zip((1, 2), noise, (wide, narrow))
+    }
+    ((image, source),) = stimuli.controls(1, units).values()
+    assert source == 2 and image[narrow == 1].std() > 0.02
+    assert image[(wide == 1) & (narrow == 0)].std() < 1e-6
 
 
 def test_controls_have_the_place_mean_and_contrast_of_the_unit_they_are_shown_to(written, everything):

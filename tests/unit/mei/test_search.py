@@ -421,19 +421,21 @@ def test_mask_has_a_part_for_each_of_two_distant_fields():
     assert result.parts == 2 and left == right == 1 and result.mask[15, 19] < 0.5
 
 
-class FiresToGrey(torch.nn.Module):
-    """Rises above its response to grey by little, and only when the whole image is bright on one side."""
-
-    def forward(self, images):
-        half = images.shape[-1] // 2
-        return 100 + (images[..., :half].mean((1, 2, 3)) - images[..., half:].mean((1, 2, 3)))[:, None]
+def test_a_mask_holds_the_contrast_of_the_image():
+    """Fault: a mask so small that its image cannot have the contrast, though it is enough for the unit."""
+    field = patch(sigma=3)
+    unit = Filters([field], lambda drive: torch.sigmoid(20 * drive))
+    image = 0.45 + 0.4 * field + 0.03 * np.random.default_rng(0).normal(size=SHAPE)
+    result = mei.mei_mask(unit, image, Target(mean=0.45, contrast=0.2), edge=0.3)
+    assert result.masked_image.std() == pytest.approx(0.2, rel=0.01)
 
 
 def test_a_unit_that_fires_to_grey_has_no_mask_of_a_few_pixels():
     """Fault: a part of the response itself is kept, which grey alone draws, so that the mask shrinks."""
-    image = search.most_exciting_input(FiresToGrey().eval(), SHAPE, LIMITS, starts=("grey",)).best_images[0]
-    assert mei.mei_mask(FiresToGrey(), image, LIMITS).mask.mean() > 0.5
-    assert mei.mei_mask(FiresToGrey(), 2 * LIMITS.mean - image, LIMITS).mask.min() == 1  # falls below grey
+    unit = Filters([patch(sigma=4)], lambda drive: 100 + drive)
+    image = search.most_exciting_input(unit, SHAPE, LIMITS, starts=("grey",)).best_images[0]
+    assert mei.mei_mask(unit, image, LIMITS).kept >= 0.95
+    assert mei.mei_mask(unit, 2 * LIMITS.mean - image, LIMITS).mask.min() == 1  # falls below grey
 
 
 def test_mask_leaves_specks_out_and_joins_what_is_near():

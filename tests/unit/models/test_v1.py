@@ -61,6 +61,12 @@ def test_v1_predicts_linear_and_energy_units_and_nothing_else(fitted):
     assert np.isnan(r[3])
 
 
+def test_predictions_are_counts(fitted):
+    """Fails if the root of the counts, of which models are linear, is not what they are fitted to."""
+    counts, result = fitted
+    np.testing.assert_allclose(result.predictions[:, :3].mean(0), counts[:, :, :3].mean((0, 1)), rtol=0.2)
+
+
 def test_predictions_come_from_the_fold_that_left_the_image_out(fitted):
     """Fails if an image is predicted by a model that saw it."""
     _, result = fitted
