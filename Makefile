@@ -3,7 +3,7 @@ PY = .venv/bin/python
 AXE = build/axe/package/axe.min.js
 CLUSTER = $(if $(PROFILE),--profile "$(PROFILE)") $(if $(BATCH),--batch $(BATCH))
 
-.PHONY: report plan compare sessions test lint small nbval refresh faults axe bench notebook unit stimuli archive pdf clean FORCE
+.PHONY: report plan compare sessions test lint small nbval refresh faults axe bench notebook unit stimuli archive pdf clean help FORCE
 
 report: .venv/ready       ## the whole report of PARAMS, to build/<name>/site/index.html; PROFILE=slurm BATCH=25
 	@$(PY) -m workflow.report "$(PARAMS)" $(CLUSTER)
@@ -63,6 +63,9 @@ axe:                      ## axe-core, by which the site's accessibility is test
 	@mkdir -p build/axe && cd build/axe && if [ ! -f package/axe.min.js ] && command -v npm > /dev/null; then \
 	  npm pack --silent axe-core@4.10.3 > /dev/null && tar -xzf axe-core-4.10.3.tgz \
 	  || echo "axe-core did not come: the tests of accessibility are skipped"; fi
+
+help:                     ## this list
+	@grep -h '##' Makefile | grep -v grep | sed 's/: *[^#]*## /\n        /'
 
 clean:                    ## everything that was made, but the packages
 	rm -rf build
