@@ -30,7 +30,6 @@ from lib.models.ensemble import MeanModel, split_members
 from lib.stimuli.contrast import Target
 
 
-
 def timed(work, device):
     """Result of some work on a device, and its seconds."""
     machine.use_device(device)
