@@ -21,16 +21,8 @@ DIAMETER = 20.0  # degrees: aperture of Allen's Gabors
 def gabor_table(presentations: pd.DataFrame) -> pd.DataFrame:
     """What was shown: one row for each Gabor of the stimulus set.
 
-    Parameters
-    ----------
-    presentations : DataFrame
-        Columns stimulus_name, start_time, stop_time and those of the stimulus parameters.
-
-    Returns
-    -------
-    DataFrame
-        x_position, y_position, orientation, and where known spatial_frequency,
-        temporal_frequency, contrast; repeats; duration (mean, s)
+    The columns: x_position, y_position, orientation, and where known spatial_frequency, temporal_frequency,
+    contrast; repeats; duration (mean, s).
     """
     rows = shown_rows(presentations, "gabors")
     columns = [c for c in SHOWN if c in rows]
@@ -91,13 +83,7 @@ def condition_repeats(
 def condition_means(
     counts: np.ndarray, presentations: pd.DataFrame, *, stimulus: str = "gabors", columns: list[str] = GABOR
 ) -> pd.DataFrame:
-    """Mean count of every unit in every condition, over repeats.
-
-    Returns
-    -------
-    DataFrame, (K, U)
-        Index: the conditions (243 for Allen's Gabors).
-    """
+    """Mean over the repeats of `condition_repeats`: DataFrame (K, U), its index the conditions."""
     table, repeats = condition_repeats(counts, presentations, stimulus=stimulus, columns=columns)
     return pd.DataFrame(np.nanmean(repeats, axis=1), index=pd.MultiIndex.from_frame(table))
 
@@ -110,22 +96,10 @@ def gabor_frames(
     phases: int = 8,
     grey: float = 0.5,
 ) -> np.ndarray:
-    """The recorded Gabors as images, for a response model.
+    """The K Gabors of a `gabor_table` as images (K, phases, h, w) in [0, 1], float32, for a response model.
 
-    Parameters
-    ----------
-    table : DataFrame of K rows
-        Of `gabor_table`.
-    shape : (h, w)
-    degrees_per_pixel : float
-    phases : int
-        Frames of the one cycle that each drifts through; the prediction is the mean over them.
-    grey : float
-        Luminance of the screen between stimuli.
-
-    Returns
-    -------
-    (K, phases, h, w) float32 array in [0, 1]
+    `phases` frames make the one cycle that each drifts through; the prediction is the mean over them. `grey`
+    is the luminance of the screen between stimuli.
     """
     frames = np.empty((len(table), phases, *shape), dtype=np.float32)
     for k, row in enumerate(table.itertuples()):

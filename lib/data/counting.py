@@ -21,10 +21,10 @@ def count_spikes(spike_times: list[np.ndarray], starts: np.ndarray, stops: np.nd
 
     Parameters
     ----------
-    spike_times : list of array (n,)
-        Sorted spike times of each unit, s.
+    spike_times : list of U arrays (n,)
+        Sorted, s.
     starts, stops : array (P,)
-        Windows, s; in any order, overlapping or not.
+        s; in any order, overlapping or not.
 
     Returns
     -------
@@ -34,8 +34,8 @@ def count_spikes(spike_times: list[np.ndarray], starts: np.ndarray, stops: np.nd
     Raises
     ------
     InputError
-        Spike times not sorted or not finite; as many starts as stops not given; a window undefined
-        or of negative length.
+        Spike times not sorted or not finite; as many starts as stops not given; a window undefined or of
+        negative length.
 
     Examples
     --------
@@ -60,12 +60,12 @@ def windows(
     Parameters
     ----------
     presentations : DataFrame
-        Presentations of the whole session, in any order.
+        Of the whole session, in any order.
     latency : float
         Start of the window after onset, s.
     duration : float, optional
-        Length of the window, s; each presentation's own length if not given, as in the original
-        report (with latency 0).
+        Length of the window, s; each presentation's own length if not given, as in the original report (with
+        latency 0).
 
     Returns
     -------
@@ -92,11 +92,8 @@ def scene_counts(
     Parameters
     ----------
     presentation_counts : array (P, U)
-        Counts of each presentation, in the order of the rows of `presentations`.
     presentations : DataFrame (P rows)
-        Presentations of any stimuli; those named `stimulus_name` are used.
-    stimulus_name : str
-        The stimulus whose frames are the images.
+        Of any stimuli; the frames of those named `stimulus_name` are the images.
 
     Returns
     -------
@@ -141,17 +138,8 @@ def long_table(
 ) -> pd.DataFrame:
     """One row per trial and unit, as the original report wrote to ``oracle_df.csv``, but zeros included.
 
-    Parameters
-    ----------
-    presentation_counts : array (P, U)
-    presentations : DataFrame (P rows)
-        Index: presentation id. Those of the natural scenes are written.
-    unit_ids : array (U,) of int
-
-    Returns
-    -------
-    DataFrame
-        ``trial_id``, ``neuron_id``, ``spike_count``, ``image_id`` (-1: blank).
+    From counts (P, U) and presentations (P rows, index: presentation id) the columns ``trial_id``,
+    ``neuron_id``, ``spike_count``, ``image_id`` (-1: blank) of the natural scenes.
     """
     rows = np.flatnonzero(presentations["stimulus_name"] == "natural_scenes")
     counts = np.asarray(presentation_counts)[rows]
@@ -168,16 +156,9 @@ def long_table(
 
 
 def trial_table(session) -> pd.DataFrame:
-    """`long_table` of a session, also of one that has counts by repeat and image alone.
+    """`long_table` of a `lib.data.session.Session`, also of one that has counts by repeat and image alone.
 
-    Parameters
-    ----------
-    session : lib.data.session.Session
-
-    Returns
-    -------
-    DataFrame
-        Without presentations, ``trial_id`` is the repeat of the image, from 0.
+    Without presentations, ``trial_id`` is the repeat of the image, from 0.
     """
     if session.presentations is not None:
         return long_table(session.presentation_counts, session.presentations, session.unit_ids)
@@ -195,19 +176,9 @@ def trial_table(session) -> pd.DataFrame:
 def stimulus_blocks(
     presentations: pd.DataFrame, stimulus_name: str = "natural_scenes", *, gap: float = 5.0
 ) -> pd.DataFrame:
-    """Start and stop of every uninterrupted run of a stimulus.
+    """Every uninterrupted run of a stimulus: ``start_time``, ``stop_time`` (s), number of ``presentations``.
 
-    Parameters
-    ----------
-    presentations : DataFrame
-    stimulus_name : str
-    gap : float
-        A pause longer than this, s, or another stimulus between two presentations starts a block.
-
-    Returns
-    -------
-    DataFrame
-        ``start_time``, ``stop_time`` (s) and ``presentations`` (number), one row per block.
+    A pause between two presentations longer than `gap`, s, or another stimulus starts a block.
     """
     ordered = presentations[presentations["stimulus_name"] != "spontaneous"]
     ordered = ordered.sort_values("start_time", kind="stable")
@@ -243,8 +214,8 @@ def bin_spikes(
 
     Parameters
     ----------
-    spike_times : list of array (n,)
-        Sorted spike times of each unit, s.
+    spike_times : list of U arrays (n,)
+        Sorted, s.
     starts, stops : array (B,)
         Blocks, s. What is left at the end of a block, less than one bin, is not counted.
     bin_size : float
@@ -278,7 +249,7 @@ def aligned_spikes(
     times : array (n,)
         Sorted spike times, s.
     onsets : array (P,)
-        Onsets, s.
+        s.
     window : (float, float)
         Start and stop relative to onset, s; a spike in the windows of two onsets is given twice.
 
@@ -300,23 +271,10 @@ def aligned_spikes(
 def extreme_onsets(
     presentations: pd.DataFrame, means: np.ndarray, image_ids: np.ndarray, *, images: int = 10
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Onsets of the images that draw the most and the fewest spikes from a unit.
+    """Onsets, s, in order, of the images that draw the most and the fewest spikes from a unit: two arrays.
 
-    Parameters
-    ----------
-    presentations : DataFrame
-        Presentations of the images.
-    means : array (I,)
-        Mean response to each image.
-    image_ids : array (I,) of int
-        Frame id of each image.
-    images : int
-        Number of images on either side; half of them all if that is fewer.
-
-    Returns
-    -------
-    best, worst : array
-        s, in order of time.
+    `means` (I,) are the unit's responses to the images with the frame ids `image_ids` (I,). On either side
+    are as many `images`, or half of them all if that is fewer.
     """
     ranked = np.asarray(image_ids)[np.argsort(-np.asarray(means), kind="stable")]
     images = min(images, max(1, len(ranked) // 2))
@@ -333,10 +291,10 @@ def psth(
 
     Parameters
     ----------
-    spike_times : list of array (n,)
-        Sorted spike times of each unit, s.
+    spike_times : list of U arrays (n,)
+        Sorted, s.
     onsets : array (P,)
-        Onsets, s.
+        s.
     window : (float, float)
         Start and stop relative to onset, s.
     bin_size : float
@@ -368,35 +326,28 @@ def latency_histogram(
 ) -> tuple[pd.DataFrame, float, float]:
     """When the response to an image begins and ends, from the whole population.
 
-    With images shown back to back the rate before onset is the response to the image before, so the
-    rate alone cannot tell. The signal can: the variance over images of the mean response in a bin,
-    less the part that trial-to-trial noise leaves in it. It is zero while the spikes do not yet
-    depend on the image, whatever the rate.
+    With images shown back to back the rate before onset is the response to the image before, so the rate
+    alone cannot tell. The signal can: the variance over images of the mean response in a bin, less the part
+    that trial-to-trial noise leaves in it. It is zero while the spikes do not yet depend on the image,
+    whatever the rate.
 
     Parameters
     ----------
-    spike_times : list of array (n,)
-        Sorted spike times of each unit, s.
-    onsets : array (P,)
-        Onsets, s.
+    spike_times, onsets, window, bin_size
+        As in `psth`.
     images : array (P,) of int
         Image shown at each onset; images shown once are left out.
-    window : (float, float)
-        Start and stop relative to onset, s.
-    bin_size : float
-        s.
     threshold : float
-        The response has begun where the signal first exceeds this fraction of its peak, above its
-        mean before onset, and ended where it last does.
+        The response has begun where the signal first exceeds this fraction of its peak, above its mean before
+        onset, and ended where it last does.
 
     Returns
     -------
     histogram : DataFrame
-        ``time`` (start of the bin, s), ``rate`` (mean over units, spikes/s), ``signal`` (mean over
-        units, (spikes/s)^2).
+        ``time`` (start of the bin, s), ``rate`` (mean over units, spikes/s), ``signal`` (mean over units,
+        (spikes/s)^2).
     begins, ends : float
-        s after onset; NaN if the signal's peak is not 4 standard deviations above its level before
-        onset.
+        s after onset; NaN if the signal's peak is not 4 standard deviations above its level before onset.
     """
     starts = _bin_starts(window, bin_size)
     rate, signal = np.zeros((2, len(starts)))
@@ -415,19 +366,9 @@ def latency_histogram(
 
 
 def signal_share(histogram: pd.DataFrame, start: float, stop: float) -> float:
-    """Share of the signal after onset that lies in a window.
+    """Share of the signal after onset that lies in a window, `start` to `stop` in s; NaN without a signal.
 
-    Parameters
-    ----------
-    histogram : DataFrame
-        Of `latency_histogram`; its mean signal before onset is taken off first.
-    start, stop : float
-        s after onset.
-
-    Returns
-    -------
-    float
-        NaN without a signal.
+    The mean signal before onset is first taken off the signal of the `latency_histogram`.
     """
     before = histogram.time < -1e-9
     level = np.nan_to_num(histogram.signal[before].mean())

@@ -63,8 +63,8 @@ def fetch(
 ) -> Path:
     """Return the path of a file, fetched if it is not there whole.
 
-    A file that is there and passes `check` is used as it is, without asking the server. One that does
-    not is renamed to `<name>.damaged`, never deleted. Of two runs at once the second waits.
+    A file that is there and passes `check` is used as it is, without asking the server. One that does not is
+    renamed to `<name>.damaged`, never deleted. Of two runs at once the second waits.
 
     Parameters
     ----------
@@ -74,13 +74,8 @@ def fetch(
         Given a path, raises `DamagedFile` if the file is not whole.
     stall : float
         s without a byte after which the attempt ends.
-    attempts : int
-    back_off : float
-        s before the second attempt, doubled before each further one.
-
-    Returns
-    -------
-    Path
+    **patience
+        `attempts`, their number, and `back_off`, s before the second one, doubled before each further one.
 
     Raises
     ------
@@ -180,13 +175,8 @@ def remote_file(
 ) -> Iterator[tuple[IO, Callable[[], int]]]:
     """Open a file on an http server so that only the blocks that are asked for are fetched.
 
-    Blocks of a `KeptAddress` are kept on disk, those of another version on the server apart.
-
-    Yields
-    ------
-    file : file object of fsspec
-    bytes_read : callable
-        Bytes of the file read so far, fetched or kept.
+    Yields a file object of fsspec, and a function that returns the bytes read so far, fetched or kept. Blocks
+    of a `KeptAddress` are kept on disk, those of another version on the server apart.
 
     Raises
     ------

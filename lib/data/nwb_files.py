@@ -74,15 +74,7 @@ DEADLINE = 300  # s in which the tables of a file must have been read
 def open_file(address: Path | str) -> Iterator[tuple[h5py.File, Callable[[], int | None]]]:
     """Open an HDF5 file for reading, from a path or over http(s) by the byte ranges needed.
 
-    Parameters
-    ----------
-    address : str or Path
-
-    Yields
-    ------
-    file : h5py.File
-    bytes_read : callable
-        Bytes read so far; None for a local file.
+    Yields the file, and a function that returns the bytes read so far; None for a local file.
 
     Raises
     ------
@@ -111,17 +103,14 @@ def open_file(address: Path | str) -> Iterator[tuple[h5py.File, Callable[[], int
 
 
 def check_file(address: Path | str) -> np.ndarray:
-    """Check that a file is whole and holds what the analysis needs of an Allen ecephys session.
+    """Return the frames of the natural scenes that an Allen ecephys session file shows, after a check.
 
-    Returns
-    -------
-    ndarray of int
-        Frames of the natural scenes that were shown, without the blank.
+    The frames are int, without the blank.
 
     Raises
     ------
     InputError
-        Unreadable, or no units, areas or natural scenes: names what is missing.
+        Unreadable, not whole, or no units, areas or natural scenes: names what is missing.
     """
     return in_time(_check, address)
 
@@ -177,18 +166,8 @@ def _read(_, part):
 def in_time(action: Callable, address: Path | str) -> object:
     """Return `action(address)`, for a local file from a fork that is given up after `DEADLINE`.
 
-    HDF5 can loop for ever in a damaged file, deaf to signals, or end the process.
-
-    Parameters
-    ----------
-    action : callable
-        What it returns is sent from the fork: keep it small.
-    address : str or Path
-
-    Raises
-    ------
-    DamagedFile
-        If the action did not end, or ended its process.
+    HDF5 can loop for ever in a damaged file, deaf to signals, or end the process: `DamagedFile` then. What
+    the action returns is sent from the fork: keep it small.
     """
     if files.is_address(address) or sys.platform != "linux":
         return action(address)
@@ -238,12 +217,9 @@ def check_whole(address: Path | str) -> None:
 
 
 def read_units(address: Path | str) -> pd.DataFrame:
-    """Read which units of a file pass AllenSDK's default quality filter.
+    """Return the units of a file that pass AllenSDK's default quality filter, in increasing order.
 
-    Returns
-    -------
-    DataFrame
-        Index unit_id in increasing order; `structure` and the quality metrics that the file has.
+    Index unit_id; columns `structure` and the quality metrics that the file has.
     """
     return in_time(_read_units, address)
 
@@ -256,8 +232,8 @@ def _read_units(address):
 def read_session(address: Path | str, *, structure: str | list[str]) -> dict:
     """Read the units of one structure, or of several, from an Allen ecephys NWB file.
 
-    AllenSDK's default quality filter applies (amplitude cutoff, presence ratio, ISI violations;
-    units outside the brain).
+    AllenSDK's default quality filter applies (amplitude cutoff, presence ratio, ISI violations; units outside
+    the brain).
 
     Parameters
     ----------
@@ -271,9 +247,8 @@ def read_session(address: Path | str, *, structure: str | list[str]) -> dict:
     dict
         units : DataFrame, index unit_id in increasing order, `structure` and quality metrics;
         spike_times : list of arrays in the order of units, s;
-        presentations : DataFrame, index stimulus_presentation_id: start_time, stop_time,
-        stimulus_name, stimulus_block and numeric `PARAMETERS`, NaN where they do not apply (a
-        drifting stimulus has no phase);
+        presentations : DataFrame, index stimulus_presentation_id: start_time, stop_time, stimulus_name,
+        stimulus_block and numeric `PARAMETERS`, NaN where they do not apply (a drifting one has no phase);
         structures : dict, number of units of every structure;
         invalid_times : DataFrame, as in `lib.data.recording.Recording`;
         notes, warnings : lists of str.
@@ -363,19 +338,9 @@ class _WithoutSpikes:
 def allensdk_counts(
     path: Path | str, *, unit_ids: Sequence[int], presentation_ids: Sequence[int], window: tuple[float, float]
 ) -> np.ndarray:
-    """Count spikes by AllenSDK's own reading and counting, to check ours against.
+    """Count spikes, (presentations, units), by AllenSDK's own reading and counting, to check ours against.
 
-    Parameters
-    ----------
-    path : str or Path
-    unit_ids, presentation_ids : sequence of int
-    window : tuple of float
-        Start and stop after onset, s. AllenSDK counts a spike exactly at the stop, we do not.
-
-    Returns
-    -------
-    ndarray of int, (presentations, units)
-        In the order asked for.
+    `window` is start and stop after onset, s. AllenSDK counts a spike exactly at the stop, we do not.
     """
     with known_warnings():
         from allensdk.brain_observatory.ecephys.ecephys_session import EcephysSession

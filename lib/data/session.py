@@ -123,19 +123,9 @@ def _nearest_ids(ids, unit):
 
 
 def resize(images: np.ndarray, height: int) -> np.ndarray:
-    """Resize images to a height by averaging over areas; the aspect ratio is kept.
+    """Resize images (n, h, w) to a height in pixels by averaging over areas; the aspect ratio is kept.
 
-    Parameters
-    ----------
-    images : ndarray, (n, h, w)
-        Luminance in [0, 1], or uint8 from 0 to 255.
-    height : int
-        Pixels of the result.
-
-    Returns
-    -------
-    ndarray of float32, (n, height, round(w * height / h))
-        Luminance in [0, 1].
+    Images are luminance in [0, 1], or uint8 from 0 to 255; the result is float32 in [0, 1].
 
     Examples
     --------
@@ -162,17 +152,7 @@ def resize_to(images: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def from_recording(recording: Recording, *, latency: float, duration: float, image_height: int) -> Session:
     """Count spikes and resize images: what 01_data does to every source.
 
-    Parameters
-    ----------
-    recording : Recording
-    latency, duration : float
-        The count window opens `latency` s after onset and lasts `duration` s.
-    image_height : int
-        Pixels of the analysed images.
-
-    Returns
-    -------
-    Session
+    The count window opens `latency` s after onset and lasts `duration` s; images get `image_height` pixels.
 
     Raises
     ------
@@ -241,16 +221,8 @@ def from_recording(recording: Recording, *, latency: float, duration: float, ima
 def merge(sessions: list[Session]) -> Session:
     """Put the units of several sessions that saw the same images into one session of counts.
 
-    Spike times and presentations, which belong to one session each, are left out.
-
-    Parameters
-    ----------
-    sessions : list of Session
-
-    Returns
-    -------
-    Session
-        Counts NaN for the repeats that a unit's own session did not have; `units` say their session.
+    Counts are NaN for the repeats that a unit's own session did not have; `units` say their session. Spike
+    times and presentations, which belong to one session each, are left out.
 
     Raises
     ------
@@ -335,12 +307,7 @@ def save_session(session: Session, path: Path | str) -> str:
 
 
 def load_session(run_folder: Path | str) -> Session:
-    """Read the session of a run.
-
-    Parameters
-    ----------
-    run_folder : str or Path
-        `build/<name>`.
+    """Read the session of a run from its folder, `build/<name>`.
 
     Raises
     ------
@@ -370,16 +337,7 @@ def load_session(run_folder: Path | str) -> Session:
 
 
 def open_session(stage) -> Session:
-    """Read the session of a stage's run and note its hash among the stage's inputs.
-
-    Parameters
-    ----------
-    stage : lib.stages.Stage
-
-    Returns
-    -------
-    Session
-    """
+    """Read the session of the run of a `lib.stages.Stage` and note its hash among the stage's inputs."""
     session = load_session(stage.run_folder)
     stage.use("session.h5")
     return session

@@ -23,23 +23,11 @@ SLOW_TIME = 30.0  # s, over which the slow part changes
 def dead_leaves(
     n: int, shape: tuple[int, int] = IMAGE_SHAPE, *, rng: np.random.Generator, leaves: int = 300
 ) -> np.ndarray:
-    """Natural-like greyscale images: overlapping leaves with shading and 1/f texture.
+    """Natural-like images (n, h, w), uint8: overlapping leaves with shading and 1/f texture.
 
-    Opaque ellipses of power-law sizes give the edges, occlusions and scale-free statistics of
-    natural scenes (Lee, Mumford & Huang, IJCV 41:35, 2001). Luminance and contrast vary over
-    images: mean about 0.45, SD about 0.22.
-
-    Parameters
-    ----------
-    n : int
-    shape : (h, w)
-    rng : numpy Generator
-    leaves : int
-        Leaves on an image of the default shape; larger images get more.
-
-    Returns
-    -------
-    (n, h, w) uint8 array, 0 black to 255 white
+    Opaque ellipses of power-law sizes give the edges, occlusions and scale-free statistics of natural scenes
+    (Lee, Mumford & Huang, IJCV 41:35, 2001). Luminance and contrast vary over images: mean about 0.45, SD
+    about 0.22 (0 black, 1 white). `leaves` lie on an image of the default shape; larger images get more.
     """
     count = round(leaves * shape[0] * shape[1] / (IMAGE_SHAPE[0] * IMAGE_SHAPE[1]))
     images = np.empty((n, *shape), np.uint8)
@@ -86,19 +74,9 @@ def one_over_f(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
 def movie(
     n_frames: int, shape: tuple[int, int] = IMAGE_SHAPE, *, rng: np.random.Generator, shot: int = 60
 ) -> np.ndarray:
-    """Natural-like movie: shots that pan and zoom over larger dead-leaves scenes, with cuts.
+    """Natural-like movie (n_frames, h, w), uint8: shots that pan and zoom over larger dead-leaves scenes.
 
-    Parameters
-    ----------
-    n_frames : int
-    shape : (h, w)
-    rng : numpy Generator
-    shot : int
-        Frames between cuts.
-
-    Returns
-    -------
-    (n_frames, h, w) uint8 array
+    There is a cut every `shot` frames.
     """
     starts = range(0, n_frames, shot)
     scenes = dead_leaves(len(starts), (2 * shape[0], 2 * shape[1]), rng=rng)
@@ -128,9 +106,9 @@ def timeline(
 ) -> pd.DataFrame:
     """Presentations of a session in the manner of Allen's Brain Observatory 1.1.
 
-    Blocks of one stimulus each, in random order inside a block (movies in theirs), with grey
-    ("spontaneous") between: gabors, movie three, and scenes and static gratings in three blocks
-    each, movie one in their midst. The rows tile the session without gap or overlap.
+    Blocks of one stimulus each, in random order inside a block (movies in theirs), with grey ("spontaneous")
+    between: gabors, movie three, and scenes and static gratings in three blocks each, movie one in their
+    midst. The rows tile the session without gap or overlap.
 
     Parameters
     ----------
@@ -144,10 +122,9 @@ def timeline(
     Returns
     -------
     DataFrame
-        start_time, stop_time (s), stimulus_name, stimulus_block (NaN: spontaneous), frame,
-        x_position, y_position, orientation (degrees), spatial_frequency (cycles/degree), phase
-        (cycles; NaN for the drifting gabors), temporal_frequency (Hz), contrast; NaN where a
-        parameter does not apply.
+        start_time, stop_time (s), stimulus_name, stimulus_block (NaN: spontaneous), frame, x_position,
+        y_position, orientation (degrees), spatial_frequency (cycles/degree), phase (cycles; NaN for the
+        drifting gabors), temporal_frequency (Hz), contrast; NaN where a parameter does not apply.
     """
 
     def shuffled(conditions, repeats):
@@ -222,20 +199,10 @@ def _product(**levels):
 def expected_counts(
     units, presentations: pd.DataFrame, *, images: np.ndarray, movies: dict[str, np.ndarray]
 ) -> np.ndarray:
-    """Expected count of every unit in every presentation, before the shared gain.
+    """Expected counts (presentations, units) of `TrueUnits` before the shared gain.
 
-    Parameters
-    ----------
-    units : lib.data.simulated_neurons.TrueUnits
-    presentations : DataFrame, as `timeline` returns
-    images : (I, h, w) float array in [0, 1]
-        By frame.
-    movies : dict of str to (F, h, w) float array
-        By name of the stimulus.
-
-    Returns
-    -------
-    (presentations, units) float array; presentations of another length than 0.25 s in proportion
+    `images` (I, h, w) and `movies`, (F, h, w) by name of the stimulus, are in [0, 1], by frame. Counts of
+    presentations of another length than 0.25 s are in proportion.
     """
     units = copy.deepcopy(units).double()  # in float32, Poisson draws differ between machines
     shape = images.shape[1:]
@@ -294,16 +261,9 @@ def _respond(units, frames):
 
 
 def shared_gain(times: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
-    """Gain common to all units: a slow part and one drawn for every presentation.
+    """Gain (P,) common to all units at ascending times (P,), s: a slow part and one for every presentation.
 
-    Parameters
-    ----------
-    times : (P,) array, s, increasing
-    rng : numpy Generator
-
-    Returns
-    -------
-    (P,) array around 1, SD about 0.2 (less in a recording shorter than the slow part, 30 s)
+    It is around 1, SD about 0.2 (less in a recording shorter than the slow part, 30 s).
     """
     stop = max(times[-1], times[0] + 20 * SLOW_TIME)  # a short recording is a part of a longer one
     seconds = np.arange(times[0], stop + 2)
@@ -322,22 +282,10 @@ def spikes(
     gain: np.ndarray,
     rng: np.random.Generator,
 ) -> list[np.ndarray]:
-    """Poisson spikes.
+    """Poisson spikes of every unit, sorted, s.
 
-    The response to a presentation comes `latency` after its onset and lasts as long as it.
-
-    Parameters
-    ----------
-    expected : (P, U) array
-        Expected counts at gain 1.
-    presentations : DataFrame with start_time and stop_time
-    latency : (U,) array, s
-    gain : (P,) array
-    rng : numpy Generator
-
-    Returns
-    -------
-    list of U sorted arrays, s
+    The response to a presentation comes `latency` (U,), s, after its onset and lasts as long as it. Expected
+    counts are (P, U) at a gain of 1, `gain` is (P,).
     """
     start = presentations.start_time.to_numpy()
     duration = presentations.stop_time.to_numpy() - start

@@ -54,10 +54,6 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
         Not used: what is fetched goes to the cache.
     structure : str or list of str
 
-    Returns
-    -------
-    Recording
-
     Raises
     ------
     InputError
@@ -103,12 +99,8 @@ def inputs(session: dict) -> list[Path | str]:
 class Cache:
     """AllenSDK's cache folder, with the project's own way of filling it.
 
-    Parameters
-    ----------
-    session : dict
-        `cache`, `bucket`, `warehouse`, `stream` and `stall` as in `load`.
-    patience : keyword arguments
-        `attempts`, `back_off` of `lib.data.download`.
+    `session` has `cache`, `bucket`, `warehouse`, `stream` and `stall` as in `load`; `patience` is that of
+    `lib.data.download`: `attempts`, `back_off`.
     """
 
     def __init__(self, session, **patience):
@@ -152,13 +144,7 @@ class Cache:
         )
 
     def unit_metrics(self, number: int) -> pd.DataFrame:
-        """Return the Allen Institute's own figures of a session's units (receptive field, tuning, running).
-
-        Returns
-        -------
-        DataFrame
-            Index: unit id; `lib.data.unit_metrics.TUNING`.
-        """
+        """Return the Allen Institute's own figures of a session's units, as `read_metrics` does."""
         every = self._path("TYPEWISE_ANALYSIS_METRICS_KEY", WITH_SCENES)
         path = next(
             (p for p in (every, self._path("SESSION_ANALYSIS_METRICS_KEY", number, number)) if p.exists()),
@@ -169,12 +155,9 @@ class Cache:
         return unit_metrics.read_metrics(path)
 
     def sessions(self) -> pd.DataFrame:
-        """Return the table of sessions: type, and units that pass the quality filter by structure.
+        """Return the sessions with their type, number of units, structures and stimuli, by id.
 
-        Returns
-        -------
-        DataFrame
-            Index: session id; session_type, units, structures, stimuli.
+        Units are those that pass the quality filter.
         """
         for key, get in (
             ("SESSIONS_KEY", "get_sessions"),

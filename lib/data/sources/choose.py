@@ -70,15 +70,7 @@ def contents(source: str, session: int | dict | list) -> dict[str, str]:
 def prepare(params: dict) -> pd.DataFrame:
     """Check all that a run takes from its source, and fetch what is not there, before any work.
 
-    Parameters
-    ----------
-    params : dict
-        Of `lib.params.load_params`.
-
-    Returns
-    -------
-    DataFrame
-        The units of the structure, index unit_id.
+    Takes the parameters of `lib.params.load_params`; returns the units of the structure, index unit_id.
 
     Raises
     ------

@@ -21,16 +21,11 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
     Parameters
     ----------
     session : dict
-        `file`: path or http(s) address of the NWB file; `images`: see
-        `lib.data.shown_images.read_templates`; `metrics`: path of a table of the units' physiology, or none
-        (`lib.data.unit_metrics.read_metrics`).
+        `file`: path or http(s) address of the NWB file; `images`: see `lib.data.shown_images.read_templates`;
+        `metrics`: path of a table of the units' physiology, or none (`lib.data.unit_metrics.read_metrics`).
     folder : Path
         Not used: nothing is made.
     structure : str or list of str
-
-    Returns
-    -------
-    Recording
 
     Raises
     ------

@@ -30,8 +30,8 @@ def load(
 ) -> Recording:
     """Make the simulated session if it is not there, and read it.
 
-    Writes simulated.nwb, simulated_images.npz and truth.h5 into `folder`, again when parameters or
-    the code of the simulation have changed.
+    Writes simulated.nwb, simulated_images.npz and truth.h5 into `folder`, again when parameters or the code
+    of the simulation have changed.
 
     Parameters
     ----------
@@ -46,12 +46,7 @@ def load(
     images : int
         Natural-like images.
     **repeats : int
-        scene_repeats, gabor_repeats, grating_repeats, movie_one_frames, movie_one_repeats,
-        movie_three_frames, movie_three_repeats: see `lib.data.simulated_session.timeline`.
-
-    Returns
-    -------
-    lib.data.recording.Recording
+        The others of `lib.data.simulated_session.timeline`.
 
     Raises
     ------
@@ -94,11 +89,7 @@ def check(session: int, *, structure: str | list[str], units: int, **_: int) -> 
 def draw_units(units: int, *, seed: int) -> tuple[simulated_neurons.TrueUnits, pd.DataFrame]:
     """Model neurons of a session: `units` in VISam, two that fail the quality filter, six in VISp.
 
-    Returns
-    -------
-    truth : lib.data.simulated_neurons.TrueUnits
-    metrics : DataFrame
-        Index unit_id; `structure` and quality metrics.
+    With them comes a table, index unit_id, of their `structure` and quality metrics.
     """
     groups = {STRUCTURE: units, "failing": FAILING_KINDS, ELSEWHERE: ELSEWHERE_KINDS}
     tables = [
