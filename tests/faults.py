@@ -466,8 +466,8 @@ FAULTS = [
             "5: blanks among the gratings",
         ),
         (
-            'order = np.argsort(code, kind="stable")',
-            "order = np.arange(len(code))",
+            "repeats[code, repeat] = counts[known]",
+            "repeats[np.sort(code), repeat] = counts[known]",
             "5: repeats of other conditions mixed",
         ),
         (

@@ -74,9 +74,8 @@ def _check_counts(recording):
     rows = rows[np.isfinite(rows).any(axis=1)]
     if not np.nan_to_num(rows).any():
         raise InputError(f"{name}: all responses are 0: were they withheld? Name trials with responses")
-    values = np.round(
-        rows / np.maximum(np.abs(rows).max(axis=0), 1e-30), 5
-    )  # a millionth more is no other trial
+    # a millionth more is no other trial
+    values = np.round(rows / np.maximum(np.abs(rows).max(axis=0), 1e-30), 5)
     _refuse_twins(values.T, recording.units.index, name)
     silent = ~values.any(axis=1)
     said = []

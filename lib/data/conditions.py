@@ -72,11 +72,9 @@ def condition_repeats(
     if not known.any():
         raise InputError(f"no presentation of {stimulus} says its {', '.join(columns)} as numbers")
     table, code = np.unique(values[known], axis=0, return_inverse=True)
-    order = np.argsort(code, kind="stable")
-    number = np.bincount(code)
-    repeat = np.arange(len(code)) - np.repeat(np.cumsum(number) - number, number)
-    repeats = np.full((len(table), number.max(), counts.shape[1]), np.nan)
-    repeats[code[order], repeat] = counts[known][order]
+    repeat = pd.Series(code).groupby(code).cumcount()
+    repeats = np.full((len(table), repeat.max() + 1, counts.shape[1]), np.nan)
+    repeats[code, repeat] = counts[known]
     return pd.DataFrame(table, columns=columns), repeats
 
 

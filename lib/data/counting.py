@@ -85,15 +85,15 @@ def windows(
 
 
 def scene_counts(
-    presentation_counts: np.ndarray, presentations: pd.DataFrame, *, stimulus_name: str = "natural_scenes"
+    presentation_counts: np.ndarray, presentations: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Counts by repeat and image, joined on the integer frame id.
+    """Counts of the natural scenes by repeat and image, joined on the integer frame id.
 
     Parameters
     ----------
     presentation_counts : array (P, U)
     presentations : DataFrame (P rows)
-        Of any stimuli; the frames of those named `stimulus_name` are the images.
+        Of any stimuli.
 
     Returns
     -------
@@ -107,24 +107,21 @@ def scene_counts(
     Raises
     ------
     InputError
-        Numbers of rows differ; no presentation of that name; a frame that is not an integer id.
+        Numbers of rows differ; no presentation of natural scenes; a frame that is not an integer id.
     """
     if len(presentation_counts) != len(presentations):
         raise InputError(
             f"{len(presentation_counts)} rows of counts for {len(presentations)} "
             "presentations; count the same presentations that are given"
         )
-    rows = np.flatnonzero(presentations["stimulus_name"] == stimulus_name)
+    rows = np.flatnonzero(presentations["stimulus_name"] == "natural_scenes")
     if not len(rows):
         known = ", ".join(sorted(presentations["stimulus_name"].unique()))
-        raise InputError(f"no presentation of {stimulus_name!r}; the session has {known}")
+        raise InputError(f"no presentation of 'natural_scenes'; the session has {known}")
     rows = rows[np.argsort(presentations["start_time"].to_numpy()[rows], kind="stable")]
     frames = _frame_ids(presentations["frame"].to_numpy()[rows])
     ids, image = np.unique(frames, return_inverse=True)
-    order = np.argsort(image, kind="stable")
-    shown = np.bincount(image)
-    repeat = np.empty(len(rows), dtype=int)
-    repeat[order] = np.arange(len(rows)) - np.repeat(np.cumsum(shown) - shown, shown)
+    shown, repeat = np.bincount(image), pd.Series(image).groupby(image).cumcount()
     counts = np.full((shown.max(), len(ids), presentation_counts.shape[1]), np.nan, np.float32)
     counts[repeat, image] = presentation_counts[rows]
     blank = ids == BLANK
@@ -186,13 +183,9 @@ def stimulus_blocks(
     start, stop = (ordered[c].to_numpy(float) for c in ("start_time", "stop_time"))
     opens = np.append(True, ~mine[:-1] | (start[1:] - stop[:-1] > gap))
     number = np.cumsum(opens & mine)[mine]
-    grouped = pd.DataFrame({"start_time": start[mine], "stop_time": stop[mine]}).groupby(number)
-    return pd.DataFrame(
-        {
-            "start_time": grouped["start_time"].min(),
-            "stop_time": grouped["stop_time"].max(),
-            "presentations": grouped.size(),
-        }
+    blocks = pd.DataFrame({"start_time": start[mine], "stop_time": stop[mine]}).groupby(number)
+    return blocks.agg(
+        start_time=("start_time", "min"), stop_time=("stop_time", "max"), presentations=("start_time", "size")
     ).reset_index(drop=True)
 
 

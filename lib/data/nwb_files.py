@@ -20,21 +20,10 @@ import pandas as pd
 
 from lib import files
 from lib.data import download, words
-from lib.data.recording import INVALID, no_invalid_times
+from lib.data.recording import INVALID, PARAMETERS, no_invalid_times
 from lib.data.session import select_units
 from lib.data.unit_metrics import TUNING
 from lib.errors import DamagedFile, InputError
-
-PARAMETERS = (
-    "frame",
-    "x_position",
-    "y_position",
-    "orientation",
-    "spatial_frequency",
-    "phase",
-    "temporal_frequency",
-    "contrast",
-)
 
 METRICS = (
     "firing_rate",
@@ -266,8 +255,7 @@ def read_session(address: Path | str, *, structure: str | list[str]) -> dict:
         table = _numeric(session.get_stimulus_table(include_unused_parameters=True))
         times = _spike_times(file, units.index)
         total, placeless = len(nwbfile.units), _without_structure(file)
-        fetched = bytes_read()
-        size = file.id.get_filesize()
+        fetched, size = bytes_read(), file.id.get_filesize()
     failing = max(total - len(every) - placeless, 0)
     notes = [words.quality_note(failing, total, name)] if failing else []
     notes += [words.without_structure_note(placeless, total, name)] if placeless else []
@@ -364,16 +352,10 @@ def _open_session(address):
             nwbfile = io.read()  # parsed once; from_nwb_path would parse at each use
             areas = nwbfile.electrodes.to_dataframe()[["location"]]
             areas = areas.set_axis(["ecephys_structure_acronym"], axis=1)
-            yield (
-                EcephysSession(
-                    EcephysNwbSessionApi.from_nwbfile(
-                        _WithoutSpikes(nwbfile), external_channel_columns=lambda: areas
-                    )
-                ),
-                nwbfile,
-                file,
-                bytes_read,
+            api = EcephysNwbSessionApi.from_nwbfile(
+                _WithoutSpikes(nwbfile), external_channel_columns=lambda: areas
             )
+            yield EcephysSession(api), nwbfile, file, bytes_read
 
 
 @contextlib.contextmanager
@@ -417,16 +399,9 @@ def _numeric(table):
 
     AllenSDK turns a column of only 0, 1 and missing into booleans; these become numbers again.
     """
-    columns = ["stimulus_block", *PARAMETERS]
     for name in set(table.columns[table.columns.duplicated()]):  # one name now, two in an older file
         one = table[name].replace("null", np.nan).bfill(axis=1).iloc[:, 0]
         table = table.drop(columns=name).assign(**{name: one})
-    numbers = {
-        name: pd.to_numeric(
-            table[name].astype(str).replace({"True": "1", "False": "0"}), errors="coerce"
-        ).astype(float)
-        if name in table
-        else np.nan
-        for name in columns
-    }
+    texts = table.reindex(columns=["stimulus_block", *PARAMETERS]).astype(str)
+    numbers = texts.replace({"True": "1", "False": "0"}).apply(pd.to_numeric, errors="coerce").astype(float)
     return table[["start_time", "stop_time", "stimulus_name"]].assign(**numbers)

@@ -18,6 +18,10 @@ from lib.errors import InputError
 from lib.files import file_hash, required
 from lib.machine import local_copy
 
+# What a session's file holds as JSON, and as arrays
+ABOUT = ("name", "source", "window", "degrees_per_pixel", "structures", "notes", "warnings")
+ARRAYS = ("images", "image_ids", "counts", "blank_counts", "presentation_counts")
+
 
 @dataclasses.dataclass(kw_only=True)
 class Session(Material):
@@ -160,12 +164,8 @@ def from_recording(recording: Recording, *, latency: float, duration: float, ima
         If images and responses do not name the same frames, or as `lib.data.checks.checked`.
     """
     if recording.parts:
-        return merge(
-            [
-                from_recording(part, latency=latency, duration=duration, image_height=image_height)
-                for part in recording.parts
-            ]
-        )
+        how = dict(latency=latency, duration=duration, image_height=image_height)
+        return merge([from_recording(part, **how) for part in recording.parts])
     r = checks.checked(recording)
     scale = image_height / r.images.shape[1]
     images = resize(r.images, image_height)
@@ -184,7 +184,7 @@ def from_recording(recording: Recording, *, latency: float, duration: float, ima
     if r.spike_times is None:
         shared["notes"] += words.once_note(np.isfinite(r.counts).any(2).sum(0))
         return Session(counts=r.counts.astype(np.float32), window=tuple(r.count_window), **shared)
-    presentations, invalid = r.presentations, None
+    presentations = r.presentations
     if (invalid := checks.invalid_presentations(r, latency=latency, duration=duration)) is not None:
         shared["warnings"].append(words.invalid_warning(invalid, presentations.stimulus_name))
         valid = ~invalid.all(axis=1)
@@ -276,18 +276,8 @@ def save_session(session: Session, path: Path | str) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     with h5py.File(partial, "w", track_order=True) as file:
-        file.attrs["about"] = json.dumps(
-            {
-                "name": session.name,
-                "source": session.source,
-                "window": list(session.window),
-                "degrees_per_pixel": session.degrees_per_pixel,
-                "structures": session.structures,
-                "notes": session.notes,
-                "warnings": session.warnings,
-            }
-        )
-        for name in ("images", "image_ids", "counts", "blank_counts", "presentation_counts"):
+        file.attrs["about"] = json.dumps({name: getattr(session, name) for name in ABOUT})
+        for name in ARRAYS:
             if getattr(session, name) is not None:
                 _write_array(file, name, getattr(session, name))
         for name, frames in session.movies.items():
@@ -316,11 +306,7 @@ def load_session(run_folder: Path | str) -> Session:
     """
     with h5py.File(local_copy(required(Path(run_folder) / "session.h5", "01_data"))) as file:
         about = json.loads(file.attrs["about"])
-        arrays = {
-            name: file[name][()]
-            for name in ("images", "image_ids", "counts", "blank_counts", "presentation_counts")
-            if name in file
-        }
+        arrays = {name: file[name][()] for name in ARRAYS if name in file}
         movies = {name: data[()] for name, data in file.get("movies", {}).items()}
         spike_times = presentations = None
         if "presentations" in file:
@@ -373,9 +359,5 @@ def read_table(group: h5py.Group) -> pd.DataFrame:
 
 
 def _write_array(file, name, values):
-    file.create_dataset(
-        name,
-        data=values,
-        track_times=False,
-        **({"compression": 1, "shuffle": True} if values.size > 1e5 else {}),
-    )
+    packed = {"compression": 1, "shuffle": True} if values.size > 1e5 else {}
+    file.create_dataset(name, data=values, track_times=False, **packed)

@@ -54,6 +54,7 @@ NATURAL_OUTPUT = 0.055  # SD over natural images of (output x spatial frequency)
 NATURAL_CONTRAST = 0.2  # typical local contrast (RMS) of natural images
 POOL = 3.0  # the normalisation pool's sigma over the filter's
 PAIRS = ("corner", "two_subunit")
+TUNED = ("x", "y", "orientation_a", "orientation_b", "spatial_frequency", "phase", "sigma")
 
 
 class TrueUnits(nn.Module):
@@ -212,10 +213,7 @@ class TrueUnits(nn.Module):
 
 def render_filters(table: pd.DataFrame, shape: tuple[int, int], *, degrees_per_pixel: float) -> np.ndarray:
     """Filters (2, units, h, w) of a `make_units` table: zero mean, unit norm, zero where a unit has none."""
-    t = table.fillna(
-        {"sigma": 1.0}
-        | dict.fromkeys(["x", "y", "phase", "spatial_frequency", "orientation_a", "orientation_b"], 0.0)
-    )
+    t = table.fillna(dict.fromkeys(TUNED, 0.0) | {"sigma": 1.0})
     dx = t.distance / 2 * np.cos(np.deg2rad(t.direction))
     dy = t.distance / 2 * np.sin(np.deg2rad(t.direction))
     spot = (t.truth_kind == "spot").to_numpy()
@@ -233,21 +231,11 @@ def render_filters(table: pd.DataFrame, shape: tuple[int, int], *, degrees_per_p
             y=(t.y + sign * dy).to_numpy(),
             orientation=orientation.to_numpy(),
         )
-        patch = patterns.gabor(
-            shape,
-            **place,
-            spatial_frequency=frequency,
-            phase=(t.phase + shift).to_numpy(),
-            sigma=t.sigma.to_numpy(),
-        )
+        phase, sigma = (t.phase + shift).to_numpy(), t.sigma.to_numpy()
+        patch = patterns.gabor(shape, **place, spatial_frequency=frequency, phase=phase, sigma=sigma)
         # a spot's surround is twice as wide as its centre; a Gabor loses its DC under its window
-        window = patterns.gabor(
-            shape,
-            **place,
-            spatial_frequency=0.0,
-            phase=0.0,
-            sigma=(t.sigma * np.where(spot, 2.0, 1.0)).to_numpy(),
-        )
+        wide = sigma * np.where(spot, 2.0, 1.0)
+        window = patterns.gabor(shape, **place, spatial_frequency=0.0, phase=0.0, sigma=wide)
         patch -= window * (patch.sum((1, 2)) / window.sum((1, 2)))[:, None, None]
         norm = np.maximum(np.linalg.norm(patch, axis=(1, 2)), 1e-12)
         filters.append(patch * (present / norm)[:, None, None])
@@ -352,18 +340,6 @@ def _draw_unit(kind, rank, rng):
     if spot:
         row |= dict(orientation=np.nan)
     if kind in ("untuned", "silent"):
-        row |= dict.fromkeys(
-            [
-                "x",
-                "y",
-                "orientation",
-                "orientation_a",
-                "orientation_b",
-                "spatial_frequency",
-                "phase",
-                "sigma",
-            ],
-            np.nan,
-        )
+        row |= dict.fromkeys(("orientation", *TUNED), np.nan)
         row |= dict(gain=0.0, baseline=rng.uniform(0.5, 3.0) if kind == "untuned" else 0.0)
     return row

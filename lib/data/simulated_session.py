@@ -9,6 +9,8 @@ import pandas as pd
 import torch
 from scipy import ndimage
 
+from lib.data.conditions import GABOR, GRATING
+from lib.data.recording import PARAMETERS
 from lib.stimuli import patterns
 
 IMAGE_SHAPE = (115, 147)  # the Allen scenes at an eighth of their size, aspect kept
@@ -151,18 +153,15 @@ def timeline(
 
 def _in_time(blocks, *, gap=15.0, start=10.0):
     """Lay blocks out in time, `gap` s of spontaneous activity before, between and after them."""
-    rows = []
+    grey = pd.DataFrame({"stimulus_name": ["spontaneous"], "duration": gap})
+    rows = [grey]
     for number, block in enumerate(blocks):
-        rows += [
-            pd.DataFrame({"stimulus_name": ["spontaneous"], "duration": gap}),
-            block.assign(stimulus_block=float(number)),
-        ]
-    rows.append(pd.DataFrame({"stimulus_name": ["spontaneous"], "duration": gap}))
+        rows += [block.assign(stimulus_block=float(number)), grey]
     table = pd.concat(rows, ignore_index=True)
     edges = start + np.concatenate([[0], table.pop("duration").fillna(DURATION).cumsum()])
     table.insert(0, "start_time", edges[:-1])
     table.insert(1, "stop_time", edges[1:])
-    return table.reindex(columns=COLUMNS)
+    return table.reindex(columns=["start_time", "stop_time", "stimulus_name", "stimulus_block", *PARAMETERS])
 
 
 def _movie_block(name, frames, repeats):
@@ -214,16 +213,9 @@ def expected_counts(
             counts[rows.index] = _respond(units, frames)[rows.frame.to_numpy(int)]
         elif name in CONDITIONS:
             parameters, render = CONDITIONS[name]
-            conditions = rows[parameters].drop_duplicates()
-            responses = np.stack(
-                [
-                    _respond(units, render(row, shape, units.scene_height)).mean(0)
-                    for row in conditions.itertuples(index=False)
-                ]
-            )
-            which = conditions.assign(condition=np.arange(len(conditions)))
-            order = rows[parameters].merge(which, how="left", on=parameters).condition
-            counts[rows.index] = responses[order.to_numpy()]
+            for _, shown in rows.groupby(parameters, dropna=False):
+                frames = render(shown.iloc[0], shape, units.scene_height)
+                counts[shown.index] = _respond(units, frames).mean(0)
     duration = (presentations.stop_time - presentations.start_time).to_numpy()
     return counts * (duration / DURATION)[:, None]
 
@@ -241,17 +233,14 @@ def _grating_frames(row, shape, scene_height):
 
 def _gabor_frames(row, shape, scene_height):
     """One cycle of the drift: the expected count is the mean over its phases."""
-    return GREY * (
-        1
-        + CONTRAST
-        * patterns.drifting_gabor(
-            shape,
-            degrees_per_pixel=scene_height / shape[0],
-            x=row.x_position,
-            y=row.y_position,
-            orientation=row.orientation,
-        )
+    pattern = patterns.drifting_gabor(
+        shape,
+        degrees_per_pixel=scene_height / shape[0],
+        x=row.x_position,
+        y=row.y_position,
+        orientation=row.orientation,
     )
+    return GREY * (1 + CONTRAST * pattern)
 
 
 def _respond(units, frames):
@@ -296,21 +285,4 @@ def spikes(
     return times
 
 
-COLUMNS = [
-    "start_time",
-    "stop_time",
-    "stimulus_name",
-    "stimulus_block",
-    "frame",
-    "x_position",
-    "y_position",
-    "orientation",
-    "spatial_frequency",
-    "phase",
-    "temporal_frequency",
-    "contrast",
-]
-CONDITIONS = {
-    "static_gratings": (["orientation", "spatial_frequency", "phase"], _grating_frames),
-    "gabors": (["x_position", "y_position", "orientation"], _gabor_frames),
-}
+CONDITIONS = {"static_gratings": (GRATING, _grating_frames), "gabors": (GABOR, _gabor_frames)}

@@ -79,14 +79,9 @@ def prepare(params: dict) -> pd.DataFrame:
     """
     module = importlib.import_module(f"lib.data.sources.{params['source']}")
     session, structure = params["session"], params["structure"]
-    if params["source"] == "simulated":
-        tables = [module.check(session, structure=structure, **params["simulation"])]
-    else:
-        tables = [
-            module.check(part, structure=structure)
-            for part in (session if isinstance(session, list) else [session])
-        ]
-    table = pd.concat(tables)
+    size = params["simulation"] if params["source"] == "simulated" else {}
+    parts = session if isinstance(session, list) else [session]
+    table = pd.concat([module.check(part, structure=structure, **size) for part in parts])
     if table.index.has_duplicates:
         raise InputError(
             f"unit {table.index[table.index.duplicated()][0]} stands in two sessions of this run; give each "
