@@ -42,8 +42,7 @@ def population(
     -------
     counts : array (repeats, images, U) of float32
     truth : DataFrame
-        One row per unit, for endlessly many images: ``oracle``, ``split_half``,
-        ``explainable_variance``, ``cc_max``.
+        One row per unit; for endlessly many images, its columns are `MEASURES`.
     """
     mean, explained = np.broadcast_arrays(np.asarray(mean, float), np.asarray(explained, float))
     signal = explained * (mean + gain**2 * mean**2) / (1 - explained * (1 + gain**2))
@@ -82,9 +81,8 @@ def interval_coverage(
     Returns
     -------
     DataFrame
-        One row for each measure and fraction explained: mean ``truth``, ``bias`` (estimate less
-        truth), ``sd`` of the estimate around the truth, ``coverage`` (share of the intervals that
-        hold the truth).
+        One row for each measure and fraction explained: mean ``truth``, ``bias`` (estimate less truth),
+        ``sd`` of the estimate around the truth, ``coverage`` (share of the intervals that hold the truth).
     """
     explained, mean = (grid.ravel() for grid in np.meshgrid(explained, mean, indexing="ij"))
     rows = []
@@ -128,9 +126,9 @@ def zeros_bias(
     Returns
     -------
     DataFrame
-        One row for each mean count, means over units: ``rate`` (spikes/s), ``silent`` (fraction of
-        the trials that have no spike), the ``true`` oracle, the exact ``jackknife``, the published
-        oracle with zeros ``kept`` and ``dropped``, and the ``bias`` of the last.
+        One row for each mean count, means over units: ``rate`` (spikes/s), ``silent`` (fraction of the trials
+        that have no spike), the ``true`` oracle, the exact ``jackknife``, the published oracle with zeros
+        ``kept`` and ``dropped``, and the ``bias`` of the last.
     """
     mean = np.repeat(MEAN_COUNTS, units)
     rows = []
@@ -159,18 +157,10 @@ def zeros_bias(
 
 
 def size_like(counts: np.ndarray, explainable_variance: np.ndarray) -> dict:
-    """Size of a simulated population like a recording, for `zeros_bias`.
+    """Size of a simulated population like a recording, of counts (T, I, U), for `zeros_bias`.
 
-    Parameters
-    ----------
-    counts : array (T, I, U)
-    explainable_variance : array (U,)
-
-    Returns
-    -------
-    dict
-        ``repeats`` and ``images``, at least 2 and 20; ``explained``: the median over units, kept
-        within 0.05 to 0.6, 0.15 if no unit has a value.
+    ``repeats`` and ``images`` are at least 2 and 20; ``explained`` is the median over units of the
+    explainable variance (U,), kept within 0.05 to 0.6, 0.15 if no unit has a value.
     """
     values = np.asarray(explainable_variance, float)
     values = values[np.isfinite(values)]

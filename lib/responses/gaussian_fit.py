@@ -12,20 +12,19 @@ FIT = ["x", "y", "sigma_x", "sigma_y", "amplitude", "baseline"]
 def fit_gaussians(maps: np.ndarray, x: np.ndarray, y: np.ndarray, *, iterations: int = 40) -> pd.DataFrame:
     """Fit ``baseline + amplitude exp(-dx^2 / 2 sigma_x^2 - dy^2 / 2 sigma_y^2)`` to every map.
 
-    Least squares by Levenberg-Marquardt on all maps at once, from the best of a bank of round
-    Gaussians. Centres are kept within one grid step of the grid, sigmas within 5 to 40 degrees.
+    Least squares by Levenberg-Marquardt on all maps at once, from the best of a bank of round Gaussians.
+    Centres are kept within one grid step of the grid, sigmas within 5 to 40 degrees.
 
     Parameters
     ----------
     maps : (N, ny, nx) array
     x, y : (nx,), (ny,) arrays, degrees
-    iterations : int
 
     Returns
     -------
     DataFrame, N rows
-        x, y, sigma_x, sigma_y (degrees; of the map, that is field and stimulus together),
-        amplitude, baseline (units of the map), r2 (variance explained)
+        x, y, sigma_x, sigma_y (degrees; of the map, that is field and stimulus together), amplitude, baseline
+        (units of the map), r2 (variance explained)
     """
     gx, gy = (g.ravel() for g in np.meshgrid(x, y))
     data = maps.reshape(len(maps), -1).astype(float)

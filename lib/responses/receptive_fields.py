@@ -20,17 +20,9 @@ from lib.statistics import permutation_p
 
 
 def best_conditions(means):
-    """Condition with the highest mean response of each unit.
+    """Condition with the highest mean response of each unit, and that response: one row per unit.
 
-    Parameters
-    ----------
-    means : DataFrame, (K, U)
-        Of `condition_means`.
-
-    Returns
-    -------
-    DataFrame, one row per unit
-        The condition's parameters, and response.
+    `means` (K, U) are those of `condition_means`.
     """
     best = means.index[means.to_numpy().argmax(axis=0)]
     return pd.DataFrame(list(best), columns=means.index.names, index=means.columns).assign(
@@ -69,19 +61,9 @@ def response_map(means, *, orientation="mean"):
 def position_test(counts, presentations, *, permutations=1000, seed=0):
     """Does the response depend on where the Gabor was? Permutation test for every unit.
 
-    Chi-square of the counts at the positions against equal rates, as AllenSDK's receptive-field
-    mapping (`chisquare_categorical`), its null from permuted presentations.
-
-    Parameters
-    ----------
-    counts : (P,) or (P, U) array
-    presentations : DataFrame of P rows
-    permutations : int
-    seed : int
-
-    Returns
-    -------
-    (U,) array of p values; NaN for units without a spike
+    Chi-square of the counts at the positions against equal rates, as AllenSDK's receptive-field mapping
+    (`chisquare_categorical`), its null from permuted presentations. Returns the p values (U,); NaN for units
+    without a spike.
     """
     table, repeats = condition_repeats(counts, presentations)
     position = np.unique(table[GABOR[:2]].to_numpy(), axis=0, return_inverse=True)[1]
@@ -118,16 +100,8 @@ def _resampled_means(repeats, resamples, seed):
 def receptive_fields(counts, presentations, *, resamples=200, level=0.95, seed=0):
     """Centre and size of the receptive field of every unit, with bootstrap intervals.
 
-    A 2-D Gaussian fitted to the map averaged over orientations (`fit_gaussians`); intervals are
+    A 2-D Gaussian fitted to the map averaged over orientations (`fit_gaussians`); 95 % intervals are
     percentiles over resampled repeats. Meaningful where `position_test` finds a field.
-
-    Parameters
-    ----------
-    counts : (P,) or (P, U) array
-    presentations : DataFrame of P rows
-    resamples : int
-    level : float
-    seed : int
 
     Returns
     -------
@@ -171,24 +145,16 @@ def _circular_interval(samples, centre, level):
 
 
 def orientation_preference(counts, presentations, *, resamples=200, level=0.95, seed=0):
-    """Preferred orientation of every unit among the recorded Gabors, with interval.
+    """Preferred orientation of every unit among the recorded Gabors, with a 95 % interval.
 
-    Responses at each orientation are averaged over positions, weighted by the Gaussian fitted to
-    the orientation-averaged map, and ``a + b cos 2 (theta - preferred)`` is fitted to them.
-
-    Parameters
-    ----------
-    counts : (P,) or (P, U) array
-    presentations : DataFrame of P rows
-    resamples : int
-    level : float
-    seed : int
+    Responses at each orientation are averaged over positions, weighted by the Gaussian fitted to the
+    orientation-averaged map, and ``a + b cos 2 (theta - preferred)`` is fitted to them.
 
     Returns
     -------
     DataFrame, one row per unit
-        orientation (degrees), orientation_low, orientation_high (around it, so they may lie
-        outside [0, 180); 90 or more apart means no preference), selectivity (b / a)
+        orientation (degrees), orientation_low, orientation_high (around it, so they may lie outside [0, 180);
+        90 or more apart means no preference), selectivity (b / a)
     """
     table, repeats = condition_repeats(counts, presentations)
     means = pd.DataFrame(np.nanmean(repeats, axis=1), index=pd.MultiIndex.from_frame(table))
@@ -248,10 +214,7 @@ def tuning_curve(table, repeats, column, *, weight=1.0):
 def grating_curves(counts, presentations):
     """Tuning of one unit to orientation, spatial frequency and phase of static gratings.
 
-    Returns
-    -------
-    dict of str to DataFrame
-        Name and unit of each of `GRATING`: of `tuning_curve`, averaged over the other two parameters.
+    By name and unit of each of `GRATING`: its `tuning_curve`, averaged over the other two parameters.
     """
     table, repeats = condition_repeats(counts, presentations, stimulus="static_gratings", columns=GRATING)
     return {
@@ -263,25 +226,16 @@ def grating_curves(counts, presentations):
 def grating_tuning(counts, presentations, *, resamples=200, level=0.95, seed=0):
     """Tuning of every unit to static gratings: orientation, spatial frequency, phase.
 
-    Preferred frequency: highest mean over orientations and phases. Orientation: the vector sum at
-    that frequency, over phases. Phase: the first harmonic at the best orientation and frequency.
-
-    Parameters
-    ----------
-    counts : (P,) or (P, U) array
-    presentations : DataFrame of P rows
-    resamples : int
-        Of the repeats, for the interval of the orientation.
-    level : float
-    seed : int
+    Preferred frequency: highest mean over orientations and phases. Orientation: the vector sum at that
+    frequency, over phases. Phase: the first harmonic at the best orientation and frequency.
 
     Returns
     -------
     DataFrame, one row per unit
-        orientation, orientation_low, orientation_high (degrees), selectivity (global
-        orientation selectivity, ``|sum R exp 2i theta| / sum R``), spatial_frequency
-        (cycles/degree), phase (cycles), phase_modulation (``|first harmonic| / mean``, 0 to 2),
-        response (mean count of the best condition)
+        orientation, orientation_low, orientation_high (degrees; 95 % interval from `resamples` of the
+        repeats), selectivity (global orientation selectivity, ``|sum R exp 2i theta| / sum R``),
+        spatial_frequency (cycles/degree), phase (cycles), phase_modulation (``|first harmonic| / mean``, 0 to
+        2), response (mean count of the best condition)
     """
     table, repeats = condition_repeats(counts, presentations, stimulus="static_gratings", columns=GRATING)
     levels = [np.unique(table[c]) for c in GRATING]
@@ -379,22 +333,13 @@ def recorded_unit(counts, presentations, *, resamples=200, seed=0):
 
 
 def prediction_score(predicted, repeats, *, permutations=1000, seed=0):
-    """How well predictions of the condition means agree with the recorded ones.
-
-    Parameters
-    ----------
-    predicted : (K,) array
-    repeats : (K, R) array
-        Of `Recorded`.
-    permutations : int
-        Of the conditions, for the p value.
-    seed : int
+    """How well predictions (K,) of the condition means agree with recorded `repeats` (K, R).
 
     Returns
     -------
     dict of float
-        r (correlation over conditions; NaN if either side does not vary), ceiling (CCmax, the
-        correlation that a perfect model would reach), p (one-sided)
+        r (correlation over conditions; NaN if either side does not vary), ceiling (CCmax, the correlation
+        that a perfect model would reach), p (one-sided, conditions permuted)
     """
     actual = np.nanmean(repeats, axis=1)
     ceiling = float(cc_max(repeats.T[:, :, None])[0]) if repeats.shape[1] > 1 else np.nan
@@ -407,12 +352,7 @@ def prediction_score(predicted, repeats, *, permutations=1000, seed=0):
 
 
 def screen(shown, shape, *, degrees_per_pixel, grey=0.5):
-    """One Gabor of every orientation, side by side on the screen, at places that were used.
-
-    Returns
-    -------
-    (h, w) array in [0, 1]
-    """
+    """One Gabor of every orientation, side by side on the screen (h, w), at places that were used."""
     orientations = np.unique(shown.orientation)
     places = np.unique(shown.x_position)
     chosen = places[np.linspace(0, len(places) - 1, len(orientations) + 2).round().astype(int)[1:-1]]
@@ -442,8 +382,8 @@ def distance_test(first, second, *, permutations=1000, seed=0):
     Returns
     -------
     dict
-        distances ((U,) array, degrees), median, shuffled (median over permutations of the median
-        distance), p (one-sided, permutation of units), n
+        distances ((U,) array, degrees), median, shuffled (median over permutations of the median distance), p
+        (one-sided, permutation of units), n
     """
     first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     distances = np.hypot(*(first - second).T)

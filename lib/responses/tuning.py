@@ -136,19 +136,13 @@ def grating_measures(means: pd.DataFrame) -> pd.DataFrame:
 
 
 def recorded_measures(session, *, seed: int = 0) -> pd.DataFrame:
-    """What a session shows of its units' tuning.
-
-    Parameters
-    ----------
-    session : lib.data.session.Session
-    seed : int
-        Of the permutations behind p_value_rf.
+    """What a `lib.data.session.Session` shows of its units' tuning.
 
     Returns
     -------
     DataFrame
-        Index unit_id. `RECEPTIVE_FIELD` and p_value_rf (`lib.responses.receptive_fields.position_test`)
-        where Gabors were shown, `STATIC_GRATINGS` where gratings were; no column where neither was.
+        Index unit_id. `RECEPTIVE_FIELD` and p_value_rf (`lib.responses.receptive_fields.position_test`) where
+        Gabors were shown, `STATIC_GRATINGS` where gratings were; no column where neither was.
     """
     table = pd.DataFrame(index=session.units.index)
     if session.presentations is None:
@@ -183,16 +177,9 @@ def whole_set(presentations: pd.DataFrame | None, stimulus: str, columns: list[s
 def allen_measures(units: pd.DataFrame) -> pd.DataFrame:
     """The Allen Institute's figures of units, in our coordinates.
 
-    Parameters
-    ----------
-    units : DataFrame
-        Of a session: the columns `lib.data.unit_metrics.TUNING` as far as they are there.
-
-    Returns
-    -------
-    DataFrame
-        The columns of `MEASURES` that it holds: size_rf is the root of area_rf, f1_f0 and c50 are those of
-        drifting gratings; p_value_rf.
+    From the columns `lib.data.unit_metrics.TUNING` of a session's units, as far as they are there, come those
+    of `MEASURES`: size_rf is the root of area_rf, f1_f0 and c50 are those of drifting gratings; and
+    p_value_rf.
     """
     known = {name: pd.to_numeric(units[name], errors="coerce") for name in units.columns}
     found = {name: known[name] for name in (*STATIC_GRATINGS, "p_value_rf") if name in known}
