@@ -170,12 +170,12 @@ def _check_spikes(recording):
         raise InputError(f"{name}: no unit has a spike")
     seen = {}
     for unit, spikes in zip(recording.units.index, times):
-        key = (
-            (len(spikes), spikes[0], spikes[-1], spikes[len(spikes) // 2]) if len(spikes) >= ENOUGH else unit
-        )
-        other = seen.setdefault(key, (unit, spikes))
-        if other[0] != unit and np.array_equal(other[1], spikes):
-            raise InputError(f"{name}: units {other[0]} and {unit} have the same spikes; list each unit once")
+        if len(spikes) < ENOUGH:
+            continue
+        key = len(spikes), spikes[0], spikes[-1], spikes[len(spikes) // 2]
+        other, same = seen.setdefault(key, (unit, spikes))
+        if other != unit and np.array_equal(same, spikes):
+            raise InputError(f"{name}: units {other} and {unit} have the same spikes; list each unit once")
     begin, end = table.start_time.min(), table.stop_time.max()
     low, high = (edge(t[i] for t in found) for edge, i in ((min, 0), (max, -1)))
     inside = sum(int(np.diff(np.searchsorted(t, [begin, end]))[0]) for t in found)

@@ -43,15 +43,9 @@ def shown_rows(presentations: pd.DataFrame, stimulus: str) -> pd.DataFrame:
 def condition_repeats(
     counts: np.ndarray, presentations: pd.DataFrame, *, stimulus: str = "gabors", columns: list[str] = GABOR
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Counts by condition and repeat.
+    """Counts, (P,) or (P, U), of P presentations by condition and repeat.
 
-    Parameters
-    ----------
-    counts : (P,) or (P, U) array
-    presentations : DataFrame of P rows
-    stimulus : str
-    columns : list of str
-        What makes a condition; presentations with a NaN there (blanks) are left out.
+    The values of `columns` make a condition; presentations with a NaN there (blanks) are left out.
 
     Returns
     -------

@@ -17,19 +17,9 @@ Window = tuple[float, float]  # start and stop, s after onset
 
 
 def count_spikes(spike_times: list[np.ndarray], starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
-    """Number of spikes of every unit in every window ``[start, stop)``.
+    """Number of spikes (P, U), int32, of every unit in every window ``[start, stop)``; without a spike 0.
 
-    Parameters
-    ----------
-    spike_times : list of U arrays (n,)
-        Sorted, s.
-    starts, stops : array (P,)
-        s; in any order, overlapping or not.
-
-    Returns
-    -------
-    array (P, U) of int32
-        Dense: a window without a spike is 0.
+    The windows, `starts` and `stops` (P,), s, come in any order, overlapping or not.
 
     Raises
     ------
@@ -55,17 +45,10 @@ def count_spikes(spike_times: list[np.ndarray], starts: np.ndarray, stops: np.nd
 def windows(
     presentations: pd.DataFrame, latency: float, duration: float | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Window in which the spikes of each presentation are counted.
+    """Window in which the spikes of each of P presentations of a whole session are counted.
 
-    Parameters
-    ----------
-    presentations : DataFrame
-        Of the whole session, in any order.
-    latency : float
-        Start of the window after onset, s.
-    duration : float, optional
-        Length of the window, s; each presentation's own length if not given, as in the original report (with
-        latency 0).
+    It opens `latency` s after onset and lasts `duration` s; if that is not given, each presentation's own
+    length, as in the original report (with latency 0).
 
     Returns
     -------
@@ -87,13 +70,9 @@ def windows(
 def scene_counts(
     presentation_counts: np.ndarray, presentations: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Counts of the natural scenes by repeat and image, joined on the integer frame id.
+    """Counts (P, U) of presentations, of any stimuli, by repeat and image: those of the natural scenes.
 
-    Parameters
-    ----------
-    presentation_counts : array (P, U)
-    presentations : DataFrame (P rows)
-        Of any stimuli.
+    They are joined on the integer frame id.
 
     Returns
     -------
@@ -203,16 +182,9 @@ def session_blocks(presentations: pd.DataFrame) -> pd.DataFrame:
 def bin_spikes(
     spike_times: list[np.ndarray], starts: np.ndarray, stops: np.ndarray, *, bin_size: float = 0.1
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Binned counts inside blocks; no bin lies in a gap between blocks.
+    """Binned counts inside B blocks; no bin lies in a gap between blocks.
 
-    Parameters
-    ----------
-    spike_times : list of U arrays (n,)
-        Sorted, s.
-    starts, stops : array (B,)
-        Blocks, s. What is left at the end of a block, less than one bin, is not counted.
-    bin_size : float
-        s.
+    What is left at the end of a block, less than one bin of `bin_size` s, is not counted.
 
     Returns
     -------
@@ -235,16 +207,9 @@ def bin_spikes(
 def aligned_spikes(
     times: np.ndarray, onsets: np.ndarray, *, window: Window = (-0.1, 0.4)
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Spikes of one unit around every onset, for a raster.
+    """Spikes of one unit around each of P onsets, for a raster.
 
-    Parameters
-    ----------
-    times : array (n,)
-        Sorted spike times, s.
-    onsets : array (P,)
-        s.
-    window : (float, float)
-        Start and stop relative to onset, s; a spike in the windows of two onsets is given twice.
+    The `window` is relative to onset, s; a spike in the windows of two onsets is given twice.
 
     Returns
     -------
@@ -280,18 +245,7 @@ def extreme_onsets(
 def psth(
     spike_times: list[np.ndarray], onsets: np.ndarray, *, window: Window = (-0.1, 0.4), bin_size: float = 0.01
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean firing rate around onset (peri-stimulus time histogram).
-
-    Parameters
-    ----------
-    spike_times : list of U arrays (n,)
-        Sorted, s.
-    onsets : array (P,)
-        s.
-    window : (float, float)
-        Start and stop relative to onset, s.
-    bin_size : float
-        s.
+    """Mean firing rate around onset (peri-stimulus time histogram), in bins of `bin_size` s.
 
     Returns
     -------
@@ -324,15 +278,9 @@ def latency_histogram(
     that trial-to-trial noise leaves in it. It is zero while the spikes do not yet depend on the image,
     whatever the rate.
 
-    Parameters
-    ----------
-    spike_times, onsets, window, bin_size
-        As in `psth`.
-    images : array (P,) of int
-        Image shown at each onset; images shown once are left out.
-    threshold : float
-        The response has begun where the signal first exceeds this fraction of its peak, above its mean before
-        onset, and ended where it last does.
+    The response has begun where the signal first exceeds the fraction `threshold` of its peak, above its mean
+    before onset, and ended where it last does. `images` (P,) says which was shown at each onset; images shown
+    once are left out.
 
     Returns
     -------

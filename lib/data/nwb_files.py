@@ -219,17 +219,10 @@ def _read_units(address):
 
 
 def read_session(address: Path | str, *, structure: str | list[str]) -> dict:
-    """Read the units of one structure, or of several, from an Allen ecephys NWB file.
+    """Read the units of a structure or of several, by acronym, from an Allen ecephys NWB file.
 
     AllenSDK's default quality filter applies (amplitude cutoff, presence ratio, ISI violations; units outside
     the brain).
-
-    Parameters
-    ----------
-    address : str or Path
-        Path or http(s) address.
-    structure : str or list of str
-        Acronyms, such as VISam.
 
     Returns
     -------

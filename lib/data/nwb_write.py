@@ -43,7 +43,6 @@ def write_session(
 
     Parameters
     ----------
-    path : str or Path
     units : DataFrame
         Index unit_id; column `structure` (one probe is written for each) and any of `METRICS` and `TUNING`.
     spike_times : list of (n,) sorted arrays, s
@@ -51,7 +50,6 @@ def write_session(
     presentations : DataFrame
         start_time, stop_time (s), stimulus_name, stimulus_block (NaN for spontaneous activity) and numeric
         `PARAMETERS`, NaN where they do not apply.
-    session_id : int
     notes : str
         Kept in the file; `read_notes` returns it.
     """

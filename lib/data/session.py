@@ -91,15 +91,8 @@ def select_units(
 ) -> pd.DataFrame:
     """Return the rows of the structures, after a check that they hold the units that a run names.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Index unit_id; column `structure`.
-    structure : str or list of str
-    units : "selected", list of int or {"best": int}
-        Only those of a list can be checked before there are responses.
-    name : str
-        What holds the units, for the message.
+    `table` has the index unit_id and a column `structure`; `name` is what holds it, for the message. Of
+    `units` ("selected", a list or {"best": int}) only a list can be checked before there are responses.
 
     Raises
     ------

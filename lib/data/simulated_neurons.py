@@ -278,12 +278,7 @@ def make_units(
 ) -> pd.DataFrame:
     """Draw the parameters of model neurons in the range of mouse visual cortex.
 
-    Parameters
-    ----------
-    units : int or dict of str to int
-        Number of units, shared among the kinds by `kind_counts`, or the number of each kind.
-    seed : int
-    first_unit_id : int
+    `units` is their number, shared among the kinds by `kind_counts`, or the number of each kind.
 
     Returns
     -------

@@ -110,16 +110,8 @@ def timeline(
 
     Blocks of one stimulus each, in random order inside a block (movies in theirs), with grey ("spontaneous")
     between: gabors, movie three, and scenes and static gratings in three blocks each, movie one in their
-    midst. The rows tile the session without gap or overlap.
-
-    Parameters
-    ----------
-    rng : numpy Generator
-    images : int
-        Natural scenes, shown with a blank (frame -1) as often as each of them.
-    scene_repeats, gabor_repeats, grating_repeats, movie_one_repeats, movie_three_repeats : int
-        Presentations of each condition; 0 leaves the stimulus out.
-    movie_one_frames, movie_three_frames : int
+    midst. The rows tile the session without gap or overlap. Natural scenes are shown with a blank (frame -1)
+    as often as each of them; of 0 repeats, a stimulus is left out.
 
     Returns
     -------
@@ -132,21 +124,22 @@ def timeline(
     def shuffled(conditions, repeats):
         return conditions.loc[rng.permutation(np.repeat(conditions.index, repeats))]
 
+    def thirds(rows):
+        return [rows.iloc[part] for part in np.array_split(np.arange(len(rows)), 3)]
+
     frames = pd.DataFrame({"stimulus_name": "natural_scenes", "frame": np.arange(-1.0, images)})
-    scenes = np.array_split(np.arange(len(frames) * scene_repeats), 3)
-    gratings = np.array_split(np.arange(len(grating_conditions()) * grating_repeats), 3)
-    all_scenes = shuffled(frames, scene_repeats)
-    all_gratings = shuffled(grating_conditions(), grating_repeats)
+    scenes = thirds(shuffled(frames, scene_repeats))
+    gratings = thirds(shuffled(grating_conditions(), grating_repeats))
     blocks = [
         shuffled(gabor_conditions(), gabor_repeats),
         _movie_block("natural_movie_three", movie_three_frames, movie_three_repeats),
-        all_scenes.iloc[scenes[0]],
-        all_gratings.iloc[gratings[0]],
+        scenes[0],
+        gratings[0],
         _movie_block("natural_movie_one", movie_one_frames, movie_one_repeats),
-        all_scenes.iloc[scenes[1]],
-        all_gratings.iloc[gratings[1]],
-        all_scenes.iloc[scenes[2]],
-        all_gratings.iloc[gratings[2]],
+        scenes[1],
+        gratings[1],
+        scenes[2],
+        gratings[2],
     ]
     return _in_time([block for block in blocks if len(block)])
 
@@ -165,13 +158,8 @@ def _in_time(blocks, *, gap=15.0, start=10.0):
 
 
 def _movie_block(name, frames, repeats):
-    return pd.DataFrame(
-        {
-            "stimulus_name": name,
-            "frame": np.tile(np.arange(float(frames)), repeats),
-            "duration": 1 / FRAME_RATE,
-        }
-    )
+    shown = np.tile(np.arange(float(frames)), repeats)
+    return pd.DataFrame({"stimulus_name": name, "frame": shown, "duration": 1 / FRAME_RATE})
 
 
 def gabor_conditions() -> pd.DataFrame:
@@ -213,33 +201,23 @@ def expected_counts(
             counts[rows.index] = _respond(units, frames)[rows.frame.to_numpy(int)]
         elif name in CONDITIONS:
             parameters, render = CONDITIONS[name]
-            for _, shown in rows.groupby(parameters, dropna=False):
-                frames = render(shown.iloc[0], shape, units.scene_height)
+            for condition, shown in rows.groupby(parameters, dropna=False):
+                frames = render(shape, units.scene_height / shape[0], *condition)
                 counts[shown.index] = _respond(units, frames).mean(0)
     duration = (presentations.stop_time - presentations.start_time).to_numpy()
     return counts * (duration / DURATION)[:, None]
 
 
-def _grating_frames(row, shape, scene_height):
+def _grating_frames(shape, degrees, orientation, frequency, phase):
     pattern = patterns.grating(
-        shape,
-        degrees_per_pixel=scene_height / shape[0],
-        orientation=row.orientation,
-        phase=row.phase,
-        spatial_frequency=row.spatial_frequency,
+        shape, degrees_per_pixel=degrees, orientation=orientation, phase=phase, spatial_frequency=frequency
     )
     return GREY * (1 + CONTRAST * pattern[None])
 
 
-def _gabor_frames(row, shape, scene_height):
+def _gabor_frames(shape, degrees, x, y, orientation):
     """One cycle of the drift: the expected count is the mean over its phases."""
-    pattern = patterns.drifting_gabor(
-        shape,
-        degrees_per_pixel=scene_height / shape[0],
-        x=row.x_position,
-        y=row.y_position,
-        orientation=row.orientation,
-    )
+    pattern = patterns.drifting_gabor(shape, degrees_per_pixel=degrees, x=x, y=y, orientation=orientation)
     return GREY * (1 + CONTRAST * pattern)
 
 

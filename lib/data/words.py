@@ -224,10 +224,9 @@ def describe_count_window(response, *, window):
         100 * counting.signal_share(histogram, *edges) for edges in (window, (0, window[1] - window[0]))
     )
     return (
-        f"The responses depend on the image from {1000 * onset:.0f} to {1000 * end:.0f} ms after its "
-        f"onset. The count window, {start:.0f} to {stop:.0f} ms, contains {share:.0f} % of the signal; a "
-        "window of the same length that opens at image onset, as in the original report, contains "
-        f"{from_onset:.0f} %."
+        f"The responses depend on the image from {1000 * onset:.0f} to {1000 * end:.0f} ms after its onset. "
+        f"The count window, {start:.0f} to {stop:.0f} ms, contains {share:.0f} % of the signal; a window of "
+        f"the same length that opens at image onset, as in the original report, contains {from_onset:.0f} %."
     )
 
 

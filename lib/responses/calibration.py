@@ -29,12 +29,10 @@ def population(
 
     Parameters
     ----------
-    rng : numpy Generator
     mean : array (U,) or float
         Mean count of each unit.
     explained : array (U,) or float
         Fraction of the single-trial variance that the image explains, below 1 / (1 + gain**2).
-    repeats, images : int
     gain : float
         Standard deviation of the shared gain, around 1.
 
@@ -69,14 +67,8 @@ def interval_coverage(
 ) -> pd.DataFrame:
     """Bias of every estimator and coverage of its 95 % interval, over simulated populations.
 
-    Parameters
-    ----------
-    populations : int
-        Number of populations; their seeds are 0, 1, 2, ...
-    explained, mean : sequence of float
-        Every combination is one unit of each population.
-    resamples, splits : int
-        As in `reliability.bootstrap_ceilings`.
+    Their seeds are 0, 1, 2, ...; every combination of `explained` and `mean` is one unit of each
+    `population`.
 
     Returns
     -------
@@ -91,17 +83,9 @@ def interval_coverage(
         table = reliability.bootstrap_ceilings(trials, resamples=resamples, splits=splits, seed=seed)
         for name in MEASURES:
             covered = table[f"{name}_low"].le(truth[name]) & table[f"{name}_high"].ge(truth[name])
-            rows.append(
-                pd.DataFrame(
-                    {
-                        "measure": name,
-                        "explained": explained,
-                        "truth": truth[name],
-                        "bias": table[name] - truth[name],
-                        "coverage": covered,
-                    }
-                )
-            )
+            row = {"measure": name, "explained": explained, "truth": truth[name]}
+            row |= {"bias": table[name] - truth[name], "coverage": covered}
+            rows.append(pd.DataFrame(row))
     rows = pd.concat(rows)
     table = rows.groupby(["measure", "explained"], sort=False).mean()
     table.insert(2, "sd", rows.groupby(["measure", "explained"], sort=False)["bias"].std())
@@ -113,15 +97,8 @@ def zeros_bias(
 ) -> pd.DataFrame:
     """What dropping the trials without a spike does to the oracle, by firing rate.
 
-    Parameters
-    ----------
-    populations : int
-        Number of simulated populations; their seeds are 0, 1, 2, ...
-    explained : float
-        Fraction of the single-trial variance that the image explains, the same for all units.
-    repeats, images : int
-    units : int
-        Units of each mean count in each population.
+    The populations, with seeds 0, 1, 2, ..., have `units` of each mean count, all with the same variance
+    `explained` (see `population`).
 
     Returns
     -------
@@ -140,19 +117,9 @@ def zeros_bias(
             reliability.oracle_correlation_published(trials, seed=seed, drop_zeros=drop)["oracle"]
             for drop in (False, True)
         )
-        rows.append(
-            pd.DataFrame(
-                {
-                    "rate": mean / DURATION,
-                    "silent": (trials == 0).mean(axis=(0, 1)),
-                    "true": truth["oracle"],
-                    "jackknife": reliability.oracle_correlation(trials),
-                    "kept": kept,
-                    "dropped": dropped,
-                    "bias": dropped - truth["oracle"],
-                }
-            )
-        )
+        row = {"rate": mean / DURATION, "silent": (trials == 0).mean(axis=(0, 1)), "true": truth["oracle"]}
+        row |= {"jackknife": reliability.oracle_correlation(trials), "kept": kept, "dropped": dropped}
+        rows.append(pd.DataFrame(row).assign(bias=dropped - truth["oracle"]))
     return pd.concat(rows).groupby("rate").mean().reset_index()
 
 

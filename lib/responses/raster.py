@@ -123,16 +123,8 @@ def compare_orders(activity: np.ndarray, order: np.ndarray, *, seed: int = 0) ->
     orders = {"sorted": order, "random": np.random.default_rng(seed).permutation(len(activity))}
     if FEWEST_UNITS <= len(standardised(activity)[1]) <= UNCLUSTERED:
         orders["one by one (published)"] = sort_units(activity, seed=seed, published=True)[0]
-    return pd.DataFrame(
-        [
-            {
-                "order": name,
-                "neighbours": ordering_score(activity, rows),
-                "all pairs": map_score(activity, rows),
-            }
-            for name, rows in orders.items()
-        ]
-    )
+    scores = [(name, ordering_score(activity, o), map_score(activity, o)) for name, o in orders.items()]
+    return pd.DataFrame(scores, columns=["order", "neighbours", "all pairs"])
 
 
 def _best_order(scores, *, seed):

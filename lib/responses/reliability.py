@@ -163,7 +163,6 @@ def bootstrap_ceilings(
     *,
     unit_ids: Sequence[int] | None = None,
     resamples: int = 1000,
-    level: float = 0.95,
     splits: int = 50,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -201,7 +200,7 @@ def bootstrap_ceilings(
         value = np.where(informative, value, np.nan)
         table[name] = value[0]
         table[f"{name}_low"], table[f"{name}_high"] = _bca_interval(
-            value[0], value[1 + n_images :], value[1 : 1 + n_images], level
+            value[0], value[1 + n_images :], value[1 : 1 + n_images]
         )
     return table
 
@@ -366,10 +365,10 @@ def _image_weights(n_images, *, resamples, seed):
     return np.vstack([np.ones(n_images), 1 - np.eye(n_images), drawn])
 
 
-def _bca_interval(estimate, resampled, left_out, level):
-    """Bias-corrected accelerated interval: estimate (U,), (B, U), jackknife (I, U) -> low, high."""
+def _bca_interval(estimate, resampled, left_out):
+    """Bias-corrected accelerated 95 % interval: estimate (U,), (B, U), jackknife (I, U) -> low, high."""
     low, high = np.full((2, len(estimate)), np.nan)
-    tails = norm.ppf([(1 - level) / 2, (1 + level) / 2])
+    tails = norm.ppf([(1 - 0.95) / 2, (1 + 0.95) / 2])
     for unit in np.flatnonzero(np.isfinite(estimate)):
         values = resampled[np.isfinite(resampled[:, unit]), unit]
         jackknife = left_out[np.isfinite(left_out[:, unit]), unit]

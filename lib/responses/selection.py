@@ -29,16 +29,8 @@ def unit_measures(
 ) -> pd.DataFrame:
     """Everything that units are judged by, one row each, on the images that were shown more than once.
 
-    Parameters
-    ----------
-    counts : array (T, I, U)
-        Spike counts, NaN where not shown.
-    unit_ids : sequence of int, optional
-    resamples : int
-        Of the images, for the intervals.
-    draws : int
-        Of the published oracle.
-    seed : int
+    `counts` (T, I, U) are NaN where not shown; `resamples` of the images make the intervals, `draws` the
+    published oracle.
 
     Returns
     -------
@@ -146,20 +138,11 @@ def extreme_pairs(partners: pd.DataFrame) -> list[tuple[float, int, int]]:
     ]
 
 
-def isolation_forest(
-    Y: np.ndarray, *, seed: int = 0, trees: int = 100, published: bool = False
-) -> pd.DataFrame:
+def isolation_forest(Y: np.ndarray, *, seed: int = 0, published: bool = False) -> pd.DataFrame:
     """Units whose tuning curve is unlike the others'.
 
-    Parameters
-    ----------
-    Y : array (I, U)
-        Mean responses.
-    seed : int
-        Seed of the forest (the original's: 42).
-    published : bool
-        Use the responses as they are, as the original did, and not tuning curves of mean 0 and variance 1:
-        what stands out is then mostly a high variance.
+    If `published`, from the responses as they are, as the original did, and not from tuning curves of mean 0
+    and variance 1: what stands out is then mostly a high variance. The original's seed was 42.
 
     Returns
     -------
@@ -174,7 +157,7 @@ def isolation_forest(
     usable = np.isfinite(curves).all(axis=1)
     score = np.full(len(curves), np.nan)
     if usable.sum() > 1:
-        forest = IsolationForest(n_estimators=trees, contamination="auto", random_state=seed)
+        forest = IsolationForest(n_estimators=100, contamination="auto", random_state=seed)
         score[usable] = forest.fit(curves[usable]).decision_function(curves[usable])
     return pd.DataFrame({"score": score, "anomaly": score < 0})
 

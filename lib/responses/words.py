@@ -100,14 +100,10 @@ def stimulus_set(shown):
     for name, label in names.items():
         if name in shown:
             values = np.unique(shown[name].dropna())
-            rows.append(
-                (
-                    label,
-                    ", ".join(f"{v:g}" for v in values)
-                    if len(values) <= 4
-                    else f"{len(values)} from {values[0]:g} to {values[-1]:g}",
-                )
-            )
+            text = ", ".join(f"{v:g}" for v in values)
+            if len(values) > 4:
+                text = f"{len(values)} from {values[0]:g} to {values[-1]:g}"
+            rows.append((label, text))
     rows.append(("duration (s)", f"{shown.duration.mean():.3f}"))
     return pd.DataFrame(rows, columns=["", "shown"])
 
@@ -197,9 +193,8 @@ def describe_reliability(table):
         return "The oracle correlation is undefined for every unit, for lack of spikes, repeats or images."
     low, high = defined.quantile([0.1, 0.9])
     text = (
-        f"The median oracle correlation is {median_text(defined)} over {counted(len(defined), 'unit')} "
-        f"(10th to 90th percentile {low:.3f} to {high:.3f}), and the median CCmax is "
-        f"{median_text(table.cc_max)}."
+        f"The median oracle correlation is {median_text(defined)} over {counted(len(defined), 'unit')} (10th "
+        f"to 90th percentile {low:.3f} to {high:.3f}), and the median CCmax is {median_text(table.cc_max)}."
     )
     if lost == 0:
         return text

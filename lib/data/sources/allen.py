@@ -146,10 +146,8 @@ class Cache:
     def unit_metrics(self, number: int) -> pd.DataFrame:
         """Return the Allen Institute's own figures of a session's units, as `read_metrics` does."""
         every = self._path("TYPEWISE_ANALYSIS_METRICS_KEY", WITH_SCENES)
-        path = next(
-            (p for p in (every, self._path("SESSION_ANALYSIS_METRICS_KEY", number, number)) if p.exists()),
-            every,
-        )
+        own = self._path("SESSION_ANALYSIS_METRICS_KEY", number, number)
+        path = own if own.exists() and not every.exists() else every
         if not path.exists() and not self._from_bucket(path, _check_table):
             raise InputError(f"{path.name} is neither in the cache nor in a bucket")
         return unit_metrics.read_metrics(path)
@@ -169,19 +167,13 @@ class Cache:
         with nwb_files.known_warnings():
             units = self.sdk.get_units()
         table = self._listed()
-        counts = units.groupby("ecephys_session_id").ecephys_structure_acronym.value_counts()
-        held = {
-            number: counts[number].sort_index() if number in counts.index.levels[0] else {}
-            for number in table.index
-        }
-        return pd.DataFrame(
-            {
-                "session_type": table.session_type,
-                "units": [sum(held[n]) for n in table.index],
-                "structures": [", ".join(f"{a} {n}" for a, n in dict(held[s]).items()) for s in table.index],
-                "stimuli": table.session_type.map(STIMULI).fillna("unknown"),
-            },
-            index=table.index,
+        areas = units.groupby("ecephys_session_id").ecephys_structure_acronym
+        held = {number: own.value_counts().sort_index() for number, own in areas}
+        held = [dict(held.get(number, {})) for number in table.index]
+        return table[["session_type"]].assign(
+            units=[sum(counts.values()) for counts in held],
+            structures=[", ".join(f"{area} {n}" for area, n in counts.items()) for counts in held],
+            stimuli=table.session_type.map(STIMULI).fillna("unknown"),
         )
 
     def _open(self):

@@ -96,9 +96,8 @@ def _read_pair(counts, images):
         or len(np.unique(image_ids)) < len(image_ids)
     ):
         raise InputError(
-            f"{counts_file.name}: image_ids must be {counts.shape[1]} different whole "
-            f"numbers, one for each image of counts; got {image_ids.dtype} of shape "
-            f"{image_ids.shape}"
+            f"{counts_file.name}: image_ids must be {counts.shape[1]} different whole numbers, one for each "
+            f"image of counts; got {image_ids.dtype} of shape {image_ids.shape}"
         )
     if image_ids.min() < 0 or image_ids.max() >= len(images):
         raise InputError(

@@ -26,12 +26,11 @@ def load_recording(
     structure: str | list[str],
     simulation: dict | None = None,
 ) -> Recording:
-    """Return the `lib.data.recording.Recording` of any source.
+    """Return the `lib.data.recording.Recording` of a source: simulated, allen, nwb or arrays.
 
     Parameters
     ----------
     source : str
-        Name of a module of this package: simulated, allen, nwb or arrays.
     session : int, dict or list
         What the source calls a session (see params.yml), or several of them.
     folder : Path

@@ -90,7 +90,6 @@ def check_frames(shown: np.ndarray, given: np.ndarray, file: Path | str) -> None
     missing = np.setdiff1d(shown, given)
     if len(missing):
         raise InputError(
-            f"{name_of(file)}: {len(shown)} frames were shown, {len(given)} images are "
-            f"given; {len(missing)} missing, the first that of frame {missing[0]}; give one "
-            "image for every frame"
+            f"{name_of(file)}: {len(shown)} frames were shown, {len(given)} images are given; {len(missing)} "
+            f"missing, the first that of frame {missing[0]}; give one image for every frame"
         )

@@ -31,22 +31,10 @@ def load(
     """Make the simulated session if it is not there, and read it.
 
     Writes simulated.nwb, simulated_images.npz and truth.h5 into `folder`, again when parameters or the code
-    of the simulation have changed.
-
-    Parameters
-    ----------
-    session : int
-        Seed.
-    folder : Path
-    structure : str
-        VISam, or VISp for the six units elsewhere.
-    units : int
-        Units in VISam that pass the quality filter, at least 9, shared among the kinds by
-        `lib.data.simulated_neurons.kind_counts`.
-    images : int
-        Natural-like images.
-    **repeats : int
-        The others of `lib.data.simulated_session.timeline`.
+    of the simulation have changed. `session` is the seed, `structure` VISam, or VISp for the six units
+    elsewhere. At least 9 `units` of VISam pass the quality filter, shared among the kinds by
+    `lib.data.simulated_neurons.kind_counts`; the other parameters are those of
+    `lib.data.simulated_session.timeline`.
 
     Raises
     ------
@@ -59,11 +47,8 @@ def load(
     parameters = dict(units=units, images=images, **repeats)
     fingerprint = _fingerprint(session, parameters)
     file = folder / "simulated.nwb"
-    if not (
-        file.exists()
-        and nwb_write.read_notes(file) == fingerprint
-        and all((folder / name).exists() for name in ("simulated_images.npz", "truth.h5"))
-    ):
+    made = all((folder / name).exists() for name in ("simulated.nwb", "simulated_images.npz", "truth.h5"))
+    if not made or nwb_write.read_notes(file) != fingerprint:
         _make(session, parameters, folder=folder, fingerprint=fingerprint)
     with np.load(folder / "simulated_images.npz", allow_pickle=False) as stored:
         frames = {name: stored[name].astype(np.float32) / 255 for name in stored.files}
