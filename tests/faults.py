@@ -250,7 +250,7 @@ FAULTS = [
             "found[column] = curve.idxmin().to_numpy()",
             "worst gratings",
         ),
-        ("measure.error(a, rng.permutation(b))", "measure.error(a, b)", "the control is the unit itself"),
+        ("of_units(a, rng.permutation(b))", "of_units(a, b)", "the control is the unit itself"),
         (
             '(("pref_ori_sg",), "g_osi_sg", lambda v: v > SELECTIVE)',
             '((), "g_osi_sg", bool)',
@@ -466,8 +466,8 @@ FAULTS = [
             "5: blanks among the gratings",
         ),
         (
-            'order = np.argsort(code, kind="stable")',
-            "order = np.arange(len(code))",
+            "repeats[code, repeat] = counts[known]",
+            "repeats[np.sort(code), repeat] = counts[known]",
             "5: repeats of other conditions mixed",
         ),
         (

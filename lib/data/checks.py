@@ -24,8 +24,8 @@ def checked(recording: Recording) -> Recording:
     Raises
     ------
     InputError
-        Units or presentations listed twice, no image with contrast, no response at all, or spikes on
-        another clock than the presentations.
+        Units or presentations listed twice, no image with contrast, no response at all, or spikes on another
+        clock than the presentations.
     """
     if not (np.ptp(recording.images, axis=(1, 2)) > 0).any():
         raise InputError(f"{recording.name}: each of the images is uniform; a picture needs contrast")
@@ -74,9 +74,8 @@ def _check_counts(recording):
     rows = rows[np.isfinite(rows).any(axis=1)]
     if not np.nan_to_num(rows).any():
         raise InputError(f"{name}: all responses are 0: were they withheld? Name trials with responses")
-    values = np.round(
-        rows / np.maximum(np.abs(rows).max(axis=0), 1e-30), 5
-    )  # a millionth more is no other trial
+    # a millionth more is no other trial
+    values = np.round(rows / np.maximum(np.abs(rows).max(axis=0), 1e-30), 5)
     _refuse_twins(values.T, recording.units.index, name)
     silent = ~values.any(axis=1)
     said = []
@@ -171,12 +170,12 @@ def _check_spikes(recording):
         raise InputError(f"{name}: no unit has a spike")
     seen = {}
     for unit, spikes in zip(recording.units.index, times):
-        key = (
-            (len(spikes), spikes[0], spikes[-1], spikes[len(spikes) // 2]) if len(spikes) >= ENOUGH else unit
-        )
-        other = seen.setdefault(key, (unit, spikes))
-        if other[0] != unit and np.array_equal(other[1], spikes):
-            raise InputError(f"{name}: units {other[0]} and {unit} have the same spikes; list each unit once")
+        if len(spikes) < ENOUGH:
+            continue
+        key = len(spikes), spikes[0], spikes[-1], spikes[len(spikes) // 2]
+        other, same = seen.setdefault(key, (unit, spikes))
+        if other != unit and np.array_equal(same, spikes):
+            raise InputError(f"{name}: units {other} and {unit} have the same spikes; list each unit once")
     begin, end = table.start_time.min(), table.stop_time.max()
     low, high = (edge(t[i] for t in found) for edge, i in ((min, 0), (max, -1)))
     inside = sum(int(np.diff(np.searchsorted(t, [begin, end]))[0]) for t in found)

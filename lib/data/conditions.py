@@ -21,16 +21,8 @@ DIAMETER = 20.0  # degrees: aperture of Allen's Gabors
 def gabor_table(presentations: pd.DataFrame) -> pd.DataFrame:
     """What was shown: one row for each Gabor of the stimulus set.
 
-    Parameters
-    ----------
-    presentations : DataFrame
-        Columns stimulus_name, start_time, stop_time and those of the stimulus parameters.
-
-    Returns
-    -------
-    DataFrame
-        x_position, y_position, orientation, and where known spatial_frequency,
-        temporal_frequency, contrast; repeats; duration (mean, s)
+    The columns: x_position, y_position, orientation, and where known spatial_frequency, temporal_frequency,
+    contrast; repeats; duration (mean, s).
     """
     rows = shown_rows(presentations, "gabors")
     columns = [c for c in SHOWN if c in rows]
@@ -51,15 +43,9 @@ def shown_rows(presentations: pd.DataFrame, stimulus: str) -> pd.DataFrame:
 def condition_repeats(
     counts: np.ndarray, presentations: pd.DataFrame, *, stimulus: str = "gabors", columns: list[str] = GABOR
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Counts by condition and repeat.
+    """Counts, (P,) or (P, U), of P presentations by condition and repeat.
 
-    Parameters
-    ----------
-    counts : (P,) or (P, U) array
-    presentations : DataFrame of P rows
-    stimulus : str
-    columns : list of str
-        What makes a condition; presentations with a NaN there (blanks) are left out.
+    The values of `columns` make a condition; presentations with a NaN there (blanks) are left out.
 
     Returns
     -------
@@ -80,24 +66,16 @@ def condition_repeats(
     if not known.any():
         raise InputError(f"no presentation of {stimulus} says its {', '.join(columns)} as numbers")
     table, code = np.unique(values[known], axis=0, return_inverse=True)
-    order = np.argsort(code, kind="stable")
-    number = np.bincount(code)
-    repeat = np.arange(len(code)) - np.repeat(np.cumsum(number) - number, number)
-    repeats = np.full((len(table), number.max(), counts.shape[1]), np.nan)
-    repeats[code[order], repeat] = counts[known][order]
+    repeat = pd.Series(code).groupby(code).cumcount()
+    repeats = np.full((len(table), repeat.max() + 1, counts.shape[1]), np.nan)
+    repeats[code, repeat] = counts[known]
     return pd.DataFrame(table, columns=columns), repeats
 
 
 def condition_means(
     counts: np.ndarray, presentations: pd.DataFrame, *, stimulus: str = "gabors", columns: list[str] = GABOR
 ) -> pd.DataFrame:
-    """Mean count of every unit in every condition, over repeats.
-
-    Returns
-    -------
-    DataFrame, (K, U)
-        Index: the conditions (243 for Allen's Gabors).
-    """
+    """Mean over the repeats of `condition_repeats`: DataFrame (K, U), its index the conditions."""
     table, repeats = condition_repeats(counts, presentations, stimulus=stimulus, columns=columns)
     return pd.DataFrame(np.nanmean(repeats, axis=1), index=pd.MultiIndex.from_frame(table))
 
@@ -110,22 +88,10 @@ def gabor_frames(
     phases: int = 8,
     grey: float = 0.5,
 ) -> np.ndarray:
-    """The recorded Gabors as images, for a response model.
+    """The K Gabors of a `gabor_table` as images (K, phases, h, w) in [0, 1], float32, for a response model.
 
-    Parameters
-    ----------
-    table : DataFrame of K rows
-        Of `gabor_table`.
-    shape : (h, w)
-    degrees_per_pixel : float
-    phases : int
-        Frames of the one cycle that each drifts through; the prediction is the mean over them.
-    grey : float
-        Luminance of the screen between stimuli.
-
-    Returns
-    -------
-    (K, phases, h, w) float32 array in [0, 1]
+    `phases` frames make the one cycle that each drifts through; the prediction is the mean over them. `grey`
+    is the luminance of the screen between stimuli.
     """
     frames = np.empty((len(table), phases, *shape), dtype=np.float32)
     for k, row in enumerate(table.itertuples()):

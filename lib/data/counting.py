@@ -17,25 +17,15 @@ Window = tuple[float, float]  # start and stop, s after onset
 
 
 def count_spikes(spike_times: list[np.ndarray], starts: np.ndarray, stops: np.ndarray) -> np.ndarray:
-    """Number of spikes of every unit in every window ``[start, stop)``.
+    """Number of spikes (P, U), int32, of every unit in every window ``[start, stop)``; without a spike 0.
 
-    Parameters
-    ----------
-    spike_times : list of array (n,)
-        Sorted spike times of each unit, s.
-    starts, stops : array (P,)
-        Windows, s; in any order, overlapping or not.
-
-    Returns
-    -------
-    array (P, U) of int32
-        Dense: a window without a spike is 0.
+    The windows, `starts` and `stops` (P,), s, come in any order, overlapping or not.
 
     Raises
     ------
     InputError
-        Spike times not sorted or not finite; as many starts as stops not given; a window undefined
-        or of negative length.
+        Spike times not sorted or not finite; as many starts as stops not given; a window undefined or of
+        negative length.
 
     Examples
     --------
@@ -55,17 +45,10 @@ def count_spikes(spike_times: list[np.ndarray], starts: np.ndarray, stops: np.nd
 def windows(
     presentations: pd.DataFrame, latency: float, duration: float | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Window in which the spikes of each presentation are counted.
+    """Window in which the spikes of each of P presentations of a whole session are counted.
 
-    Parameters
-    ----------
-    presentations : DataFrame
-        Presentations of the whole session, in any order.
-    latency : float
-        Start of the window after onset, s.
-    duration : float, optional
-        Length of the window, s; each presentation's own length if not given, as in the original
-        report (with latency 0).
+    It opens `latency` s after onset and lasts `duration` s; if that is not given, each presentation's own
+    length, as in the original report (with latency 0).
 
     Returns
     -------
@@ -85,18 +68,11 @@ def windows(
 
 
 def scene_counts(
-    presentation_counts: np.ndarray, presentations: pd.DataFrame, *, stimulus_name: str = "natural_scenes"
+    presentation_counts: np.ndarray, presentations: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Counts by repeat and image, joined on the integer frame id.
+    """Counts (P, U) of presentations, of any stimuli, by repeat and image: those of the natural scenes.
 
-    Parameters
-    ----------
-    presentation_counts : array (P, U)
-        Counts of each presentation, in the order of the rows of `presentations`.
-    presentations : DataFrame (P rows)
-        Presentations of any stimuli; those named `stimulus_name` are used.
-    stimulus_name : str
-        The stimulus whose frames are the images.
+    They are joined on the integer frame id.
 
     Returns
     -------
@@ -110,24 +86,21 @@ def scene_counts(
     Raises
     ------
     InputError
-        Numbers of rows differ; no presentation of that name; a frame that is not an integer id.
+        Numbers of rows differ; no presentation of natural scenes; a frame that is not an integer id.
     """
     if len(presentation_counts) != len(presentations):
         raise InputError(
             f"{len(presentation_counts)} rows of counts for {len(presentations)} "
             "presentations; count the same presentations that are given"
         )
-    rows = np.flatnonzero(presentations["stimulus_name"] == stimulus_name)
+    rows = np.flatnonzero(presentations["stimulus_name"] == "natural_scenes")
     if not len(rows):
         known = ", ".join(sorted(presentations["stimulus_name"].unique()))
-        raise InputError(f"no presentation of {stimulus_name!r}; the session has {known}")
+        raise InputError(f"no presentation of 'natural_scenes'; the session has {known}")
     rows = rows[np.argsort(presentations["start_time"].to_numpy()[rows], kind="stable")]
     frames = _frame_ids(presentations["frame"].to_numpy()[rows])
     ids, image = np.unique(frames, return_inverse=True)
-    order = np.argsort(image, kind="stable")
-    shown = np.bincount(image)
-    repeat = np.empty(len(rows), dtype=int)
-    repeat[order] = np.arange(len(rows)) - np.repeat(np.cumsum(shown) - shown, shown)
+    shown, repeat = np.bincount(image), pd.Series(image).groupby(image).cumcount()
     counts = np.full((shown.max(), len(ids), presentation_counts.shape[1]), np.nan, np.float32)
     counts[repeat, image] = presentation_counts[rows]
     blank = ids == BLANK
@@ -141,17 +114,8 @@ def long_table(
 ) -> pd.DataFrame:
     """One row per trial and unit, as the original report wrote to ``oracle_df.csv``, but zeros included.
 
-    Parameters
-    ----------
-    presentation_counts : array (P, U)
-    presentations : DataFrame (P rows)
-        Index: presentation id. Those of the natural scenes are written.
-    unit_ids : array (U,) of int
-
-    Returns
-    -------
-    DataFrame
-        ``trial_id``, ``neuron_id``, ``spike_count``, ``image_id`` (-1: blank).
+    From counts (P, U) and presentations (P rows, index: presentation id) the columns ``trial_id``,
+    ``neuron_id``, ``spike_count``, ``image_id`` (-1: blank) of the natural scenes.
     """
     rows = np.flatnonzero(presentations["stimulus_name"] == "natural_scenes")
     counts = np.asarray(presentation_counts)[rows]
@@ -168,16 +132,9 @@ def long_table(
 
 
 def trial_table(session) -> pd.DataFrame:
-    """`long_table` of a session, also of one that has counts by repeat and image alone.
+    """`long_table` of a `lib.data.session.Session`, also of one that has counts by repeat and image alone.
 
-    Parameters
-    ----------
-    session : lib.data.session.Session
-
-    Returns
-    -------
-    DataFrame
-        Without presentations, ``trial_id`` is the repeat of the image, from 0.
+    Without presentations, ``trial_id`` is the repeat of the image, from 0.
     """
     if session.presentations is not None:
         return long_table(session.presentation_counts, session.presentations, session.unit_ids)
@@ -195,19 +152,9 @@ def trial_table(session) -> pd.DataFrame:
 def stimulus_blocks(
     presentations: pd.DataFrame, stimulus_name: str = "natural_scenes", *, gap: float = 5.0
 ) -> pd.DataFrame:
-    """Start and stop of every uninterrupted run of a stimulus.
+    """Every uninterrupted run of a stimulus: ``start_time``, ``stop_time`` (s), number of ``presentations``.
 
-    Parameters
-    ----------
-    presentations : DataFrame
-    stimulus_name : str
-    gap : float
-        A pause longer than this, s, or another stimulus between two presentations starts a block.
-
-    Returns
-    -------
-    DataFrame
-        ``start_time``, ``stop_time`` (s) and ``presentations`` (number), one row per block.
+    A pause between two presentations longer than `gap`, s, or another stimulus starts a block.
     """
     ordered = presentations[presentations["stimulus_name"] != "spontaneous"]
     ordered = ordered.sort_values("start_time", kind="stable")
@@ -215,13 +162,9 @@ def stimulus_blocks(
     start, stop = (ordered[c].to_numpy(float) for c in ("start_time", "stop_time"))
     opens = np.append(True, ~mine[:-1] | (start[1:] - stop[:-1] > gap))
     number = np.cumsum(opens & mine)[mine]
-    grouped = pd.DataFrame({"start_time": start[mine], "stop_time": stop[mine]}).groupby(number)
-    return pd.DataFrame(
-        {
-            "start_time": grouped["start_time"].min(),
-            "stop_time": grouped["stop_time"].max(),
-            "presentations": grouped.size(),
-        }
+    blocks = pd.DataFrame({"start_time": start[mine], "stop_time": stop[mine]}).groupby(number)
+    return blocks.agg(
+        start_time=("start_time", "min"), stop_time=("stop_time", "max"), presentations=("start_time", "size")
     ).reset_index(drop=True)
 
 
@@ -239,16 +182,9 @@ def session_blocks(presentations: pd.DataFrame) -> pd.DataFrame:
 def bin_spikes(
     spike_times: list[np.ndarray], starts: np.ndarray, stops: np.ndarray, *, bin_size: float = 0.1
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Binned counts inside blocks; no bin lies in a gap between blocks.
+    """Binned counts inside B blocks; no bin lies in a gap between blocks.
 
-    Parameters
-    ----------
-    spike_times : list of array (n,)
-        Sorted spike times of each unit, s.
-    starts, stops : array (B,)
-        Blocks, s. What is left at the end of a block, less than one bin, is not counted.
-    bin_size : float
-        s.
+    What is left at the end of a block, less than one bin of `bin_size` s, is not counted.
 
     Returns
     -------
@@ -271,16 +207,9 @@ def bin_spikes(
 def aligned_spikes(
     times: np.ndarray, onsets: np.ndarray, *, window: Window = (-0.1, 0.4)
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Spikes of one unit around every onset, for a raster.
+    """Spikes of one unit around each of P onsets, for a raster.
 
-    Parameters
-    ----------
-    times : array (n,)
-        Sorted spike times, s.
-    onsets : array (P,)
-        Onsets, s.
-    window : (float, float)
-        Start and stop relative to onset, s; a spike in the windows of two onsets is given twice.
+    The `window` is relative to onset, s; a spike in the windows of two onsets is given twice.
 
     Returns
     -------
@@ -300,23 +229,10 @@ def aligned_spikes(
 def extreme_onsets(
     presentations: pd.DataFrame, means: np.ndarray, image_ids: np.ndarray, *, images: int = 10
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Onsets of the images that draw the most and the fewest spikes from a unit.
+    """Onsets, s, in order, of the images that draw the most and the fewest spikes from a unit: two arrays.
 
-    Parameters
-    ----------
-    presentations : DataFrame
-        Presentations of the images.
-    means : array (I,)
-        Mean response to each image.
-    image_ids : array (I,) of int
-        Frame id of each image.
-    images : int
-        Number of images on either side; half of them all if that is fewer.
-
-    Returns
-    -------
-    best, worst : array
-        s, in order of time.
+    `means` (I,) are the unit's responses to the images with the frame ids `image_ids` (I,). On either side
+    are as many `images`, or half of them all if that is fewer.
     """
     ranked = np.asarray(image_ids)[np.argsort(-np.asarray(means), kind="stable")]
     images = min(images, max(1, len(ranked) // 2))
@@ -329,18 +245,7 @@ def extreme_onsets(
 def psth(
     spike_times: list[np.ndarray], onsets: np.ndarray, *, window: Window = (-0.1, 0.4), bin_size: float = 0.01
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean firing rate around onset (peri-stimulus time histogram).
-
-    Parameters
-    ----------
-    spike_times : list of array (n,)
-        Sorted spike times of each unit, s.
-    onsets : array (P,)
-        Onsets, s.
-    window : (float, float)
-        Start and stop relative to onset, s.
-    bin_size : float
-        s.
+    """Mean firing rate around onset (peri-stimulus time histogram), in bins of `bin_size` s.
 
     Returns
     -------
@@ -368,35 +273,22 @@ def latency_histogram(
 ) -> tuple[pd.DataFrame, float, float]:
     """When the response to an image begins and ends, from the whole population.
 
-    With images shown back to back the rate before onset is the response to the image before, so the
-    rate alone cannot tell. The signal can: the variance over images of the mean response in a bin,
-    less the part that trial-to-trial noise leaves in it. It is zero while the spikes do not yet
-    depend on the image, whatever the rate.
+    With images shown back to back the rate before onset is the response to the image before, so the rate
+    alone cannot tell. The signal can: the variance over images of the mean response in a bin, less the part
+    that trial-to-trial noise leaves in it. It is zero while the spikes do not yet depend on the image,
+    whatever the rate.
 
-    Parameters
-    ----------
-    spike_times : list of array (n,)
-        Sorted spike times of each unit, s.
-    onsets : array (P,)
-        Onsets, s.
-    images : array (P,) of int
-        Image shown at each onset; images shown once are left out.
-    window : (float, float)
-        Start and stop relative to onset, s.
-    bin_size : float
-        s.
-    threshold : float
-        The response has begun where the signal first exceeds this fraction of its peak, above its
-        mean before onset, and ended where it last does.
+    The response has begun where the signal first exceeds the fraction `threshold` of its peak, above its mean
+    before onset, and ended where it last does. `images` (P,) says which was shown at each onset; images shown
+    once are left out.
 
     Returns
     -------
     histogram : DataFrame
-        ``time`` (start of the bin, s), ``rate`` (mean over units, spikes/s), ``signal`` (mean over
-        units, (spikes/s)^2).
+        ``time`` (start of the bin, s), ``rate`` (mean over units, spikes/s), ``signal`` (mean over units,
+        (spikes/s)^2).
     begins, ends : float
-        s after onset; NaN if the signal's peak is not 4 standard deviations above its level before
-        onset.
+        s after onset; NaN if the signal's peak is not 4 standard deviations above its level before onset.
     """
     starts = _bin_starts(window, bin_size)
     rate, signal = np.zeros((2, len(starts)))
@@ -415,19 +307,9 @@ def latency_histogram(
 
 
 def signal_share(histogram: pd.DataFrame, start: float, stop: float) -> float:
-    """Share of the signal after onset that lies in a window.
+    """Share of the signal after onset that lies in a window, `start` to `stop` in s; NaN without a signal.
 
-    Parameters
-    ----------
-    histogram : DataFrame
-        Of `latency_histogram`; its mean signal before onset is taken off first.
-    start, stop : float
-        s after onset.
-
-    Returns
-    -------
-    float
-        NaN without a signal.
+    The mean signal before onset is first taken off the signal of the `latency_histogram`.
     """
     before = histogram.time < -1e-9
     level = np.nan_to_num(histogram.signal[before].mean())

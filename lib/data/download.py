@@ -53,18 +53,12 @@ def say(text: str) -> None:
 
 
 def fetch(
-    address: str,
-    path: Path | str,
-    *,
-    check: Callable,
-    stall: float = STALL,
-    attempts: int = ATTEMPTS,
-    back_off: float = BACK_OFF,
+    address: str, path: Path | str, *, check: Callable, stall: float = STALL, **patience: float
 ) -> Path:
     """Return the path of a file, fetched if it is not there whole.
 
-    A file that is there and passes `check` is used as it is, without asking the server. One that does
-    not is renamed to `<name>.damaged`, never deleted. Of two runs at once the second waits.
+    A file that is there and passes `check` is used as it is, without asking the server. One that does not is
+    renamed to `<name>.damaged`, never deleted. Of two runs at once the second waits.
 
     Parameters
     ----------
@@ -74,13 +68,8 @@ def fetch(
         Given a path, raises `DamagedFile` if the file is not whole.
     stall : float
         s without a byte after which the attempt ends.
-    attempts : int
-    back_off : float
-        s before the second attempt, doubled before each further one.
-
-    Returns
-    -------
-    Path
+    **patience
+        `attempts`, their number, and `back_off`, s before the second one, doubled before each further one.
 
     Raises
     ------
@@ -100,7 +89,7 @@ def fetch(
             damaged = path.with_name(f"{path.name}.damaged")
             if path.exists():
                 say(f"{path.name} is damaged: fetched anew, the old one is kept as {damaged.name}")
-            _attempts(address, file, check, stall=stall, attempts=attempts, back_off=back_off)
+            _attempts(address, file, check, stall=stall, **patience)
             os.fsync(file.fileno())
             if path.exists():
                 os.replace(path, damaged)
@@ -111,9 +100,7 @@ def fetch(
     return path
 
 
-def get_json(
-    address: str, *, stall: float = STALL, attempts: int = ATTEMPTS, back_off: float = BACK_OFF
-) -> dict | list:
+def get_json(address: str, *, stall: float = STALL, **patience: float) -> dict | list:
     """Return the JSON answer of a server, with the patience of `fetch`."""
 
     def ask():
@@ -124,14 +111,10 @@ def get_json(
             except ValueError:
                 raise _Failed("the answer is not JSON") from None
 
-    return _again_and_again(
-        ask, shown_address(address).partition("?")[0], attempts=attempts, back_off=back_off
-    )
+    return _again_and_again(ask, shown_address(address).partition("?")[0], **patience)
 
 
-def version(
-    address: str, *, stall: float = STALL, attempts: int = ATTEMPTS, back_off: float = BACK_OFF
-) -> str:
+def version(address: str, *, stall: float = STALL, **patience: float) -> str:
     """Return what a server says of the version of a file: its ETag or date, and its length.
 
     One byte is asked for, since a signed address may not be valid for HEAD.
@@ -145,7 +128,7 @@ def version(
             length = about.get("Content-Range", about.get("Content-Length", "")).rpartition("/")[2]
             return f"{about.get('ETag') or about.get('Last-Modified', '')} {length}"
 
-    return _again_and_again(ask, name_of(address), attempts=attempts, back_off=back_off)
+    return _again_and_again(ask, name_of(address), **patience)
 
 
 def _get(address, **options):
@@ -176,17 +159,12 @@ class KeptAddress(str):
 
 @contextlib.contextmanager
 def remote_file(
-    address: str, *, stall: float = STALL, attempts: int = ATTEMPTS, back_off: float = BACK_OFF
+    address: str, *, stall: float = STALL, **patience: float
 ) -> Iterator[tuple[IO, Callable[[], int]]]:
     """Open a file on an http server so that only the blocks that are asked for are fetched.
 
-    Blocks of a `KeptAddress` are kept on disk, those of another version on the server apart.
-
-    Yields
-    ------
-    file : file object of fsspec
-    bytes_read : callable
-        Bytes of the file read so far, fetched or kept.
+    Yields a file object of fsspec, and a function that returns the bytes read so far, fetched or kept. Blocks
+    of a `KeptAddress` are kept on disk, those of another version on the server apart.
 
     Raises
     ------
@@ -204,21 +182,11 @@ def remote_file(
     )
 
     def patiently(action):
-        return _again_and_again(
-            lambda: _asked(action, address, stall=stall),
-            name_of(address),
-            attempts=attempts,
-            back_off=back_off,
-        )
+        ask = lambda: _asked(action, address, stall=stall)
+        return _again_and_again(ask, name_of(address), **patience)
 
-    file = patiently(
-        lambda: system.open(
-            whole_address(address),
-            block_size=BLOCK,
-            cache_type="blockcache",
-            cache_options={"maxblocks": BLOCKS_KEPT},
-        )
-    )
+    blocks = dict(block_size=BLOCK, cache_type="blockcache", cache_options={"maxblocks": BLOCKS_KEPT})
+    file = patiently(lambda: system.open(whole_address(address), **blocks))
     if not isinstance(file, HTTPFile):
         file.close()
         raise InputError(NO_PARTS.format(shown_address(address)))
@@ -273,7 +241,7 @@ def _asked(action, address, *, stall):
         raise _Failed(str(cause) or f"nothing came for {stall:g} s") from None
 
 
-def _again_and_again(action, name, *, attempts, back_off):
+def _again_and_again(action, name, *, attempts=ATTEMPTS, back_off=BACK_OFF):
     """Return what `action` returns, tried several times with growing pauses."""
     for attempt in range(attempts):
         try:
@@ -287,12 +255,12 @@ def _again_and_again(action, name, *, attempts, back_off):
     raise NoAnswer(f"{name}: {reason}, {attempts} times; try again later")
 
 
-def _attempts(address, file, check, **patience):
+def _attempts(address, file, check, *, stall, **patience):
     """Fill the partial file until it is whole and readable."""
     name = Path(file.name).name.removesuffix(".partial")
 
     def attempt():
-        _check_size(file, _transfer(address, file, name, stall=patience["stall"]))
+        _check_size(file, _transfer(address, file, name, stall=stall))
         try:
             check(Path(file.name))
         except InputError:
@@ -301,7 +269,7 @@ def _attempts(address, file, check, **patience):
             raise _Failed(f"{whole:,} bytes came that are not a readable file") from None
 
     try:
-        _again_and_again(attempt, name, attempts=patience["attempts"], back_off=patience["back_off"])
+        _again_and_again(attempt, name, **patience)
     except InputError as error:
         size = _size(file)
         kept = f"; {size:,} bytes are kept, the next run goes on from there" if size else ""

@@ -12,15 +12,8 @@ from lib.data import download
 def fingerprint(place: Path | str) -> str:
     """Return 16 hexadecimal digits that change with the contents of a file, a folder or an address.
 
-    Parameters
-    ----------
-    place : str or Path
-        Of a folder, all files below it count, by name and contents, but those whose name begins with a
-        dot. Of an address, what the server says of the version: ETag or Last-Modified, and the length.
-
-    Returns
-    -------
-    str
+    Of a folder, all files below it count, by name and contents, but those whose name begins with a dot. Of an
+    address, what the server says of the version: ETag or Last-Modified, and the length.
     """
     if files.is_address(place):
         return hashlib.sha256(download.version(str(place)).encode()).hexdigest()[:16]

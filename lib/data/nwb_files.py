@@ -20,21 +20,10 @@ import pandas as pd
 
 from lib import files
 from lib.data import download, words
-from lib.data.recording import INVALID, no_invalid_times
+from lib.data.recording import INVALID, PARAMETERS, no_invalid_times
 from lib.data.session import select_units
 from lib.data.unit_metrics import TUNING
 from lib.errors import DamagedFile, InputError
-
-PARAMETERS = (
-    "frame",
-    "x_position",
-    "y_position",
-    "orientation",
-    "spatial_frequency",
-    "phase",
-    "temporal_frequency",
-    "contrast",
-)
 
 METRICS = (
     "firing_rate",
@@ -74,15 +63,7 @@ DEADLINE = 300  # s in which the tables of a file must have been read
 def open_file(address: Path | str) -> Iterator[tuple[h5py.File, Callable[[], int | None]]]:
     """Open an HDF5 file for reading, from a path or over http(s) by the byte ranges needed.
 
-    Parameters
-    ----------
-    address : str or Path
-
-    Yields
-    ------
-    file : h5py.File
-    bytes_read : callable
-        Bytes read so far; None for a local file.
+    Yields the file, and a function that returns the bytes read so far; None for a local file.
 
     Raises
     ------
@@ -111,17 +92,14 @@ def open_file(address: Path | str) -> Iterator[tuple[h5py.File, Callable[[], int
 
 
 def check_file(address: Path | str) -> np.ndarray:
-    """Check that a file is whole and holds what the analysis needs of an Allen ecephys session.
+    """Return the frames of the natural scenes that an Allen ecephys session file shows, after a check.
 
-    Returns
-    -------
-    ndarray of int
-        Frames of the natural scenes that were shown, without the blank.
+    The frames are int, without the blank.
 
     Raises
     ------
     InputError
-        Unreadable, or no units, areas or natural scenes: names what is missing.
+        Unreadable, not whole, or no units, areas or natural scenes: names what is missing.
     """
     return in_time(_check, address)
 
@@ -177,18 +155,8 @@ def _read(_, part):
 def in_time(action: Callable, address: Path | str) -> object:
     """Return `action(address)`, for a local file from a fork that is given up after `DEADLINE`.
 
-    HDF5 can loop for ever in a damaged file, deaf to signals, or end the process.
-
-    Parameters
-    ----------
-    action : callable
-        What it returns is sent from the fork: keep it small.
-    address : str or Path
-
-    Raises
-    ------
-    DamagedFile
-        If the action did not end, or ended its process.
+    HDF5 can loop for ever in a damaged file, deaf to signals, or end the process: `DamagedFile` then. What
+    the action returns is sent from the fork: keep it small.
     """
     if files.is_address(address) or sys.platform != "linux":
         return action(address)
@@ -238,12 +206,9 @@ def check_whole(address: Path | str) -> None:
 
 
 def read_units(address: Path | str) -> pd.DataFrame:
-    """Read which units of a file pass AllenSDK's default quality filter.
+    """Return the units of a file that pass AllenSDK's default quality filter, in increasing order.
 
-    Returns
-    -------
-    DataFrame
-        Index unit_id in increasing order; `structure` and the quality metrics that the file has.
+    Index unit_id; columns `structure` and the quality metrics that the file has.
     """
     return in_time(_read_units, address)
 
@@ -254,26 +219,18 @@ def _read_units(address):
 
 
 def read_session(address: Path | str, *, structure: str | list[str]) -> dict:
-    """Read the units of one structure, or of several, from an Allen ecephys NWB file.
+    """Read the units of a structure or of several, by acronym, from an Allen ecephys NWB file.
 
-    AllenSDK's default quality filter applies (amplitude cutoff, presence ratio, ISI violations;
-    units outside the brain).
-
-    Parameters
-    ----------
-    address : str or Path
-        Path or http(s) address.
-    structure : str or list of str
-        Acronyms, such as VISam.
+    AllenSDK's default quality filter applies (amplitude cutoff, presence ratio, ISI violations; units outside
+    the brain).
 
     Returns
     -------
     dict
         units : DataFrame, index unit_id in increasing order, `structure` and quality metrics;
         spike_times : list of arrays in the order of units, s;
-        presentations : DataFrame, index stimulus_presentation_id: start_time, stop_time,
-        stimulus_name, stimulus_block and numeric `PARAMETERS`, NaN where they do not apply (a
-        drifting stimulus has no phase);
+        presentations : DataFrame, index stimulus_presentation_id: start_time, stop_time, stimulus_name,
+        stimulus_block and numeric `PARAMETERS`, NaN where they do not apply (a drifting one has no phase);
         structures : dict, number of units of every structure;
         invalid_times : DataFrame, as in `lib.data.recording.Recording`;
         notes, warnings : lists of str.
@@ -291,8 +248,7 @@ def read_session(address: Path | str, *, structure: str | list[str]) -> dict:
         table = _numeric(session.get_stimulus_table(include_unused_parameters=True))
         times = _spike_times(file, units.index)
         total, placeless = len(nwbfile.units), _without_structure(file)
-        fetched = bytes_read()
-        size = file.id.get_filesize()
+        fetched, size = bytes_read(), file.id.get_filesize()
     failing = max(total - len(every) - placeless, 0)
     notes = [words.quality_note(failing, total, name)] if failing else []
     notes += [words.without_structure_note(placeless, total, name)] if placeless else []
@@ -363,19 +319,9 @@ class _WithoutSpikes:
 def allensdk_counts(
     path: Path | str, *, unit_ids: Sequence[int], presentation_ids: Sequence[int], window: tuple[float, float]
 ) -> np.ndarray:
-    """Count spikes by AllenSDK's own reading and counting, to check ours against.
+    """Count spikes, (presentations, units), by AllenSDK's own reading and counting, to check ours against.
 
-    Parameters
-    ----------
-    path : str or Path
-    unit_ids, presentation_ids : sequence of int
-    window : tuple of float
-        Start and stop after onset, s. AllenSDK counts a spike exactly at the stop, we do not.
-
-    Returns
-    -------
-    ndarray of int, (presentations, units)
-        In the order asked for.
+    `window` is start and stop after onset, s. AllenSDK counts a spike exactly at the stop, we do not.
     """
     with known_warnings():
         from allensdk.brain_observatory.ecephys.ecephys_session import EcephysSession
@@ -399,16 +345,10 @@ def _open_session(address):
             nwbfile = io.read()  # parsed once; from_nwb_path would parse at each use
             areas = nwbfile.electrodes.to_dataframe()[["location"]]
             areas = areas.set_axis(["ecephys_structure_acronym"], axis=1)
-            yield (
-                EcephysSession(
-                    EcephysNwbSessionApi.from_nwbfile(
-                        _WithoutSpikes(nwbfile), external_channel_columns=lambda: areas
-                    )
-                ),
-                nwbfile,
-                file,
-                bytes_read,
+            api = EcephysNwbSessionApi.from_nwbfile(
+                _WithoutSpikes(nwbfile), external_channel_columns=lambda: areas
             )
+            yield EcephysSession(api), nwbfile, file, bytes_read
 
 
 @contextlib.contextmanager
@@ -452,16 +392,9 @@ def _numeric(table):
 
     AllenSDK turns a column of only 0, 1 and missing into booleans; these become numbers again.
     """
-    columns = ["stimulus_block", *PARAMETERS]
     for name in set(table.columns[table.columns.duplicated()]):  # one name now, two in an older file
         one = table[name].replace("null", np.nan).bfill(axis=1).iloc[:, 0]
         table = table.drop(columns=name).assign(**{name: one})
-    numbers = {
-        name: pd.to_numeric(
-            table[name].astype(str).replace({"True": "1", "False": "0"}), errors="coerce"
-        ).astype(float)
-        if name in table
-        else np.nan
-        for name in columns
-    }
+    texts = table.reindex(columns=["stimulus_block", *PARAMETERS]).astype(str)
+    numbers = texts.replace({"True": "1", "False": "0"}).apply(pd.to_numeric, errors="coerce").astype(float)
     return table[["start_time", "stop_time", "stimulus_name"]].assign(**numbers)

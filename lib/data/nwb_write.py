@@ -43,16 +43,13 @@ def write_session(
 
     Parameters
     ----------
-    path : str or Path
     units : DataFrame
-        Index unit_id; column `structure` (one probe is written for each) and any of
-        `METRICS` and `TUNING`.
+        Index unit_id; column `structure` (one probe is written for each) and any of `METRICS` and `TUNING`.
     spike_times : list of (n,) sorted arrays, s
         In the order of `units`.
     presentations : DataFrame
-        start_time, stop_time (s), stimulus_name, stimulus_block (NaN for spontaneous activity) and
-        numeric `PARAMETERS`, NaN where they do not apply.
-    session_id : int
+        start_time, stop_time (s), stimulus_name, stimulus_block (NaN for spontaneous activity) and numeric
+        `PARAMETERS`, NaN where they do not apply.
     notes : str
         Kept in the file; `read_notes` returns it.
     """

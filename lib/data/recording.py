@@ -8,6 +8,17 @@ import numpy as np
 import pandas as pd
 
 INVALID = "invalid_presentation"  # AllenSDK's name for the stimulus of such
+# Numbers that say what a presentation showed
+PARAMETERS = (
+    "frame",
+    "x_position",
+    "y_position",
+    "orientation",
+    "spatial_frequency",
+    "phase",
+    "temporal_frequency",
+    "contrast",
+)
 
 
 def no_invalid_times() -> pd.DataFrame:

@@ -18,6 +18,10 @@ from lib.errors import InputError
 from lib.files import file_hash, required
 from lib.machine import local_copy
 
+# What a session's file holds as JSON, and as arrays
+ABOUT = ("name", "source", "window", "degrees_per_pixel", "structures", "notes", "warnings")
+ARRAYS = ("images", "image_ids", "counts", "blank_counts", "presentation_counts")
+
 
 @dataclasses.dataclass(kw_only=True)
 class Session(Material):
@@ -87,15 +91,8 @@ def select_units(
 ) -> pd.DataFrame:
     """Return the rows of the structures, after a check that they hold the units that a run names.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Index unit_id; column `structure`.
-    structure : str or list of str
-    units : "selected", list of int or {"best": int}
-        Only those of a list can be checked before there are responses.
-    name : str
-        What holds the units, for the message.
+    `table` has the index unit_id and a column `structure`; `name` is what holds it, for the message. Of
+    `units` ("selected", a list or {"best": int}) only a list can be checked before there are responses.
 
     Raises
     ------
@@ -123,19 +120,9 @@ def _nearest_ids(ids, unit):
 
 
 def resize(images: np.ndarray, height: int) -> np.ndarray:
-    """Resize images to a height by averaging over areas; the aspect ratio is kept.
+    """Resize images (n, h, w) to a height in pixels by averaging over areas; the aspect ratio is kept.
 
-    Parameters
-    ----------
-    images : ndarray, (n, h, w)
-        Luminance in [0, 1], or uint8 from 0 to 255.
-    height : int
-        Pixels of the result.
-
-    Returns
-    -------
-    ndarray of float32, (n, height, round(w * height / h))
-        Luminance in [0, 1].
+    Images are luminance in [0, 1], or uint8 from 0 to 255; the result is float32 in [0, 1].
 
     Examples
     --------
@@ -162,17 +149,7 @@ def resize_to(images: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def from_recording(recording: Recording, *, latency: float, duration: float, image_height: int) -> Session:
     """Count spikes and resize images: what 01_data does to every source.
 
-    Parameters
-    ----------
-    recording : Recording
-    latency, duration : float
-        The count window opens `latency` s after onset and lasts `duration` s.
-    image_height : int
-        Pixels of the analysed images.
-
-    Returns
-    -------
-    Session
+    The count window opens `latency` s after onset and lasts `duration` s; images get `image_height` pixels.
 
     Raises
     ------
@@ -180,12 +157,8 @@ def from_recording(recording: Recording, *, latency: float, duration: float, ima
         If images and responses do not name the same frames, or as `lib.data.checks.checked`.
     """
     if recording.parts:
-        return merge(
-            [
-                from_recording(part, latency=latency, duration=duration, image_height=image_height)
-                for part in recording.parts
-            ]
-        )
+        how = dict(latency=latency, duration=duration, image_height=image_height)
+        return merge([from_recording(part, **how) for part in recording.parts])
     r = checks.checked(recording)
     scale = image_height / r.images.shape[1]
     images = resize(r.images, image_height)
@@ -204,7 +177,7 @@ def from_recording(recording: Recording, *, latency: float, duration: float, ima
     if r.spike_times is None:
         shared["notes"] += words.once_note(np.isfinite(r.counts).any(2).sum(0))
         return Session(counts=r.counts.astype(np.float32), window=tuple(r.count_window), **shared)
-    presentations, invalid = r.presentations, None
+    presentations = r.presentations
     if (invalid := checks.invalid_presentations(r, latency=latency, duration=duration)) is not None:
         shared["warnings"].append(words.invalid_warning(invalid, presentations.stimulus_name))
         valid = ~invalid.all(axis=1)
@@ -241,16 +214,8 @@ def from_recording(recording: Recording, *, latency: float, duration: float, ima
 def merge(sessions: list[Session]) -> Session:
     """Put the units of several sessions that saw the same images into one session of counts.
 
-    Spike times and presentations, which belong to one session each, are left out.
-
-    Parameters
-    ----------
-    sessions : list of Session
-
-    Returns
-    -------
-    Session
-        Counts NaN for the repeats that a unit's own session did not have; `units` say their session.
+    Counts are NaN for the repeats that a unit's own session did not have; `units` say their session. Spike
+    times and presentations, which belong to one session each, are left out.
 
     Raises
     ------
@@ -304,18 +269,8 @@ def save_session(session: Session, path: Path | str) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     with h5py.File(partial, "w", track_order=True) as file:
-        file.attrs["about"] = json.dumps(
-            {
-                "name": session.name,
-                "source": session.source,
-                "window": list(session.window),
-                "degrees_per_pixel": session.degrees_per_pixel,
-                "structures": session.structures,
-                "notes": session.notes,
-                "warnings": session.warnings,
-            }
-        )
-        for name in ("images", "image_ids", "counts", "blank_counts", "presentation_counts"):
+        file.attrs["about"] = json.dumps({name: getattr(session, name) for name in ABOUT})
+        for name in ARRAYS:
             if getattr(session, name) is not None:
                 _write_array(file, name, getattr(session, name))
         for name, frames in session.movies.items():
@@ -335,12 +290,7 @@ def save_session(session: Session, path: Path | str) -> str:
 
 
 def load_session(run_folder: Path | str) -> Session:
-    """Read the session of a run.
-
-    Parameters
-    ----------
-    run_folder : str or Path
-        `build/<name>`.
+    """Read the session of a run from its folder, `build/<name>`.
 
     Raises
     ------
@@ -349,11 +299,7 @@ def load_session(run_folder: Path | str) -> Session:
     """
     with h5py.File(local_copy(required(Path(run_folder) / "session.h5", "01_data"))) as file:
         about = json.loads(file.attrs["about"])
-        arrays = {
-            name: file[name][()]
-            for name in ("images", "image_ids", "counts", "blank_counts", "presentation_counts")
-            if name in file
-        }
+        arrays = {name: file[name][()] for name in ARRAYS if name in file}
         movies = {name: data[()] for name, data in file.get("movies", {}).items()}
         spike_times = presentations = None
         if "presentations" in file:
@@ -370,16 +316,7 @@ def load_session(run_folder: Path | str) -> Session:
 
 
 def open_session(stage) -> Session:
-    """Read the session of a stage's run and note its hash among the stage's inputs.
-
-    Parameters
-    ----------
-    stage : lib.stages.Stage
-
-    Returns
-    -------
-    Session
-    """
+    """Read the session of the run of a `lib.stages.Stage` and note its hash among the stage's inputs."""
     session = load_session(stage.run_folder)
     stage.use("session.h5")
     return session
@@ -415,9 +352,5 @@ def read_table(group: h5py.Group) -> pd.DataFrame:
 
 
 def _write_array(file, name, values):
-    file.create_dataset(
-        name,
-        data=values,
-        track_times=False,
-        **({"compression": 1, "shuffle": True} if values.size > 1e5 else {}),
-    )
+    packed = {"compression": 1, "shuffle": True} if values.size > 1e5 else {}
+    file.create_dataset(name, data=values, track_times=False, **packed)

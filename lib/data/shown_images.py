@@ -23,12 +23,9 @@ MOVIE_HEIGHT = 230  # px, to which movies are reduced when read: a quarter of th
 def read_templates(path: Path | str) -> dict:
     """Read the images of a session.
 
-    Parameters
-    ----------
-    path : str or Path
-        An .npz file with `images` (frames, height, width), uint8 or floats in [0, 1], its rows the
-        frame ids, and optionally `degrees_per_pixel` and movies by name in the same form; or a folder
-        of natural_scene_<frame>.tiff, as AllenSDK's cache has it.
+    They are an .npz file with `images` (frames, height, width), uint8 or floats in [0, 1], its rows the frame
+    ids, and optionally `degrees_per_pixel` and movies by name in the same form; or a folder of
+    natural_scene_<frame>.tiff, as AllenSDK's cache has it.
 
     Returns
     -------

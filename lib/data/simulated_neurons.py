@@ -54,6 +54,7 @@ NATURAL_OUTPUT = 0.055  # SD over natural images of (output x spatial frequency)
 NATURAL_CONTRAST = 0.2  # typical local contrast (RMS) of natural images
 POOL = 3.0  # the normalisation pool's sigma over the filter's
 PAIRS = ("corner", "two_subunit")
+TUNED = ("x", "y", "orientation_a", "orientation_b", "spatial_frequency", "phase", "sigma")
 
 
 class TrueUnits(nn.Module):
@@ -89,16 +90,7 @@ class TrueUnits(nn.Module):
         self.register_buffer("corner", torch.tensor((table.truth_kind == "corner").to_numpy()))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Expected counts in 0.25 s.
-
-        Parameters
-        ----------
-        images : (n, 1, h, w) tensor in [0, 1]
-
-        Returns
-        -------
-        (n, units) tensor
-        """
+        """Expected counts (n, units) in 0.25 s to images (n, 1, h, w) in [0, 1]."""
         filters, pools = self._filters(tuple(images.shape[-2:]), self.gain.dtype)
         flat = images.flatten(1).to(self.gain.dtype)
         a, b = (flat @ filters.T).chunk(2, dim=1)
@@ -118,12 +110,6 @@ class TrueUnits(nn.Module):
     ) -> np.ndarray:
         """Patterns that span the optimum of a unit among images of one mean and contrast.
 
-        Parameters
-        ----------
-        unit_id : int
-        shape : (h, w)
-        degrees_per_pixel : float
-
         Returns
         -------
         (k, h, w) array of zero-mean patterns of unit norm; k is 1, 2 for complex units (any
@@ -139,19 +125,9 @@ class TrueUnits(nn.Module):
         return filters[norms[:, 0, 0] > 0] / norms[norms[:, 0, 0] > 0]
 
     def truth_correlation(self, image: np.ndarray, unit_id: int, *, degrees_per_pixel: float) -> float:
-        """Correlation of an image with the optimum of a unit.
+        """Correlation of an image (h, w) with the optimum of a unit; NaN for units that prefer nothing.
 
         Signed where the optimum is one pattern, the best over phases where it is a pair.
-
-        Parameters
-        ----------
-        image : (h, w) array
-        unit_id : int
-        degrees_per_pixel : float
-
-        Returns
-        -------
-        float; NaN for units that prefer nothing
         """
         image = np.asarray(image, float)
         span = self.preferred_stimuli(unit_id, image.shape, degrees_per_pixel=degrees_per_pixel)
@@ -165,15 +141,11 @@ class TrueUnits(nn.Module):
         return float(np.linalg.norm(basis.T @ deviation))
 
     def optimal_image(self, unit_id: int, shape: tuple[int, int], target: Target) -> np.ndarray:
-        """Image with the mean and contrast of a `Target` that excites a unit most.
+        """Image (h, w), float32, with the mean and contrast of a `Target` that excites a unit most.
 
-        Where the pattern does not fit into the range at that contrast it is clipped and scaled up
-        until it has the contrast, which for a linear filter is the exact optimum. The best of 16
-        phases is returned for complex units.
-
-        Returns
-        -------
-        (h, w) float32 array
+        Where the pattern does not fit into the range at that contrast it is clipped and scaled up until it
+        has the contrast, which for a linear filter is the exact optimum. The best of 16 phases is returned
+        for complex units.
         """
         span = self.preferred_stimuli(unit_id, shape, degrees_per_pixel=self.scene_height / shape[0])
         if len(span) == 0:
@@ -240,22 +212,8 @@ class TrueUnits(nn.Module):
 
 
 def render_filters(table: pd.DataFrame, shape: tuple[int, int], *, degrees_per_pixel: float) -> np.ndarray:
-    """Filters of units: zero mean, unit norm, zero where a unit has none.
-
-    Parameters
-    ----------
-    table : DataFrame, as `make_units` returns
-    shape : (h, w)
-    degrees_per_pixel : float
-
-    Returns
-    -------
-    (2, units, h, w) array
-    """
-    t = table.fillna(
-        {"sigma": 1.0}
-        | dict.fromkeys(["x", "y", "phase", "spatial_frequency", "orientation_a", "orientation_b"], 0.0)
-    )
+    """Filters (2, units, h, w) of a `make_units` table: zero mean, unit norm, zero where a unit has none."""
+    t = table.fillna(dict.fromkeys(TUNED, 0.0) | {"sigma": 1.0})
     dx = t.distance / 2 * np.cos(np.deg2rad(t.direction))
     dy = t.distance / 2 * np.sin(np.deg2rad(t.direction))
     spot = (t.truth_kind == "spot").to_numpy()
@@ -273,21 +231,11 @@ def render_filters(table: pd.DataFrame, shape: tuple[int, int], *, degrees_per_p
             y=(t.y + sign * dy).to_numpy(),
             orientation=orientation.to_numpy(),
         )
-        patch = patterns.gabor(
-            shape,
-            **place,
-            spatial_frequency=frequency,
-            phase=(t.phase + shift).to_numpy(),
-            sigma=t.sigma.to_numpy(),
-        )
+        phase, sigma = (t.phase + shift).to_numpy(), t.sigma.to_numpy()
+        patch = patterns.gabor(shape, **place, spatial_frequency=frequency, phase=phase, sigma=sigma)
         # a spot's surround is twice as wide as its centre; a Gabor loses its DC under its window
-        window = patterns.gabor(
-            shape,
-            **place,
-            spatial_frequency=0.0,
-            phase=0.0,
-            sigma=(t.sigma * np.where(spot, 2.0, 1.0)).to_numpy(),
-        )
+        wide = sigma * np.where(spot, 2.0, 1.0)
+        window = patterns.gabor(shape, **place, spatial_frequency=0.0, phase=0.0, sigma=wide)
         patch -= window * (patch.sum((1, 2)) / window.sum((1, 2)))[:, None, None]
         norm = np.maximum(np.linalg.norm(patch, axis=(1, 2)), 1e-12)
         filters.append(patch * (present / norm)[:, None, None])
@@ -311,16 +259,7 @@ def render_pools(table: pd.DataFrame, shape: tuple[int, int], *, degrees_per_pix
 
 
 def kind_counts(total: int) -> dict[str, int]:
-    """Share `total` units among the kinds in the proportions of `KINDS`, at least one of each.
-
-    Parameters
-    ----------
-    total : int
-
-    Returns
-    -------
-    dict of str to int
-    """
+    """Share `total` units among the kinds in the proportions of `KINDS`, at least one of each."""
     if total < len(KINDS):
         raise ValueError(f"{total} simulated units asked for; give at least {len(KINDS)}, one of each kind")
     weights = np.array(list(KINDS.values()), float)
@@ -339,20 +278,15 @@ def make_units(
 ) -> pd.DataFrame:
     """Draw the parameters of model neurons in the range of mouse visual cortex.
 
-    Parameters
-    ----------
-    units : int or dict of str to int
-        Number of units, shared among the kinds by `kind_counts`, or the number of each kind.
-    seed : int
-    first_unit_id : int
+    `units` is their number, shared among the kinds by `kind_counts`, or the number of each kind.
 
     Returns
     -------
     DataFrame
         Index unit_id (order of kinds shuffled). Columns: truth_kind; x, y (degrees), orientation,
-        spatial_frequency, phase, sigma (of a filter's window, degrees) of the optimum;
-        orientation_a, orientation_b, distance, direction of the two filters; semisaturation;
-        baseline, gain (counts in 0.25 s), exponent; latency (s).
+        spatial_frequency, phase, sigma (of a filter's window, degrees) of the optimum; orientation_a,
+        orientation_b, distance, direction of the two filters; semisaturation; baseline, gain (counts in 0.25
+        s), exponent; latency (s).
     """
     counts = kind_counts(units) if isinstance(units, int) else units
     unknown = set(counts) - set(KINDS)
@@ -401,18 +335,6 @@ def _draw_unit(kind, rank, rng):
     if spot:
         row |= dict(orientation=np.nan)
     if kind in ("untuned", "silent"):
-        row |= dict.fromkeys(
-            [
-                "x",
-                "y",
-                "orientation",
-                "orientation_a",
-                "orientation_b",
-                "spatial_frequency",
-                "phase",
-                "sigma",
-            ],
-            np.nan,
-        )
+        row |= dict.fromkeys(("orientation", *TUNED), np.nan)
         row |= dict(gain=0.0, baseline=rng.uniform(0.5, 3.0) if kind == "untuned" else 0.0)
     return row

@@ -9,6 +9,8 @@ import pandas as pd
 import torch
 from scipy import ndimage
 
+from lib.data.conditions import GABOR, GRATING
+from lib.data.recording import PARAMETERS
 from lib.stimuli import patterns
 
 IMAGE_SHAPE = (115, 147)  # the Allen scenes at an eighth of their size, aspect kept
@@ -23,23 +25,11 @@ SLOW_TIME = 30.0  # s, over which the slow part changes
 def dead_leaves(
     n: int, shape: tuple[int, int] = IMAGE_SHAPE, *, rng: np.random.Generator, leaves: int = 300
 ) -> np.ndarray:
-    """Natural-like greyscale images: overlapping leaves with shading and 1/f texture.
+    """Natural-like images (n, h, w), uint8: overlapping leaves with shading and 1/f texture.
 
-    Opaque ellipses of power-law sizes give the edges, occlusions and scale-free statistics of
-    natural scenes (Lee, Mumford & Huang, IJCV 41:35, 2001). Luminance and contrast vary over
-    images: mean about 0.45, SD about 0.22.
-
-    Parameters
-    ----------
-    n : int
-    shape : (h, w)
-    rng : numpy Generator
-    leaves : int
-        Leaves on an image of the default shape; larger images get more.
-
-    Returns
-    -------
-    (n, h, w) uint8 array, 0 black to 255 white
+    Opaque ellipses of power-law sizes give the edges, occlusions and scale-free statistics of natural scenes
+    (Lee, Mumford & Huang, IJCV 41:35, 2001). Luminance and contrast vary over images: mean about 0.45, SD
+    about 0.22 (0 black, 1 white). `leaves` lie on an image of the default shape; larger images get more.
     """
     count = round(leaves * shape[0] * shape[1] / (IMAGE_SHAPE[0] * IMAGE_SHAPE[1]))
     images = np.empty((n, *shape), np.uint8)
@@ -86,19 +76,9 @@ def one_over_f(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
 def movie(
     n_frames: int, shape: tuple[int, int] = IMAGE_SHAPE, *, rng: np.random.Generator, shot: int = 60
 ) -> np.ndarray:
-    """Natural-like movie: shots that pan and zoom over larger dead-leaves scenes, with cuts.
+    """Natural-like movie (n_frames, h, w), uint8: shots that pan and zoom over larger dead-leaves scenes.
 
-    Parameters
-    ----------
-    n_frames : int
-    shape : (h, w)
-    rng : numpy Generator
-    shot : int
-        Frames between cuts.
-
-    Returns
-    -------
-    (n_frames, h, w) uint8 array
+    There is a cut every `shot` frames.
     """
     starts = range(0, n_frames, shot)
     scenes = dead_leaves(len(starts), (2 * shape[0], 2 * shape[1]), rng=rng)
@@ -128,74 +108,58 @@ def timeline(
 ) -> pd.DataFrame:
     """Presentations of a session in the manner of Allen's Brain Observatory 1.1.
 
-    Blocks of one stimulus each, in random order inside a block (movies in theirs), with grey
-    ("spontaneous") between: gabors, movie three, and scenes and static gratings in three blocks
-    each, movie one in their midst. The rows tile the session without gap or overlap.
-
-    Parameters
-    ----------
-    rng : numpy Generator
-    images : int
-        Natural scenes, shown with a blank (frame -1) as often as each of them.
-    scene_repeats, gabor_repeats, grating_repeats, movie_one_repeats, movie_three_repeats : int
-        Presentations of each condition; 0 leaves the stimulus out.
-    movie_one_frames, movie_three_frames : int
+    Blocks of one stimulus each, in random order inside a block (movies in theirs), with grey ("spontaneous")
+    between: gabors, movie three, and scenes and static gratings in three blocks each, movie one in their
+    midst. The rows tile the session without gap or overlap. Natural scenes are shown with a blank (frame -1)
+    as often as each of them; of 0 repeats, a stimulus is left out.
 
     Returns
     -------
     DataFrame
-        start_time, stop_time (s), stimulus_name, stimulus_block (NaN: spontaneous), frame,
-        x_position, y_position, orientation (degrees), spatial_frequency (cycles/degree), phase
-        (cycles; NaN for the drifting gabors), temporal_frequency (Hz), contrast; NaN where a
-        parameter does not apply.
+        start_time, stop_time (s), stimulus_name, stimulus_block (NaN: spontaneous), frame, x_position,
+        y_position, orientation (degrees), spatial_frequency (cycles/degree), phase (cycles; NaN for the
+        drifting gabors), temporal_frequency (Hz), contrast; NaN where a parameter does not apply.
     """
 
     def shuffled(conditions, repeats):
         return conditions.loc[rng.permutation(np.repeat(conditions.index, repeats))]
 
+    def thirds(rows):
+        return [rows.iloc[part] for part in np.array_split(np.arange(len(rows)), 3)]
+
     frames = pd.DataFrame({"stimulus_name": "natural_scenes", "frame": np.arange(-1.0, images)})
-    scenes = np.array_split(np.arange(len(frames) * scene_repeats), 3)
-    gratings = np.array_split(np.arange(len(grating_conditions()) * grating_repeats), 3)
-    all_scenes = shuffled(frames, scene_repeats)
-    all_gratings = shuffled(grating_conditions(), grating_repeats)
+    scenes = thirds(shuffled(frames, scene_repeats))
+    gratings = thirds(shuffled(grating_conditions(), grating_repeats))
     blocks = [
         shuffled(gabor_conditions(), gabor_repeats),
         _movie_block("natural_movie_three", movie_three_frames, movie_three_repeats),
-        all_scenes.iloc[scenes[0]],
-        all_gratings.iloc[gratings[0]],
+        scenes[0],
+        gratings[0],
         _movie_block("natural_movie_one", movie_one_frames, movie_one_repeats),
-        all_scenes.iloc[scenes[1]],
-        all_gratings.iloc[gratings[1]],
-        all_scenes.iloc[scenes[2]],
-        all_gratings.iloc[gratings[2]],
+        scenes[1],
+        gratings[1],
+        scenes[2],
+        gratings[2],
     ]
     return _in_time([block for block in blocks if len(block)])
 
 
 def _in_time(blocks, *, gap=15.0, start=10.0):
     """Lay blocks out in time, `gap` s of spontaneous activity before, between and after them."""
-    rows = []
+    grey = pd.DataFrame({"stimulus_name": ["spontaneous"], "duration": gap})
+    rows = [grey]
     for number, block in enumerate(blocks):
-        rows += [
-            pd.DataFrame({"stimulus_name": ["spontaneous"], "duration": gap}),
-            block.assign(stimulus_block=float(number)),
-        ]
-    rows.append(pd.DataFrame({"stimulus_name": ["spontaneous"], "duration": gap}))
+        rows += [block.assign(stimulus_block=float(number)), grey]
     table = pd.concat(rows, ignore_index=True)
     edges = start + np.concatenate([[0], table.pop("duration").fillna(DURATION).cumsum()])
     table.insert(0, "start_time", edges[:-1])
     table.insert(1, "stop_time", edges[1:])
-    return table.reindex(columns=COLUMNS)
+    return table.reindex(columns=["start_time", "stop_time", "stimulus_name", "stimulus_block", *PARAMETERS])
 
 
 def _movie_block(name, frames, repeats):
-    return pd.DataFrame(
-        {
-            "stimulus_name": name,
-            "frame": np.tile(np.arange(float(frames)), repeats),
-            "duration": 1 / FRAME_RATE,
-        }
-    )
+    shown = np.tile(np.arange(float(frames)), repeats)
+    return pd.DataFrame({"stimulus_name": name, "frame": shown, "duration": 1 / FRAME_RATE})
 
 
 def gabor_conditions() -> pd.DataFrame:
@@ -222,20 +186,10 @@ def _product(**levels):
 def expected_counts(
     units, presentations: pd.DataFrame, *, images: np.ndarray, movies: dict[str, np.ndarray]
 ) -> np.ndarray:
-    """Expected count of every unit in every presentation, before the shared gain.
+    """Expected counts (presentations, units) of `TrueUnits` before the shared gain.
 
-    Parameters
-    ----------
-    units : lib.data.simulated_neurons.TrueUnits
-    presentations : DataFrame, as `timeline` returns
-    images : (I, h, w) float array in [0, 1]
-        By frame.
-    movies : dict of str to (F, h, w) float array
-        By name of the stimulus.
-
-    Returns
-    -------
-    (presentations, units) float array; presentations of another length than 0.25 s in proportion
+    `images` (I, h, w) and `movies`, (F, h, w) by name of the stimulus, are in [0, 1], by frame. Counts of
+    presentations of another length than 0.25 s are in proportion.
     """
     units = copy.deepcopy(units).double()  # in float32, Poisson draws differ between machines
     shape = images.shape[1:]
@@ -247,44 +201,24 @@ def expected_counts(
             counts[rows.index] = _respond(units, frames)[rows.frame.to_numpy(int)]
         elif name in CONDITIONS:
             parameters, render = CONDITIONS[name]
-            conditions = rows[parameters].drop_duplicates()
-            responses = np.stack(
-                [
-                    _respond(units, render(row, shape, units.scene_height)).mean(0)
-                    for row in conditions.itertuples(index=False)
-                ]
-            )
-            which = conditions.assign(condition=np.arange(len(conditions)))
-            order = rows[parameters].merge(which, how="left", on=parameters).condition
-            counts[rows.index] = responses[order.to_numpy()]
+            for condition, shown in rows.groupby(parameters, dropna=False):
+                frames = render(shape, units.scene_height / shape[0], *condition)
+                counts[shown.index] = _respond(units, frames).mean(0)
     duration = (presentations.stop_time - presentations.start_time).to_numpy()
     return counts * (duration / DURATION)[:, None]
 
 
-def _grating_frames(row, shape, scene_height):
+def _grating_frames(shape, degrees, orientation, frequency, phase):
     pattern = patterns.grating(
-        shape,
-        degrees_per_pixel=scene_height / shape[0],
-        orientation=row.orientation,
-        phase=row.phase,
-        spatial_frequency=row.spatial_frequency,
+        shape, degrees_per_pixel=degrees, orientation=orientation, phase=phase, spatial_frequency=frequency
     )
     return GREY * (1 + CONTRAST * pattern[None])
 
 
-def _gabor_frames(row, shape, scene_height):
+def _gabor_frames(shape, degrees, x, y, orientation):
     """One cycle of the drift: the expected count is the mean over its phases."""
-    return GREY * (
-        1
-        + CONTRAST
-        * patterns.drifting_gabor(
-            shape,
-            degrees_per_pixel=scene_height / shape[0],
-            x=row.x_position,
-            y=row.y_position,
-            orientation=row.orientation,
-        )
-    )
+    pattern = patterns.drifting_gabor(shape, degrees_per_pixel=degrees, x=x, y=y, orientation=orientation)
+    return GREY * (1 + CONTRAST * pattern)
 
 
 def _respond(units, frames):
@@ -294,16 +228,9 @@ def _respond(units, frames):
 
 
 def shared_gain(times: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
-    """Gain common to all units: a slow part and one drawn for every presentation.
+    """Gain (P,) common to all units at ascending times (P,), s: a slow part and one for every presentation.
 
-    Parameters
-    ----------
-    times : (P,) array, s, increasing
-    rng : numpy Generator
-
-    Returns
-    -------
-    (P,) array around 1, SD about 0.2 (less in a recording shorter than the slow part, 30 s)
+    It is around 1, SD about 0.2 (less in a recording shorter than the slow part, 30 s).
     """
     stop = max(times[-1], times[0] + 20 * SLOW_TIME)  # a short recording is a part of a longer one
     seconds = np.arange(times[0], stop + 2)
@@ -322,22 +249,10 @@ def spikes(
     gain: np.ndarray,
     rng: np.random.Generator,
 ) -> list[np.ndarray]:
-    """Poisson spikes.
+    """Poisson spikes of every unit, sorted, s.
 
-    The response to a presentation comes `latency` after its onset and lasts as long as it.
-
-    Parameters
-    ----------
-    expected : (P, U) array
-        Expected counts at gain 1.
-    presentations : DataFrame with start_time and stop_time
-    latency : (U,) array, s
-    gain : (P,) array
-    rng : numpy Generator
-
-    Returns
-    -------
-    list of U sorted arrays, s
+    The response to a presentation comes `latency` (U,), s, after its onset and lasts as long as it. Expected
+    counts are (P, U) at a gain of 1, `gain` is (P,).
     """
     start = presentations.start_time.to_numpy()
     duration = presentations.stop_time.to_numpy() - start
@@ -348,21 +263,4 @@ def spikes(
     return times
 
 
-COLUMNS = [
-    "start_time",
-    "stop_time",
-    "stimulus_name",
-    "stimulus_block",
-    "frame",
-    "x_position",
-    "y_position",
-    "orientation",
-    "spatial_frequency",
-    "phase",
-    "temporal_frequency",
-    "contrast",
-]
-CONDITIONS = {
-    "static_gratings": (["orientation", "spatial_frequency", "phase"], _grating_frames),
-    "gabors": (["x_position", "y_position", "orientation"], _gabor_frames),
-}
+CONDITIONS = {"static_gratings": (GRATING, _grating_frames), "gabors": (GABOR, _gabor_frames)}

@@ -29,12 +29,7 @@ TUNING = (
 
 
 def read_metrics(path: Path | str) -> pd.DataFrame:
-    """Read a table (csv) of the survey's own figures of units.
-
-    Returns
-    -------
-    DataFrame
-        Index unit_id; of `TUNING` what the table has.
+    """Read a table (csv) of the survey's own figures of units: index unit_id; of `TUNING` what it has.
 
     Raises
     ------

@@ -19,10 +19,7 @@ SEVERAL = (
 def once_note(repeats):
     """Say, in a list of one note, what images shown once are used for; no note if there are none.
 
-    Parameters
-    ----------
-    repeats : (images,) array of int
-        How often each image was shown.
+    `repeats` (images,) says how often each image was shown.
     """
     once = int((repeats < 2).sum())
     if not once or once > len(repeats) - 2:
@@ -77,11 +74,7 @@ def without_structure_note(units, total, name):
 def invalid_warning(invalid, stimulus):
     """Say how many presentations are left out because of invalid times.
 
-    Parameters
-    ----------
-    invalid : ndarray of bool, (presentations, units)
-    stimulus : Series
-        Name of the stimulus of each presentation.
+    `invalid` is bool (presentations, units), `stimulus` a Series of the name of each presentation's stimulus.
     """
     rows, units = invalid.any(axis=1), invalid.any(axis=0)
     whose = "all units" if units.all() else f"{units.sum()} of {counted(len(units), 'unit')}"
@@ -153,18 +146,7 @@ def silence_warning(start, stop, number):
 
 
 def describe_session(session, *, structure):
-    """Say what a session holds, and below it every note of its source.
-
-    Parameters
-    ----------
-    session : lib.data.session.Session
-    structure : str or list of str
-        The areas whose units are analysed.
-
-    Returns
-    -------
-    str
-    """
+    """Say what a session holds in the areas `structure`, and below it every note of its source."""
     repeats, images, units = session.counts.shape
     text = (
         f"Session **{session.name}** (source *{session.source}*) has **{counted(units, 'unit')}** in "
@@ -184,18 +166,7 @@ def describe_session(session, *, structure):
 
 
 def shown_structures(structures, analysed):
-    """Units per brain structure of a recording, and whether they are analysed, as a page shows them.
-
-    Parameters
-    ----------
-    structures : dict of str to int
-        Number of units.
-    analysed : str or list of str
-
-    Returns
-    -------
-    Styler
-    """
+    """Number of units of each structure of a recording, and whether it is analysed, as a page shows them."""
     rows = [
         (name, units, "yes" if name in np.atleast_1d(analysed) else "no")
         for name, units in structures.items()
@@ -204,34 +175,14 @@ def shown_structures(structures, analysed):
 
 
 def describe_quality(quality):
-    """Say how many quality metrics a source provides.
-
-    Parameters
-    ----------
-    quality : DataFrame
-        A row per unit, a column per metric.
-
-    Returns
-    -------
-    str
-    """
+    """Say how many quality metrics, the columns of a table of units, a source provides."""
     if not len(quality.columns):
         return "This source provides no quality metrics."
     return f"The source provides {counted(len(quality.columns), 'quality metric')} per unit."
 
 
 def describe_timeline(presentations):
-    """Say in how many blocks the stimuli were shown, and for how long.
-
-    Parameters
-    ----------
-    presentations : DataFrame or None
-        Of a `lib.data.session.Session`.
-
-    Returns
-    -------
-    str
-    """
+    """Say in how many blocks the stimuli were shown, and for how long; None: no presentations are known."""
     if presentations is None:
         return "This source provides no presentation times."
     blocks = counting.session_blocks(presentations)
@@ -257,16 +208,8 @@ def describe_images(session):
 def describe_count_window(response, *, window):
     """Say when the responses depend on the image, and how much of that the count window contains.
 
-    Parameters
-    ----------
-    response : tuple or None
-        Of `lib.data.counting.latency_histogram`; None without spike times.
-    window : (float, float)
-        Of the counts, s after onset.
-
-    Returns
-    -------
-    str
+    `response` is what `lib.data.counting.latency_histogram` returns, None without spike times; `window` is
+    that of the counts, s after onset.
     """
     start, stop = (1000 * edge for edge in window)
     if response is None:
@@ -281,24 +224,14 @@ def describe_count_window(response, *, window):
         100 * counting.signal_share(histogram, *edges) for edges in (window, (0, window[1] - window[0]))
     )
     return (
-        f"The responses depend on the image from {1000 * onset:.0f} to {1000 * end:.0f} ms after its "
-        f"onset. The count window, {start:.0f} to {stop:.0f} ms, contains {share:.0f} % of the signal; a "
-        "window of the same length that opens at image onset, as in the original report, contains "
-        f"{from_onset:.0f} %."
+        f"The responses depend on the image from {1000 * onset:.0f} to {1000 * end:.0f} ms after its onset. "
+        f"The count window, {start:.0f} to {stop:.0f} ms, contains {share:.0f} % of the signal; a window of "
+        f"the same length that opens at image onset, as in the original report, contains {from_onset:.0f} %."
     )
 
 
 def describe_check(theirs, ours):
-    """Say in how many values AllenSDK's counts differ from ours.
-
-    Parameters
-    ----------
-    theirs, ours : array (presentations, units)
-
-    Returns
-    -------
-    str
-    """
+    """Say in how many values AllenSDK's counts (presentations, units) differ from ours."""
     return (
         "The counts that AllenSDK makes (`presentationwise_spike_counts`) differ from this table in "
         f"{int((theirs != ours).sum()):,} of {theirs.size:,} values."
@@ -317,16 +250,6 @@ def describe_zeros(share, *, traces=False):
 
 
 def describe_tables(tables):
-    """Say which tables were written next to the session.
-
-    Parameters
-    ----------
-    tables : dict of str to DataFrame
-        By the names of the files, without their ending.
-
-    Returns
-    -------
-    str
-    """
+    """Say which tables, by the names of the files without their ending, were written next to the session."""
     files = listed(f"`{name}.csv` ({counted(len(table), 'row')})" for name, table in tables.items())
     return f"The run's folder now also contains {files}."

@@ -29,12 +29,10 @@ def population(
 
     Parameters
     ----------
-    rng : numpy Generator
     mean : array (U,) or float
         Mean count of each unit.
     explained : array (U,) or float
         Fraction of the single-trial variance that the image explains, below 1 / (1 + gain**2).
-    repeats, images : int
     gain : float
         Standard deviation of the shared gain, around 1.
 
@@ -42,8 +40,7 @@ def population(
     -------
     counts : array (repeats, images, U) of float32
     truth : DataFrame
-        One row per unit, for endlessly many images: ``oracle``, ``split_half``,
-        ``explainable_variance``, ``cc_max``.
+        One row per unit; for endlessly many images, its columns are `MEASURES`.
     """
     mean, explained = np.broadcast_arrays(np.asarray(mean, float), np.asarray(explained, float))
     signal = explained * (mean + gain**2 * mean**2) / (1 - explained * (1 + gain**2))
@@ -70,21 +67,14 @@ def interval_coverage(
 ) -> pd.DataFrame:
     """Bias of every estimator and coverage of its 95 % interval, over simulated populations.
 
-    Parameters
-    ----------
-    populations : int
-        Number of populations; their seeds are 0, 1, 2, ...
-    explained, mean : sequence of float
-        Every combination is one unit of each population.
-    resamples, splits : int
-        As in `reliability.bootstrap_ceilings`.
+    Their seeds are 0, 1, 2, ...; every combination of `explained` and `mean` is one unit of each
+    `population`.
 
     Returns
     -------
     DataFrame
-        One row for each measure and fraction explained: mean ``truth``, ``bias`` (estimate less
-        truth), ``sd`` of the estimate around the truth, ``coverage`` (share of the intervals that
-        hold the truth).
+        One row for each measure and fraction explained: mean ``truth``, ``bias`` (estimate less truth),
+        ``sd`` of the estimate around the truth, ``coverage`` (share of the intervals that hold the truth).
     """
     explained, mean = (grid.ravel() for grid in np.meshgrid(explained, mean, indexing="ij"))
     rows = []
@@ -93,17 +83,9 @@ def interval_coverage(
         table = reliability.bootstrap_ceilings(trials, resamples=resamples, splits=splits, seed=seed)
         for name in MEASURES:
             covered = table[f"{name}_low"].le(truth[name]) & table[f"{name}_high"].ge(truth[name])
-            rows.append(
-                pd.DataFrame(
-                    {
-                        "measure": name,
-                        "explained": explained,
-                        "truth": truth[name],
-                        "bias": table[name] - truth[name],
-                        "coverage": covered,
-                    }
-                )
-            )
+            row = {"measure": name, "explained": explained, "truth": truth[name]}
+            row |= {"bias": table[name] - truth[name], "coverage": covered}
+            rows.append(pd.DataFrame(row))
     rows = pd.concat(rows)
     table = rows.groupby(["measure", "explained"], sort=False).mean()
     table.insert(2, "sd", rows.groupby(["measure", "explained"], sort=False)["bias"].std())
@@ -115,22 +97,15 @@ def zeros_bias(
 ) -> pd.DataFrame:
     """What dropping the trials without a spike does to the oracle, by firing rate.
 
-    Parameters
-    ----------
-    populations : int
-        Number of simulated populations; their seeds are 0, 1, 2, ...
-    explained : float
-        Fraction of the single-trial variance that the image explains, the same for all units.
-    repeats, images : int
-    units : int
-        Units of each mean count in each population.
+    The populations, with seeds 0, 1, 2, ..., have `units` of each mean count, all with the same variance
+    `explained` (see `population`).
 
     Returns
     -------
     DataFrame
-        One row for each mean count, means over units: ``rate`` (spikes/s), ``silent`` (fraction of
-        the trials that have no spike), the ``true`` oracle, the exact ``jackknife``, the published
-        oracle with zeros ``kept`` and ``dropped``, and the ``bias`` of the last.
+        One row for each mean count, means over units: ``rate`` (spikes/s), ``silent`` (fraction of the trials
+        that have no spike), the ``true`` oracle, the exact ``jackknife``, the published oracle with zeros
+        ``kept`` and ``dropped``, and the ``bias`` of the last.
     """
     mean = np.repeat(MEAN_COUNTS, units)
     rows = []
@@ -142,35 +117,17 @@ def zeros_bias(
             reliability.oracle_correlation_published(trials, seed=seed, drop_zeros=drop)["oracle"]
             for drop in (False, True)
         )
-        rows.append(
-            pd.DataFrame(
-                {
-                    "rate": mean / DURATION,
-                    "silent": (trials == 0).mean(axis=(0, 1)),
-                    "true": truth["oracle"],
-                    "jackknife": reliability.oracle_correlation(trials),
-                    "kept": kept,
-                    "dropped": dropped,
-                    "bias": dropped - truth["oracle"],
-                }
-            )
-        )
+        row = {"rate": mean / DURATION, "silent": (trials == 0).mean(axis=(0, 1)), "true": truth["oracle"]}
+        row |= {"jackknife": reliability.oracle_correlation(trials), "kept": kept, "dropped": dropped}
+        rows.append(pd.DataFrame(row).assign(bias=dropped - truth["oracle"]))
     return pd.concat(rows).groupby("rate").mean().reset_index()
 
 
 def size_like(counts: np.ndarray, explainable_variance: np.ndarray) -> dict:
-    """Size of a simulated population like a recording, for `zeros_bias`.
+    """Size of a simulated population like a recording, of counts (T, I, U), for `zeros_bias`.
 
-    Parameters
-    ----------
-    counts : array (T, I, U)
-    explainable_variance : array (U,)
-
-    Returns
-    -------
-    dict
-        ``repeats`` and ``images``, at least 2 and 20; ``explained``: the median over units, kept
-        within 0.05 to 0.6, 0.15 if no unit has a value.
+    ``repeats`` and ``images`` are at least 2 and 20; ``explained`` is the median over units of the
+    explainable variance (U,), kept within 0.05 to 0.6, 0.15 if no unit has a value.
     """
     values = np.asarray(explainable_variance, float)
     values = values[np.isfinite(values)]

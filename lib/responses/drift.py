@@ -19,11 +19,11 @@ ALPHA = 0.01  # corrected over units: one session in a hundred names a unit that
 def drift(counts: np.ndarray, *, unit_ids: Sequence[int] | None = None) -> pd.DataFrame:
     """Change of every unit's responses over the repeats of the images.
 
-    A line through the counts of each image against the number of the repeat; its slope, averaged over
-    images, is tested against 0 over images, so that the count noise of the unit itself is the yardstick.
-    What three of four units change by at least, as with the state of the animal, is no drift of one of them:
-    what counts is the smaller of a unit's change and its distance from that. A common change above
-    `COMMON` counts in full.
+    A line through the counts of each image against the number of the repeat; its slope, averaged over images,
+    is tested against 0 over images, so that the count noise of the unit itself is the yardstick. What three
+    of four units change by at least, as with the state of the animal, is no drift of one of them: what counts
+    is the smaller of a unit's change and its distance from that. A common change above `COMMON` counts in
+    full.
 
     Parameters
     ----------
@@ -34,11 +34,11 @@ def drift(counts: np.ndarray, *, unit_ids: Sequence[int] | None = None) -> pd.Da
     Returns
     -------
     DataFrame
-        Index unit_id. ``drift_ratio``: mean response in the last half of the repeats over that in the
-        first half; ``drift``: change along the line from first to last repeat, over the mean (-0.67:
-        an even fall to one half); ``drift_p``: of the t test, after Holm's correction over units;
-        ``drifts``: p below `ALPHA`, and a change that counts of at least `LEAST_CHANGE` either way. NaN
-        and False for a silent unit, and with fewer than two repeats or images.
+        Index unit_id. ``drift_ratio``: mean response in the last half of the repeats over that in the first
+        half; ``drift``: change along the line from first to last repeat, over the mean (-0.67: an even fall
+        to one half); ``drift_p``: of the t test, after Holm's correction over units; ``drifts``: p below
+        `ALPHA`, and a change that counts of at least `LEAST_CHANGE` either way. NaN and False for a silent
+        unit, and with fewer than two repeats or images.
 
     Examples
     --------

@@ -6,26 +6,22 @@ import numpy as np
 import pandas as pd
 
 SMALLEST, LARGEST = 5.0, 40.0  # sigma of a fitted field, degrees; a disk of 20 has an SD of 5
+ITERATIONS = 40
 FIT = ["x", "y", "sigma_x", "sigma_y", "amplitude", "baseline"]
 
 
-def fit_gaussians(maps: np.ndarray, x: np.ndarray, y: np.ndarray, *, iterations: int = 40) -> pd.DataFrame:
-    """Fit ``baseline + amplitude exp(-dx^2 / 2 sigma_x^2 - dy^2 / 2 sigma_y^2)`` to every map.
+def fit_gaussians(maps: np.ndarray, x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
+    """Fit ``baseline + amplitude exp(-dx^2 / 2 sigma_x^2 - dy^2 / 2 sigma_y^2)`` to every map (N, ny, nx).
 
-    Least squares by Levenberg-Marquardt on all maps at once, from the best of a bank of round
-    Gaussians. Centres are kept within one grid step of the grid, sigmas within 5 to 40 degrees.
-
-    Parameters
-    ----------
-    maps : (N, ny, nx) array
-    x, y : (nx,), (ny,) arrays, degrees
-    iterations : int
+    Least squares by Levenberg-Marquardt on all maps at once, from the best of a bank of round Gaussians.
+    Centres are kept within one grid step of the grid `x` (nx,), `y` (ny,), degrees, sigmas within 5 to 40
+    degrees.
 
     Returns
     -------
     DataFrame, N rows
-        x, y, sigma_x, sigma_y (degrees; of the map, that is field and stimulus together),
-        amplitude, baseline (units of the map), r2 (variance explained)
+        x, y, sigma_x, sigma_y (degrees; of the map, that is field and stimulus together), amplitude, baseline
+        (units of the map), r2 (variance explained)
     """
     gx, gy = (g.ravel() for g in np.meshgrid(x, y))
     data = maps.reshape(len(maps), -1).astype(float)
@@ -33,8 +29,7 @@ def fit_gaussians(maps: np.ndarray, x: np.ndarray, y: np.ndarray, *, iterations:
     low = np.array([x.min() - step, y.min() - step, np.log(SMALLEST), np.log(SMALLEST)])
     high = np.array([x.max() + step, y.max() + step, np.log(LARGEST), np.log(LARGEST)])
     parts = [
-        _levenberg_marquardt(part, gx, gy, low, high, iterations)
-        for part in np.array_split(data, -(-len(data) // 4000))
+        _levenberg_marquardt(part, gx, gy, low, high) for part in np.array_split(data, -(-len(data) // 4000))
     ]
     p, sse = (np.concatenate(a) for a in zip(*parts))
     p[:, 2:4] = np.exp(p[:, 2:4])
@@ -57,7 +52,7 @@ def _bank_start(data, gx, gy):
     return np.stack([cx[best], cy[best], log_size, log_size, amplitude, baseline], axis=1)
 
 
-def _levenberg_marquardt(data, gx, gy, low, high, iterations):
+def _levenberg_marquardt(data, gx, gy, low, high):
     """Refine the bank's start; returns parameters (N, 6) and squared errors (N,)."""
 
     def model(p):
@@ -66,9 +61,9 @@ def _levenberg_marquardt(data, gx, gy, low, high, iterations):
         return dx, dy, bump, data - p[:, 4:5] * bump - p[:, 5:6]
 
     p, damping = _bank_start(data, gx, gy), np.full(len(data), 1e-2)
-    dx, dy, bump, error = model(p)
-    sse = (error**2).sum(axis=1)
-    for _ in range(iterations):
+    sse = (model(p)[3] ** 2).sum(axis=1)
+    for _ in range(ITERATIONS):
+        dx, dy, bump, error = model(p)
         slope = p[:, 4:5] * bump
         jacobian = np.stack(
             [
@@ -90,5 +85,4 @@ def _levenberg_marquardt(data, gx, gy, low, high, iterations):
         better = trial_sse <= sse
         p[better], sse[better] = trial[better], trial_sse[better]
         damping = np.clip(np.where(better, damping / 4, damping * 5), 1e-9, 1e6)
-        dx, dy, bump, error = model(p)
     return p, sse

@@ -31,11 +31,11 @@ SETTINGS = {"locality": 0.15, "time_lag_window": 15}  # the original report's
 def sort_units(activity: np.ndarray, *, seed: int = 0, published: bool = False) -> tuple[np.ndarray, int]:
     """Order units so that neighbours in the raster fire alike.
 
-    Rastermap sorts 20 clusters and places the units among them, from several seeds. Each order is
-    then improved unit by unit on the measure that Rastermap itself maximises (`map_score`, as a
-    quadratic assignment), and the best is kept. Last, runs of up to ten neighbours are turned round
-    wherever that raises `ordering_score`. Sorting all units one by one, as the original did, takes
-    minutes and scores no better on either (benchmarks/bench_selection.py).
+    Rastermap sorts 20 clusters and places the units among them, from several seeds. Each order is then
+    improved unit by unit on the measure that Rastermap itself maximises (`map_score`, as a quadratic
+    assignment), and the best is kept. Last, runs of up to ten neighbours are turned round wherever that
+    raises `ordering_score`. Sorting all units one by one, as the original did, takes minutes and scores no
+    better on either (benchmarks/bench_selection.py).
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ def sort_units(activity: np.ndarray, *, seed: int = 0, published: bool = False) 
 
     References
     ----------
-    Stringer et al., Nat Neurosci 28:201 (2025); Vogelstein et al., PLoS ONE 10:e0121002 (2015), for
-    the quadratic assignment.
+    Stringer et al., Nat Neurosci 28:201 (2025); Vogelstein et al., PLoS ONE 10:e0121002 (2015), for the
+    quadratic assignment.
     """
     scores, active = standardised(activity)
     silent = np.setdiff1d(np.arange(len(activity)), active)
@@ -77,20 +77,7 @@ def sort_units(activity: np.ndarray, *, seed: int = 0, published: bool = False) 
 
 
 def standardised(activity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Z-score of every unit that varies.
-
-    Parameters
-    ----------
-    activity : array (U, n_bins)
-        Binned spike counts.
-
-    Returns
-    -------
-    scores : array (n_active, n_bins) of float32
-        Mean 0 and standard deviation 1 in every row.
-    active : array (n_active,) of int
-        Rows of `activity` that vary.
-    """
+    """Z-score, float32, of every unit of activity (U, n_bins) that varies, and the rows of these units."""
     activity = np.asarray(activity)
     if activity.ndim != 2 or not activity.shape[1]:
         raise InputError(
@@ -105,19 +92,9 @@ def standardised(activity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ordering_score(activity: np.ndarray, order: np.ndarray) -> float:
-    """Mean correlation of the binned activity of neighbours in an order: the higher the better.
+    """Mean correlation of the binned activity (U, n_bins) of neighbours in an order: the higher the better.
 
-    Parameters
-    ----------
-    activity : array (U, n_bins)
-        Binned spike counts.
-    order : array of int
-        Rows of `activity`; units that never vary are passed over.
-
-    Returns
-    -------
-    float
-        NaN with fewer than two units that vary.
+    Units that never vary are passed over; NaN with fewer than two others.
     """
     scores, _ = standardised(np.asarray(activity)[order])
     if len(scores) < 2:
@@ -128,20 +105,9 @@ def ordering_score(activity: np.ndarray, order: np.ndarray) -> float:
 def map_score(activity: np.ndarray, order: np.ndarray) -> float:
     """Mean correlation of all pairs of units, weighted by how near they lie: what Rastermap maximises.
 
-    The weight falls with the logarithm of the distance in the order; 15 % of it (the locality) is
-    kept for neighbours. In a random order it is the mean correlation of all pairs.
-
-    Parameters
-    ----------
-    activity : array (U, n_bins)
-        Binned spike counts.
-    order : array of int
-        Rows of `activity`; units that never vary are passed over.
-
-    Returns
-    -------
-    float
-        NaN with fewer than three units that vary.
+    The weight falls with the logarithm of the distance in the order of the rows of `activity` (U, n_bins);
+    15 % of it (the locality) is kept for neighbours. In a random order it is the mean correlation of all
+    pairs. Units that never vary are passed over; NaN with fewer than three others.
     """
     scores, _ = standardised(np.asarray(activity)[order])
     if len(scores) < 3:
@@ -150,36 +116,15 @@ def map_score(activity: np.ndarray, order: np.ndarray) -> float:
 
 
 def compare_orders(activity: np.ndarray, order: np.ndarray, *, seed: int = 0) -> pd.DataFrame:
-    """Scores of an order beside those of a random one and of the original's.
+    """`ordering_score` (``neighbours``) and `map_score` (``all pairs``) of an order and of others.
 
-    Parameters
-    ----------
-    activity : array (U, n_bins)
-        Binned spike counts.
-    order : array (U,) of int
-        Of `sort_units`.
-    seed : int
-        Of the random and of the published order.
-
-    Returns
-    -------
-    DataFrame
-        ``order``, ``neighbours`` (`ordering_score`) and ``all pairs`` (`map_score`). The published
-        order, which takes minutes for more than 50 units, is left out if there are more.
+    The others are a random one, and the original's if it takes no minutes: of at most 50 units that vary.
     """
     orders = {"sorted": order, "random": np.random.default_rng(seed).permutation(len(activity))}
     if FEWEST_UNITS <= len(standardised(activity)[1]) <= UNCLUSTERED:
         orders["one by one (published)"] = sort_units(activity, seed=seed, published=True)[0]
-    return pd.DataFrame(
-        [
-            {
-                "order": name,
-                "neighbours": ordering_score(activity, rows),
-                "all pairs": map_score(activity, rows),
-            }
-            for name, rows in orders.items()
-        ]
-    )
+    scores = [(name, ordering_score(activity, o), map_score(activity, o)) for name, o in orders.items()]
+    return pd.DataFrame(scores, columns=["order", "neighbours", "all pairs"])
 
 
 def _best_order(scores, *, seed):

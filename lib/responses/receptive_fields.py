@@ -16,21 +16,15 @@ from lib.responses.gaussian_fit import FIT, fit_gaussians
 from lib.responses.reliability import cc_max
 from lib.statistics import permutation_p
 
+TAILS = [(1 - 0.95) / 2, (1 + 0.95) / 2]  # of the intervals
+
 # ---- conditions ---------------------------------------------------------------------------------
 
 
 def best_conditions(means):
-    """Condition with the highest mean response of each unit.
+    """Condition with the highest mean response of each unit, and that response: one row per unit.
 
-    Parameters
-    ----------
-    means : DataFrame, (K, U)
-        Of `condition_means`.
-
-    Returns
-    -------
-    DataFrame, one row per unit
-        The condition's parameters, and response.
+    `means` (K, U) are those of `condition_means`.
     """
     best = means.index[means.to_numpy().argmax(axis=0)]
     return pd.DataFrame(list(best), columns=means.index.names, index=means.columns).assign(
@@ -42,14 +36,9 @@ def best_conditions(means):
 
 
 def response_map(means, *, orientation="mean"):
-    """Response over the grid of positions.
+    """Response over the grid of positions, from the means (K, U) of `condition_means`.
 
-    Parameters
-    ----------
-    means : DataFrame, (K, U)
-        Of `condition_means`.
-    orientation : {"mean", "best"}
-        Averaged over orientations, or at the orientation of the unit's highest condition mean.
+    It is averaged over orientations ("mean"), or at the orientation of the unit's highest mean ("best").
 
     Returns
     -------
@@ -69,19 +58,9 @@ def response_map(means, *, orientation="mean"):
 def position_test(counts, presentations, *, permutations=1000, seed=0):
     """Does the response depend on where the Gabor was? Permutation test for every unit.
 
-    Chi-square of the counts at the positions against equal rates, as AllenSDK's receptive-field
-    mapping (`chisquare_categorical`), its null from permuted presentations.
-
-    Parameters
-    ----------
-    counts : (P,) or (P, U) array
-    presentations : DataFrame of P rows
-    permutations : int
-    seed : int
-
-    Returns
-    -------
-    (U,) array of p values; NaN for units without a spike
+    Chi-square of the counts at the positions against equal rates, as AllenSDK's receptive-field mapping
+    (`chisquare_categorical`), its null from permuted presentations. Returns the p values (U,); NaN for units
+    without a spike.
     """
     table, repeats = condition_repeats(counts, presentations)
     position = np.unique(table[GABOR[:2]].to_numpy(), axis=0, return_inverse=True)[1]
@@ -115,19 +94,11 @@ def _resampled_means(repeats, resamples, seed):
         yield np.where(valid, unit[condition, drawn], 0).sum(2) / number
 
 
-def receptive_fields(counts, presentations, *, resamples=200, level=0.95, seed=0):
+def receptive_fields(counts, presentations, *, resamples=200, seed=0):
     """Centre and size of the receptive field of every unit, with bootstrap intervals.
 
-    A 2-D Gaussian fitted to the map averaged over orientations (`fit_gaussians`); intervals are
+    A 2-D Gaussian fitted to the map averaged over orientations (`fit_gaussians`); 95 % intervals are
     percentiles over resampled repeats. Meaningful where `position_test` finds a field.
-
-    Parameters
-    ----------
-    counts : (P,) or (P, U) array
-    presentations : DataFrame of P rows
-    resamples : int
-    level : float
-    seed : int
 
     Returns
     -------
@@ -138,12 +109,11 @@ def receptive_fields(counts, presentations, *, resamples=200, level=0.95, seed=0
     index = pd.MultiIndex.from_frame(table)
     maps, x, y = response_map(pd.DataFrame(np.nanmean(repeats, axis=1), index=index))
     fit = fit_gaussians(maps, x, y)
-    tail = [(1 - level) / 2, (1 + level) / 2]
     intervals = []
     for means in _resampled_means(repeats, resamples, seed):
         resampled, _, _ = response_map(pd.DataFrame(means.T, index=index))
         fits = fit_gaussians(resampled, x, y)[FIT[:4]]
-        intervals.append(np.quantile(fits.to_numpy(), tail, axis=0))
+        intervals.append(np.quantile(fits.to_numpy(), TAILS, axis=0))
     for i, name in enumerate(FIT[:4]):
         fit[f"{name}_low"], fit[f"{name}_high"] = np.array(intervals)[:, :, i].T
     return fit
@@ -164,31 +134,23 @@ def _orientation_vector(response, orientation):
     return np.rad2deg(np.arctan2(s, c)) / 2 % 180, ratio
 
 
-def _circular_interval(samples, centre, level):
-    """Interval around `centre` from samples of an orientation; not wrapped back to [0, 180)."""
+def _circular_interval(samples, centre):
+    """95 % interval around `centre` from samples of an orientation; not wrapped back to [0, 180)."""
     off = (samples - centre + 90) % 180 - 90
-    return centre + np.quantile(off, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return centre + np.quantile(off, TAILS, axis=0)
 
 
-def orientation_preference(counts, presentations, *, resamples=200, level=0.95, seed=0):
-    """Preferred orientation of every unit among the recorded Gabors, with interval.
+def orientation_preference(counts, presentations, *, resamples=200, seed=0):
+    """Preferred orientation of every unit among the recorded Gabors, with a 95 % interval.
 
-    Responses at each orientation are averaged over positions, weighted by the Gaussian fitted to
-    the orientation-averaged map, and ``a + b cos 2 (theta - preferred)`` is fitted to them.
-
-    Parameters
-    ----------
-    counts : (P,) or (P, U) array
-    presentations : DataFrame of P rows
-    resamples : int
-    level : float
-    seed : int
+    Responses at each orientation are averaged over positions, weighted by the Gaussian fitted to the
+    orientation-averaged map, and ``a + b cos 2 (theta - preferred)`` is fitted to them.
 
     Returns
     -------
     DataFrame, one row per unit
-        orientation (degrees), orientation_low, orientation_high (around it, so they may lie
-        outside [0, 180); 90 or more apart means no preference), selectivity (b / a)
+        orientation (degrees), orientation_low, orientation_high (around it, so they may lie outside [0, 180);
+        90 or more apart means no preference), selectivity (b / a)
     """
     table, repeats = condition_repeats(counts, presentations)
     means = pd.DataFrame(np.nanmean(repeats, axis=1), index=pd.MultiIndex.from_frame(table))
@@ -199,7 +161,7 @@ def orientation_preference(counts, presentations, *, resamples=200, level=0.95, 
         weight = _weights(table, "orientation", _field(table, fit.iloc[unit]))
         best, selectivity = _orientation_vector(means[unit].to_numpy() @ weight, angles)
         samples, _ = _orientation_vector(resampled @ weight, angles)
-        rows.append([best, *_circular_interval(samples, best, level), selectivity])
+        rows.append([best, *_circular_interval(samples, best), selectivity])
     return pd.DataFrame(rows, columns=["orientation", "orientation_low", "orientation_high", "selectivity"])
 
 
@@ -218,15 +180,8 @@ def _weights(table, column, weight=1.0):
 def tuning_curve(table, repeats, column, *, weight=1.0):
     """Mean response of one unit at each value of one parameter, averaged over the other parameters.
 
-    Parameters
-    ----------
-    table : DataFrame of K rows
-    repeats : (K, R) array
-        Of `lib.data.conditions.condition_repeats`, of one unit.
-    column : str
-        Of `table`.
-    weight : float or (K,) array
-        Of the conditions in the average.
+    `table` (K rows) and `repeats` (K, R) are those of `lib.data.conditions.condition_repeats`, of one unit;
+    `weight`, a number or (K,), is that of the conditions in the average.
 
     Returns
     -------
@@ -248,10 +203,7 @@ def tuning_curve(table, repeats, column, *, weight=1.0):
 def grating_curves(counts, presentations):
     """Tuning of one unit to orientation, spatial frequency and phase of static gratings.
 
-    Returns
-    -------
-    dict of str to DataFrame
-        Name and unit of each of `GRATING`: of `tuning_curve`, averaged over the other two parameters.
+    By name and unit of each of `GRATING`: its `tuning_curve`, averaged over the other two parameters.
     """
     table, repeats = condition_repeats(counts, presentations, stimulus="static_gratings", columns=GRATING)
     return {
@@ -260,28 +212,19 @@ def grating_curves(counts, presentations):
     }
 
 
-def grating_tuning(counts, presentations, *, resamples=200, level=0.95, seed=0):
+def grating_tuning(counts, presentations, *, resamples=200, seed=0):
     """Tuning of every unit to static gratings: orientation, spatial frequency, phase.
 
-    Preferred frequency: highest mean over orientations and phases. Orientation: the vector sum at
-    that frequency, over phases. Phase: the first harmonic at the best orientation and frequency.
-
-    Parameters
-    ----------
-    counts : (P,) or (P, U) array
-    presentations : DataFrame of P rows
-    resamples : int
-        Of the repeats, for the interval of the orientation.
-    level : float
-    seed : int
+    Preferred frequency: highest mean over orientations and phases. Orientation: the vector sum at that
+    frequency, over phases. Phase: the first harmonic at the best orientation and frequency.
 
     Returns
     -------
     DataFrame, one row per unit
-        orientation, orientation_low, orientation_high (degrees), selectivity (global
-        orientation selectivity, ``|sum R exp 2i theta| / sum R``), spatial_frequency
-        (cycles/degree), phase (cycles), phase_modulation (``|first harmonic| / mean``, 0 to 2),
-        response (mean count of the best condition)
+        orientation, orientation_low, orientation_high (degrees; 95 % interval from `resamples` of the
+        repeats), selectivity (global orientation selectivity, ``|sum R exp 2i theta| / sum R``),
+        spatial_frequency (cycles/degree), phase (cycles), phase_modulation (``|first harmonic| / mean``, 0 to
+        2), response (mean count of the best condition)
     """
     table, repeats = condition_repeats(counts, presentations, stimulus="static_gratings", columns=GRATING)
     levels = [np.unique(table[c]) for c in GRATING]
@@ -301,30 +244,20 @@ def grating_tuning(counts, presentations, *, resamples=200, level=0.95, seed=0):
         samples, _ = _orientation_vector(resampled.reshape(-1, *shape)[:, :, f].mean(axis=2), orientation)
         at = mean.reshape(-1, shape[2])[mean.mean(axis=2).argmax()]
         harmonic = 2 * np.mean(at * np.exp(2j * np.pi * phase))
+        low, high = _circular_interval(samples, best)
         rows.append(
-            [
-                best,
-                *_circular_interval(samples, best, level),
-                amplitude / 2,
-                frequency[f],
-                np.angle(harmonic) / (2 * np.pi) % 1,
-                np.abs(harmonic) / at.mean() if at.mean() > 0 else np.nan,
-                mean.max(),
-            ]
+            dict(
+                orientation=best,
+                orientation_low=low,
+                orientation_high=high,
+                selectivity=amplitude / 2,
+                spatial_frequency=frequency[f],
+                phase=np.angle(harmonic) / (2 * np.pi) % 1,
+                phase_modulation=np.abs(harmonic) / at.mean() if at.mean() > 0 else np.nan,
+                response=mean.max(),
+            )
         )
-    return pd.DataFrame(
-        rows,
-        columns=[
-            "orientation",
-            "orientation_low",
-            "orientation_high",
-            "selectivity",
-            "spatial_frequency",
-            "phase",
-            "phase_modulation",
-            "response",
-        ],
-    )
+    return pd.DataFrame(rows)
 
 
 # ---- one unit, summed up ------------------------------------------------------------------------
@@ -379,22 +312,13 @@ def recorded_unit(counts, presentations, *, resamples=200, seed=0):
 
 
 def prediction_score(predicted, repeats, *, permutations=1000, seed=0):
-    """How well predictions of the condition means agree with the recorded ones.
-
-    Parameters
-    ----------
-    predicted : (K,) array
-    repeats : (K, R) array
-        Of `Recorded`.
-    permutations : int
-        Of the conditions, for the p value.
-    seed : int
+    """How well predictions (K,) of the condition means agree with recorded `repeats` (K, R).
 
     Returns
     -------
     dict of float
-        r (correlation over conditions; NaN if either side does not vary), ceiling (CCmax, the
-        correlation that a perfect model would reach), p (one-sided)
+        r (correlation over conditions; NaN if either side does not vary), ceiling (CCmax, the correlation
+        that a perfect model would reach), p (one-sided, conditions permuted)
     """
     actual = np.nanmean(repeats, axis=1)
     ceiling = float(cc_max(repeats.T[:, :, None])[0]) if repeats.shape[1] > 1 else np.nan
@@ -407,21 +331,15 @@ def prediction_score(predicted, repeats, *, permutations=1000, seed=0):
 
 
 def screen(shown, shape, *, degrees_per_pixel, grey=0.5):
-    """One Gabor of every orientation, side by side on the screen, at places that were used.
-
-    Returns
-    -------
-    (h, w) array in [0, 1]
-    """
+    """One Gabor of every orientation, side by side on the screen (h, w), at places that were used."""
     orientations = np.unique(shown.orientation)
     places = np.unique(shown.x_position)
     chosen = places[np.linspace(0, len(places) - 1, len(orientations) + 2).round().astype(int)[1:-1]]
     y = np.unique(shown.y_position)
+    middle = shown[shown.y_position == y[len(y) // 2]]
     rows = pd.concat(
         [
-            shown[
-                (shown.orientation == o) & (shown.x_position == x) & (shown.y_position == y[len(y) // 2])
-            ].head(1)
+            middle[(middle.orientation == o) & (middle.x_position == x)].head(1)
             for o, x in zip(orientations, chosen)
         ]
     )
@@ -432,18 +350,14 @@ def screen(shown, shape, *, degrees_per_pixel, grey=0.5):
 def distance_test(first, second, *, permutations=1000, seed=0):
     """Are two positions of the same units closer than positions of different units?
 
-    Parameters
-    ----------
-    first, second : (U, 2) arrays, degrees
-        Such as centres of recorded receptive fields and of MEIs; rows with a NaN are left out.
-    permutations : int
-    seed : int
+    `first` and `second` (U, 2), degrees, are such as centres of recorded receptive fields and of MEIs; rows
+    with a NaN are left out.
 
     Returns
     -------
     dict
-        distances ((U,) array, degrees), median, shuffled (median over permutations of the median
-        distance), p (one-sided, permutation of units), n
+        distances ((U,) array, degrees), median, shuffled (median over permutations of the median distance), p
+        (one-sided, permutation of units), n
     """
     first, second = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     distances = np.hypot(*(first - second).T)

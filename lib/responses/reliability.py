@@ -37,20 +37,10 @@ def repeated_images(counts: np.ndarray) -> np.ndarray:
 
 
 def oracle_correlation(counts: np.ndarray) -> np.ndarray:
-    """Jackknife oracle: correlation of each trial with the mean of the other trials of its image.
+    """Jackknife oracle (U,): correlation of each trial with the mean of the other trials of its image.
 
-    Exact: over all (t, i), of ``C[t, i, u]`` and ``mean_{s != t} C[s, i, u]``, from the sums over
-    repeats alone. Images with a single repeat are left out.
-
-    Parameters
-    ----------
-    counts : array (T, I, U)
-        Spike counts, NaN where not shown.
-
-    Returns
-    -------
-    array (U,)
-        Between -1 and 1; NaN where undefined.
+    Exact: over all (t, i), of ``C[t, i, u]`` and ``mean_{s != t} C[s, i, u]``, from the sums over repeats
+    alone. Images with a single repeat are left out.
 
     References
     ----------
@@ -66,47 +56,26 @@ def oracle_correlation(counts: np.ndarray) -> np.ndarray:
 
 
 def explainable_variance(counts: np.ndarray) -> np.ndarray:
-    """Fraction of the single-trial variance that the image explains.
+    """Fraction (U,), at most 1, of the single-trial variance that the image explains.
 
-    ``(total - noise) / total``: total the variance over all trials, noise the mean over images of
-    the variance over repeats (both with n - 1). Slightly negative for an untuned unit.
-
-    Parameters
-    ----------
-    counts : array (T, I, U)
-        Spike counts, NaN where not shown.
-
-    Returns
-    -------
-    array (U,)
-        At most 1; NaN where undefined.
+    ``(total - noise) / total``: total the variance over all trials, noise the mean over images of the
+    variance over repeats (both with n - 1). Slightly negative for an untuned unit.
 
     References
     ----------
-    Cadena et al., PLoS Comput Biol 15:e1006897 (2019), Methods; Willeke et al., arXiv 2206.08666
-    (2022), where units under 0.15 are left out of FEVE.
+    Cadena et al., PLoS Comput Biol 15:e1006897 (2019), Methods; Willeke et al., arXiv 2206.08666 (2022),
+    where units under 0.15 are left out of FEVE.
     """
     return _estimate(counts, _variance_sums, _explainable)
 
 
 def cc_max(counts: np.ndarray) -> np.ndarray:
-    """Highest correlation with the mean response that any model can reach: sqrt(SP / Var(Y)).
+    """Highest correlation (U,) with the mean response that any model can reach: sqrt(SP / Var(Y)).
 
     SP is the signal power. With equal repeats it is exactly Schoppe's
-    ``(Var(sum_t C) - sum_t Var(C_t)) / (T (T - 1))``, computed as the variance of the mean response
-    less the noise left in it once each repeat's own mean (slow drift) is taken out; in that form it
-    holds for unequal repeats too. Zero where the signal power is not above zero: CCnorm = r / CCmax
-    has no value there.
-
-    Parameters
-    ----------
-    counts : array (T, I, U)
-        Spike counts, NaN where not shown.
-
-    Returns
-    -------
-    array (U,)
-        From 0 to 1; NaN where undefined.
+    ``(Var(sum_t C) - sum_t Var(C_t)) / (T (T - 1))``, computed as the variance of the mean response less the
+    noise left in it once each repeat's own mean (slow drift) is taken out; in that form it holds for unequal
+    repeats too. Zero where the signal power is not above zero: CCnorm = r / CCmax has no value there.
 
     References
     ----------
@@ -123,25 +92,11 @@ def cc_max(counts: np.ndarray) -> np.ndarray:
 
 
 def split_half_reliability(counts: np.ndarray, *, splits: int = 100, seed: int = 0) -> np.ndarray:
-    """Reliability of the mean response: correlation of two halves, stepped up to all repeats.
+    """Reliability (U,) of the mean response: correlation of two halves, stepped up to all repeats.
 
-    The repeats of every image are dealt at random into two equal halves; the correlation over
-    images of the two half means is averaged over the splits and then corrected for the halves'
-    length (Spearman-Brown). In expectation it is the square of `cc_max`.
-
-    Parameters
-    ----------
-    counts : array (T, I, U)
-        Spike counts, NaN where not shown.
-    splits : int
-        Number of random splits.
-    seed : int
-        Seed of the splits.
-
-    Returns
-    -------
-    array (U,)
-        At most 1; NaN where undefined.
+    The repeats of every image are dealt at random into two equal halves; the correlation over images of the
+    two half means is averaged over the splits and then corrected for the halves' length (Spearman-Brown). In
+    expectation it is the square of `cc_max`.
 
     References
     ----------
@@ -165,21 +120,11 @@ def oracle_correlation_published(
 ) -> pd.DataFrame:
     """The original report's oracle: one random repeat per image against the mean of its others.
 
-    In every draw each unit takes, for each image, one repeat at random; the correlation over images
-    with the mean of the remaining repeats is multiplied by the fraction of images with more than
-    one repeat. Correlations and ranks (0 the best, undefined ones last) are averaged over draws. As
-    in the original, a unit undefined in one draw has no mean correlation.
-
-    Parameters
-    ----------
-    counts : array (T, I, U)
-        Spike counts, NaN where not shown.
-    draws : int
-        Number of draws.
-    seed : int
-        Seed of the draws.
-    drop_zeros : bool
-        Leave out trials without a spike, as the original's table did, before anything else.
+    In every draw each unit takes, for each image, one repeat at random; the correlation over images with the
+    mean of the remaining repeats is multiplied by the fraction of images with more than one repeat.
+    Correlations and ranks (0 the best, undefined ones last) are averaged over draws. As in the original, a
+    unit undefined in one draw has no mean correlation. `drop_zeros` leaves out trials without a spike, as the
+    original's table did, before anything else.
 
     Returns
     -------
@@ -218,37 +163,21 @@ def bootstrap_ceilings(
     *,
     unit_ids: Sequence[int] | None = None,
     resamples: int = 1000,
-    level: float = 0.95,
     splits: int = 50,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Oracle, split-half reliability, explainable variance and CCmax with bootstrap intervals.
 
-    Images are resampled with replacement, all repeats of an image together, the same resamples for
-    every unit and every measure; intervals are bias-corrected and accelerated (BCa). Where few images
-    carry much of the signal they are too short: over simulated populations of skewed tuning 95 %
-    intervals hold the truth in 88 to 94 % (benchmarks/bench_selection.py).
-
-    Parameters
-    ----------
-    counts : array (T, I, U)
-        Spike counts, NaN where not shown.
-    unit_ids : sequence of int, optional
-        Index of the table; 0..U-1 if not given.
-    resamples : int
-        Number of resamples.
-    level : float
-        Coverage of the intervals.
-    splits : int
-        Splits for the split-half reliability.
-    seed : int
-        Seed of the resamples and the splits.
+    Images are resampled with replacement, all repeats of an image together, the same resamples for every unit
+    and every measure; 95 % intervals are bias-corrected and accelerated (BCa). Where few images carry much of
+    the signal they are too short: over simulated populations of skewed tuning they hold the truth in 88 to
+    94 % (benchmarks/bench_selection.py).
 
     Returns
     -------
     DataFrame
-        One row per unit; for each of ``oracle``, ``split_half``, ``explainable_variance`` and
-        ``cc_max`` the estimate and ``<name>_low``, ``<name>_high``.
+        One row per unit; for each of ``oracle``, ``split_half``, ``explainable_variance`` and ``cc_max`` the
+        estimate and ``<name>_low``, ``<name>_high``.
 
     References
     ----------
@@ -271,7 +200,7 @@ def bootstrap_ceilings(
         value = np.where(informative, value, np.nan)
         table[name] = value[0]
         table[f"{name}_low"], table[f"{name}_high"] = _bca_interval(
-            value[0], value[1 + n_images :], value[1 : 1 + n_images], level
+            value[0], value[1 + n_images :], value[1 : 1 + n_images]
         )
     return table
 
@@ -436,10 +365,10 @@ def _image_weights(n_images, *, resamples, seed):
     return np.vstack([np.ones(n_images), 1 - np.eye(n_images), drawn])
 
 
-def _bca_interval(estimate, resampled, left_out, level):
-    """Bias-corrected accelerated interval: estimate (U,), (B, U), jackknife (I, U) -> low, high."""
+def _bca_interval(estimate, resampled, left_out):
+    """Bias-corrected accelerated 95 % interval: estimate (U,), (B, U), jackknife (I, U) -> low, high."""
     low, high = np.full((2, len(estimate)), np.nan)
-    tails = norm.ppf([(1 - level) / 2, (1 + level) / 2])
+    tails = norm.ppf([(1 - 0.95) / 2, (1 + 0.95) / 2])
     for unit in np.flatnonzero(np.isfinite(estimate)):
         values = resampled[np.isfinite(resampled[:, unit]), unit]
         jackknife = left_out[np.isfinite(left_out[:, unit]), unit]

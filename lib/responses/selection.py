@@ -29,24 +29,15 @@ def unit_measures(
 ) -> pd.DataFrame:
     """Everything that units are judged by, one row each, on the images that were shown more than once.
 
-    Parameters
-    ----------
-    counts : array (T, I, U)
-        Spike counts, NaN where not shown.
-    unit_ids : sequence of int, optional
-    resamples : int
-        Of the images, for the intervals.
-    draws : int
-        Of the published oracle.
-    seed : int
+    `counts` (T, I, U) are NaN where not shown; `resamples` of the images make the intervals, `draws` the
+    published oracle.
 
     Returns
     -------
     DataFrame
-        `reliability.bootstrap_ceilings`, and ``oracle_draws`` and ``oracle_published`` (the published
-        oracle with trials without a spike kept, and as it was, dropped), ``variance``,
-        ``sparseness``, ``entropy``, ``anomaly_score``, ``anomaly`` (inlier, outlier), and the columns
-        of `lib.responses.drift.drift`.
+        `reliability.bootstrap_ceilings`, and ``oracle_draws`` and ``oracle_published`` (the published oracle
+        with trials without a spike kept, and as it was, dropped), ``variance``, ``sparseness``, ``entropy``,
+        ``anomaly_score``, ``anomaly`` (inlier, outlier), and the columns of `lib.responses.drift.drift`.
     """
     counts = counts[:, reliability.repeated_images(counts)]
     means = np.nanmean(counts, axis=0)
@@ -70,17 +61,7 @@ def unit_measures(
 
 
 def signal_correlation(Y: np.ndarray) -> np.ndarray:
-    """Correlation between units of their mean responses over images.
-
-    Parameters
-    ----------
-    Y : array (I, U)
-        Mean responses.
-
-    Returns
-    -------
-    array (U, U)
-        NaN in the rows and columns of units that do not vary.
+    """Correlation (U, U) between units of their mean responses; NaN for units that do not vary.
 
     Examples
     --------
@@ -95,15 +76,11 @@ def signal_correlation(Y: np.ndarray) -> np.ndarray:
 def correlation_tree(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Tree that puts units with like rows of a correlation matrix next to each other (average linkage).
 
-    Parameters
-    ----------
-    correlation : array (U, U)
-        NaN for units without a defined correlation, which have no place in the tree.
-
     Returns
     -------
     tree : array (V - 1, 4)
-        Of `scipy.cluster.hierarchy.linkage`, over the V units that have one; empty for fewer than two.
+        Of `scipy.cluster.hierarchy.linkage`, over the V units that have a correlation; empty for fewer than
+        two.
     defined : array (U,) of bool
         Those units.
     """
@@ -115,23 +92,14 @@ def correlation_tree(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def correlation_partners(
     correlation: np.ndarray, unit_ids: Sequence[int], *, high: float = 0.7, low: float = -0.55
 ) -> pd.DataFrame:
-    """Most and least correlated partner of every unit.
-
-    Parameters
-    ----------
-    correlation : array (U, U)
-        Signal correlations; the diagonal is not looked at.
-    unit_ids : sequence of int (U,)
-        Identifiers of the units.
-    high, low : float
-        Thresholds of the original report.
+    """Most and least correlated partner of every unit, from signal correlations (U, U).
 
     Returns
     -------
     DataFrame
-        Index ``unit_id``; ``highest_correlation``, ``most_correlated`` (unit id),
-        ``lowest_correlation``, ``least_correlated``, ``above_high``, ``below_low``. A unit without
-        a defined correlation has NaN and no partner.
+        Index ``unit_id``; ``highest_correlation``, ``most_correlated`` (unit id), ``lowest_correlation``,
+        ``least_correlated``, ``above_high``, ``below_low``. A unit without a defined correlation has NaN and
+        no partner.
     """
     others = np.array(correlation, dtype=float)
     np.fill_diagonal(others, np.nan)
@@ -153,17 +121,9 @@ def correlation_partners(
 
 
 def extreme_pairs(partners: pd.DataFrame) -> list[tuple[float, int, int]]:
-    """The most and the least correlated pair of a population.
+    """The most and the least correlated pair of `correlation_partners`: correlation and two unit ids each.
 
-    Parameters
-    ----------
-    partners : DataFrame
-        Of `correlation_partners`.
-
-    Returns
-    -------
-    list of (float, int, int)
-        Correlation and the two unit ids: highest pair, lowest pair; empty without a defined pair.
+    The list is empty without a defined pair.
     """
     defined = partners.dropna(subset="highest_correlation")
     if defined.empty:
@@ -178,28 +138,16 @@ def extreme_pairs(partners: pd.DataFrame) -> list[tuple[float, int, int]]:
     ]
 
 
-def isolation_forest(
-    Y: np.ndarray, *, seed: int = 0, trees: int = 100, published: bool = False
-) -> pd.DataFrame:
+def isolation_forest(Y: np.ndarray, *, seed: int = 0, published: bool = False) -> pd.DataFrame:
     """Units whose tuning curve is unlike the others'.
 
-    Parameters
-    ----------
-    Y : array (I, U)
-        Mean responses.
-    seed : int
-        Seed of the forest (the original's: 42).
-    trees : int
-        Number of trees.
-    published : bool
-        Use the responses as they are, as the original did, and not tuning curves of mean 0 and
-        variance 1: what stands out is then mostly a high variance.
+    If `published`, from the responses as they are, as the original did, and not from tuning curves of mean 0
+    and variance 1: what stands out is then mostly a high variance. The original's seed was 42.
 
     Returns
     -------
     DataFrame
-        One row per unit in order: ``score`` (below 0: anomalous; NaN where undefined) and
-        ``anomaly``.
+        One row per unit in order: ``score`` (below 0: anomalous; NaN where undefined) and ``anomaly``.
 
     References
     ----------
@@ -209,7 +157,7 @@ def isolation_forest(
     usable = np.isfinite(curves).all(axis=1)
     score = np.full(len(curves), np.nan)
     if usable.sum() > 1:
-        forest = IsolationForest(n_estimators=trees, contamination="auto", random_state=seed)
+        forest = IsolationForest(n_estimators=100, contamination="auto", random_state=seed)
         score[usable] = forest.fit(curves[usable]).decision_function(curves[usable])
     return pd.DataFrame({"score": score, "anomaly": score < 0})
 
@@ -221,39 +169,19 @@ def response_variance(Y: np.ndarray) -> np.ndarray:
 
 
 def response_variance_published(Y: np.ndarray, score: np.ndarray, anomaly: np.ndarray) -> np.ndarray:
-    """The original's variance: of the responses and, by a slip, of two anomaly columns with them.
+    """The original's variance (U,): of the responses and, by a slip, of two anomaly columns with them.
 
-    Parameters
-    ----------
-    Y : array (I, U)
-        Mean responses.
-    score : array (U,)
-        Anomaly scores.
-    anomaly : array (U,) of bool
-        True counts as -1, False as 1, as scikit-learn labels them.
-
-    Returns
-    -------
-    array (U,)
+    They are the scores (U,) and the labels of scikit-learn, -1 for an anomaly.
     """
     labels = np.where(anomaly, -1.0, 1.0)
     return np.vstack([_shown(Y), np.asarray(score, dtype=float), labels]).var(axis=0, ddof=1)
 
 
 def lifetime_sparseness(Y: np.ndarray) -> np.ndarray:
-    """Sparseness of each unit over images: 0 responds to all alike, 1 to a single one.
+    """Sparseness (U,) of each unit over images: 0 responds to all alike, 1 to a single one.
 
-    ``(1 - mean(Y)^2 / mean(Y^2)) / (1 - 1/I)``.
-
-    Parameters
-    ----------
-    Y : array (I, U)
-        Mean responses, not negative.
-
-    Returns
-    -------
-    array (U,)
-        NaN for a silent unit and for a single image.
+    ``(1 - mean(Y)^2 / mean(Y^2)) / (1 - 1/I)`` of responses that are not negative; NaN for a silent unit and
+    for a single image.
 
     References
     ----------
@@ -273,21 +201,11 @@ def lifetime_sparseness(Y: np.ndarray) -> np.ndarray:
 
 
 def response_entropy(counts: np.ndarray) -> np.ndarray:
-    """Entropy of the single-trial spike count, over all images and repeats, in bits.
+    """Entropy (U,) of the single-trial spike count, over all images and repeats, in bits.
 
-    Plug-in entropy of the histogram of counts plus the Miller-Madow correction
-    ``(occupied bins - 1) / (2 N ln 2)``.
-
-    Parameters
-    ----------
-    counts : array (T, I, U)
-        Responses, NaN where not shown.
-
-    Returns
-    -------
-    array (U,)
-        NaN for a unit never shown anything; 0 for a silent one. NaN for all if the responses are
-        traces, not counts: the entropy of those depends on a choice of bins.
+    Plug-in entropy of the histogram of counts (T, I, U) plus the Miller-Madow correction
+    ``(occupied bins - 1) / (2 N ln 2)``. NaN for a unit never shown anything; 0 for a silent one. NaN for all
+    if the responses are traces, not counts: the entropy of those depends on a choice of bins.
 
     References
     ----------
@@ -310,18 +228,10 @@ def response_entropy(counts: np.ndarray) -> np.ndarray:
 
 
 def response_entropy_published(Y: np.ndarray) -> np.ndarray:
-    """The original's entropy: of how often each distinct mean response occurs, in nats.
+    """The original's entropy (U,): of how often each distinct mean response occurs, in nats.
 
-    Parameters
-    ----------
-    Y : array (I, U)
-        Mean responses.
-
-    Returns
-    -------
-    array (U,)
-        At most log(I), reached as soon as no two images share a mean; it grows with the number of
-        distinct means, so with the firing rate, and says nothing of their distribution.
+    At most log(I), reached as soon as no two images share a mean; it grows with the number of distinct means,
+    so with the firing rate, and says nothing of their distribution.
     """
     return np.array([scipy.stats.entropy(np.unique(unit, return_counts=True)[1]) for unit in _shown(Y).T])
 
@@ -333,19 +243,10 @@ def select_units(
     oracle_percentile: float = 60,
     variance_percentile: float = 50,
 ) -> np.ndarray:
-    """Units above a percentile of both the oracle and the variance.
+    """Units (U,) of bool above a percentile, 0 to 100, of both the oracle and the variance.
 
-    Parameters
-    ----------
-    oracle, variance : array (U,)
-        A unit with NaN in either is not selected, and does not count in the percentile.
-    oracle_percentile, variance_percentile : float
-        Percentiles over the units, 0 to 100.
-
-    Returns
-    -------
-    array (U,) of bool
-        Selected units; `thresholds` gives the two values.
+    A unit with NaN in either is not selected, and does not count in the percentile. `thresholds` gives the
+    two values.
     """
     least_oracle, least_variance = thresholds(
         oracle, variance, oracle_percentile=oracle_percentile, variance_percentile=variance_percentile
@@ -373,7 +274,7 @@ def thresholds(
 def choose_units(
     measures: pd.DataFrame, units: str | Sequence[int] | dict = "selected", **percentiles: float
 ) -> np.ndarray:
-    """Units to study: by the two percentiles, those named, or the best.
+    """Units (U,) of bool to study: by the two percentiles, those named, or the best.
 
     Parameters
     ----------
@@ -383,10 +284,6 @@ def choose_units(
         The rule of `select_units`, unit ids, or so many of the highest oracle correlation.
     **percentiles : float
         As in `select_units`.
-
-    Returns
-    -------
-    array (U,) of bool
 
     Raises
     ------
@@ -434,22 +331,13 @@ def compare_rankings(
     selected: np.ndarray,
     selected_published: np.ndarray,
 ) -> dict:
-    """What a published variant changes in the ranking of units and in the selection.
-
-    Parameters
-    ----------
-    corrected, published : array (U,)
-        The same measure, both ways.
-    unit_ids : sequence of int (U,)
-        Identifiers of the units.
-    selected, selected_published : array (U,) of bool
-        Units selected, both ways.
+    """What a published variant of a measure (U,) changes in the ranking of units and in the selection.
 
     Returns
     -------
     dict
-        ``rank_correlation`` (Spearman, over units defined in both), ``n`` units compared,
-        ``gained`` and ``lost``: unit ids that only the corrected, only the published way selects.
+        ``rank_correlation`` (Spearman, over units defined in both), ``n`` units compared, ``gained`` and
+        ``lost``: unit ids that only the corrected, only the published way selects.
     """
     corrected, published = np.asarray(corrected, float), np.asarray(published, float)
     both = np.isfinite(corrected) & np.isfinite(published)

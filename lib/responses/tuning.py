@@ -78,10 +78,7 @@ MEASURES = {
 def field_measures(means: pd.DataFrame) -> pd.DataFrame:
     """Centre and size of receptive fields: a Gaussian fitted to the responses over positions.
 
-    Parameters
-    ----------
-    means : DataFrame, (K, U)
-        Of `lib.data.conditions.condition_means`: Gabors at every position of a grid.
+    `means` (K, U) are those of `lib.data.conditions.condition_means`: Gabors at every position of a grid.
 
     Returns
     -------
@@ -99,14 +96,10 @@ def field_measures(means: pd.DataFrame) -> pd.DataFrame:
 def grating_measures(means: pd.DataFrame) -> pd.DataFrame:
     """Tuning to static gratings by AllenSDK's rules (`StaticGratings`), and the modulation by phase.
 
-    Preferred orientation, spatial frequency and phase: the value whose mean response over all conditions
-    that share it is the highest. Global orientation selectivity (gOSI): ``|sum R exp 2i theta| / sum R`` at
-    the preferred frequency and phase (Ringach et al., J Neurosci 22:5639, 2002: 1 - circular variance).
-
-    Parameters
-    ----------
-    means : DataFrame, (K, U)
-        Index levels orientation (degrees), spatial_frequency (cycles/degree) and phase (cycles).
+    Preferred orientation, spatial frequency and phase: the value whose mean response over all conditions that
+    share it is the highest. Global orientation selectivity (gOSI): ``|sum R exp 2i theta| / sum R`` at the
+    preferred frequency and phase (Ringach et al., J Neurosci 22:5639, 2002: 1 - circular variance). `means`
+    (K, U) have the index levels orientation (degrees), spatial_frequency (cycles/degree) and phase (cycles).
 
     Returns
     -------
@@ -136,19 +129,13 @@ def grating_measures(means: pd.DataFrame) -> pd.DataFrame:
 
 
 def recorded_measures(session, *, seed: int = 0) -> pd.DataFrame:
-    """What a session shows of its units' tuning.
-
-    Parameters
-    ----------
-    session : lib.data.session.Session
-    seed : int
-        Of the permutations behind p_value_rf.
+    """What a `lib.data.session.Session` shows of its units' tuning.
 
     Returns
     -------
     DataFrame
-        Index unit_id. `RECEPTIVE_FIELD` and p_value_rf (`lib.responses.receptive_fields.position_test`)
-        where Gabors were shown, `STATIC_GRATINGS` where gratings were; no column where neither was.
+        Index unit_id. `RECEPTIVE_FIELD` and p_value_rf (`lib.responses.receptive_fields.position_test`) where
+        Gabors were shown, `STATIC_GRATINGS` where gratings were; no column where neither was.
     """
     table = pd.DataFrame(index=session.units.index)
     if session.presentations is None:
@@ -183,16 +170,9 @@ def whole_set(presentations: pd.DataFrame | None, stimulus: str, columns: list[s
 def allen_measures(units: pd.DataFrame) -> pd.DataFrame:
     """The Allen Institute's figures of units, in our coordinates.
 
-    Parameters
-    ----------
-    units : DataFrame
-        Of a session: the columns `lib.data.unit_metrics.TUNING` as far as they are there.
-
-    Returns
-    -------
-    DataFrame
-        The columns of `MEASURES` that it holds: size_rf is the root of area_rf, f1_f0 and c50 are those of
-        drifting gratings; p_value_rf.
+    From the columns `lib.data.unit_metrics.TUNING` of a session's units, as far as they are there, come those
+    of `MEASURES`: size_rf is the root of area_rf, f1_f0 and c50 are those of drifting gratings; and
+    p_value_rf.
     """
     known = {name: pd.to_numeric(units[name], errors="coerce") for name in units.columns}
     found = {name: known[name] for name in (*STATIC_GRATINGS, "p_value_rf") if name in known}
@@ -230,13 +210,8 @@ def agreement(
 ) -> pd.DataFrame:
     """How far two tables of the same units agree in every measure that both hold.
 
-    Parameters
-    ----------
-    first, second : DataFrame
-        Index unit_id; second is the reference, and its preferences count only where `tuned` keeps them.
-    permutations : int
-        Of the units of `second`, for the p value (one-sided).
-    seed : int
+    Their index is unit_id. `second` is the reference: its preferences count only where `tuned` keeps them,
+    and its units are permuted for the p value (one-sided).
 
     Returns
     -------
@@ -256,26 +231,21 @@ def agreement(
         a, b = (v[both].squeeze(1) if len(columns) == 1 else v[both] for v in (a, b))
         rows[name] = {"units": len(a)} | dict.fromkeys(("value", "low", "high", "other", "p"), np.nan)
         if len(a) >= FEWEST and (measure.error or min(np.ptp(a), np.ptp(b)) > 0):
-            compare = _ranks_agree if measure.error is None else _errors
-            rows[name] |= compare(a, b, measure, np.random.default_rng(seed), permutations)
+            rows[name] |= _compare(a, b, measure, np.random.default_rng(seed), permutations)
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _errors(a, b, measure, rng, permutations):
-    own = measure.error(a, b)
-    null = [measure.average(measure.error(a, rng.permutation(b))) for _ in range(permutations)]
-    value = measure.average(own)
-    low, high = statistics.bootstrap_interval(own, measure.average)
-    p = float(statistics.permutation_p(-value, -np.array(null)))
-    return {"value": value, "low": low, "high": high, "other": np.median(null), "p": p}
-
-
-def _ranks_agree(a, b, _, rng, permutations):
-    a, b = (scipy.stats.rankdata(v) for v in (a, b))
-    null = [_correlation(np.stack([a, rng.permutation(b)], 1)) for _ in range(permutations)]
-    value = float(_correlation(np.stack([a, b], 1)))
-    low, high = statistics.bootstrap_interval(np.stack([a, b], 1), _correlation)
-    p = float(statistics.permutation_p(value, np.array(null)))
+def _compare(a, b, measure, rng, permutations):
+    """The row of `agreement` of the values of units, (n,) or (n, columns)."""
+    if measure.error is None:
+        a, b = (scipy.stats.rankdata(v) for v in (a, b))
+        of_units, average, better = lambda a, b: np.stack([a, b], 1), _correlation, 1
+    else:
+        of_units, average, better = measure.error, measure.average, -1
+    value = average(of_units(a, b))
+    null = np.array([average(of_units(a, rng.permutation(b))) for _ in range(permutations)])
+    low, high = statistics.bootstrap_interval(of_units(a, b), average)
+    p = float(statistics.permutation_p(better * value, better * null))
     return {"value": value, "low": low, "high": high, "other": np.median(null), "p": p}
 
 

@@ -41,13 +41,7 @@ def describe_responses(recorded):
 def describe_field(recorded, *, mei, alpha=0.05):
     """Say what the map and the orientations show; that they show nothing is one of the answers.
 
-    Parameters
-    ----------
-    recorded : Recorded
-    mei : (x, y)
-        Centre of the MEI, degrees.
-    alpha : float
-        Of the test of the map.
+    `mei` is the centre (x, y) of the MEI, degrees; `alpha` the level of the test of the map.
     """
     f, o = recorded.field, recorded.preference
     if not recorded.p < alpha:
@@ -92,13 +86,7 @@ def describe_prediction(score, n):
 
 
 def stimulus_set(shown):
-    """What was shown, for a reader: a row per parameter, its values in words.
-
-    Parameters
-    ----------
-    shown : DataFrame
-        Of `gabor_table`.
-    """
+    """What was shown, of a `gabor_table`, for a reader: a row per parameter, its values in words."""
     names = {
         "x_position": "azimuth (deg)",
         "y_position": "elevation (deg)",
@@ -112,14 +100,10 @@ def stimulus_set(shown):
     for name, label in names.items():
         if name in shown:
             values = np.unique(shown[name].dropna())
-            rows.append(
-                (
-                    label,
-                    ", ".join(f"{v:g}" for v in values)
-                    if len(values) <= 4
-                    else f"{len(values)} from {values[0]:g} to {values[-1]:g}",
-                )
-            )
+            text = ", ".join(f"{v:g}" for v in values)
+            if len(values) > 4:
+                text = f"{len(values)} from {values[0]:g} to {values[-1]:g}"
+            rows.append((label, text))
     rows.append(("duration (s)", f"{shown.duration.mean():.3f}"))
     return pd.DataFrame(rows, columns=["", "shown"])
 
@@ -147,18 +131,9 @@ def median_text(values):
 
 
 def describe_raster(blocks, *, active, units):
-    """Say how many neurons fire in the blocks, and how much time the blocks fill.
+    """Say how many of the `units` neurons fire (`active`) in the blocks, and how much time the blocks fill.
 
-    Parameters
-    ----------
-    blocks : DataFrame or None
-        Of `lib.data.counting.stimulus_blocks`; None without spike times.
-    active, units : int
-        Neurons that fire inside the blocks, and all.
-
-    Returns
-    -------
-    str
+    `blocks` are those of `lib.data.counting.stimulus_blocks`; None without spike times.
     """
     if blocks is None:
         return (
@@ -178,15 +153,7 @@ def describe_raster(blocks, *, active, units):
 def describe_partners(partners, *, high, low):
     """Say how many neurons pass the two thresholds, and which pairs are the most extreme.
 
-    Parameters
-    ----------
-    partners : DataFrame
-        Of `lib.responses.selection.correlation_partners`, made with the same thresholds.
-    high, low : float
-
-    Returns
-    -------
-    str
+    `partners` are those of `correlation_partners`, made with the same thresholds.
     """
     pairs = extreme_pairs(partners)
     if not pairs:
@@ -203,16 +170,8 @@ def describe_partners(partners, *, high, low):
 def describe_outliers(shape, raw, *, shape_rank, raw_rank):
     """Say how many outliers isolation forests find, and how far they are just neurons of high variance.
 
-    Parameters
-    ----------
-    shape, raw : DataFrame
-        Of `lib.responses.selection.isolation_forest`, on standardised and on raw tuning curves.
-    shape_rank, raw_rank : float
-        Rank correlation of the score with the variance over images.
-
-    Returns
-    -------
-    str
+    `shape` and `raw` are forests on standardised and on raw tuning curves; the ranks are correlations of
+    their score with the variance over images.
     """
     ranks = [f"{rank:.2f}" if np.isfinite(rank) else "undefined" for rank in (shape_rank, raw_rank)]
     return (
@@ -227,26 +186,15 @@ def describe_outliers(shape, raw, *, shape_rank, raw_rank):
 
 
 def describe_reliability(table):
-    """Say how reliable the units are in the median, and how many cannot be measured.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of `lib.responses.selection.unit_measures`.
-
-    Returns
-    -------
-    str
-    """
+    """Say how reliable the units of `unit_measures` are in the median, and how many cannot be measured."""
     defined = table.oracle.dropna()
     lost = len(table) - len(defined)
     if defined.empty:
         return "The oracle correlation is undefined for every unit, for lack of spikes, repeats or images."
     low, high = defined.quantile([0.1, 0.9])
     text = (
-        f"The median oracle correlation is {median_text(defined)} over {counted(len(defined), 'unit')} "
-        f"(10th to 90th percentile {low:.3f} to {high:.3f}), and the median CCmax is "
-        f"{median_text(table.cc_max)}."
+        f"The median oracle correlation is {median_text(defined)} over {counted(len(defined), 'unit')} (10th "
+        f"to 90th percentile {low:.3f} to {high:.3f}), and the median CCmax is {median_text(table.cc_max)}."
     )
     if lost == 0:
         return text
@@ -259,16 +207,7 @@ def describe_reliability(table):
 def describe_selection(table, *, units):
     """Say how many units are selected, why, and how reliable they are next to the others.
 
-    Parameters
-    ----------
-    table : DataFrame
-        With `oracle` and `selected`.
-    units : str, list of int or dict
-        As `lib.responses.selection.choose_units` takes it.
-
-    Returns
-    -------
-    str
+    `table` has the columns `oracle` and `selected`; `units` is what `choose_units` takes.
     """
     chosen = table.selected.to_numpy(bool)
     why = {
@@ -286,16 +225,8 @@ def describe_selection(table, *, units):
 def describe_drift(table, *, most=20):
     """Name the units whose responses drift over the session; that none does is one of the answers.
 
-    Parameters
-    ----------
-    table : DataFrame
-        With the columns of `lib.responses.drift.drift`.
-    most : int
-        Units that are named, the largest changes first.
-
-    Returns
-    -------
-    str
+    `table` has the columns of `lib.responses.drift.drift`; of many units, the `most` with the largest changes
+    are named.
     """
     tested = int(table.drift_p.notna().sum())
     if tested == 0:
@@ -336,16 +267,8 @@ MEASURES = {
 def describe_measures(ranks, table):
     """Say how the oracle correlation goes with the other measures, and how many outliers are selected.
 
-    Parameters
-    ----------
-    ranks : Series
-        Rank correlation of the oracle correlation with each of `MEASURES`.
-    table : DataFrame
-        With `anomaly` and `selected`.
-
-    Returns
-    -------
-    str
+    `ranks` are its rank correlations with each of `MEASURES`; `table` has the columns `anomaly` and
+    `selected`.
     """
     defined = [
         f"{ranks[name]:.2f} with {words}" for name, words in MEASURES.items() if np.isfinite(ranks[name])
@@ -365,16 +288,7 @@ def describe_measures(ranks, table):
 def describe_calibration(known, *, images, repeats, explained):
     """Say how far the published oracle is from the truth of simulated units, by their firing rate.
 
-    Parameters
-    ----------
-    known : DataFrame
-        Of `lib.responses.calibration.zeros_bias`.
-    images, repeats, explained
-        Of the simulation: `lib.responses.calibration.size_like`.
-
-    Returns
-    -------
-    str
+    `known` is of `lib.responses.calibration.zeros_bias`, the simulation's size that of `size_like`.
     """
     low, high = known.iloc[0], known.iloc[-1]
     return (

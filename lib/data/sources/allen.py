@@ -54,10 +54,6 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
         Not used: what is fetched goes to the cache.
     structure : str or list of str
 
-    Returns
-    -------
-    Recording
-
     Raises
     ------
     InputError
@@ -103,12 +99,8 @@ def inputs(session: dict) -> list[Path | str]:
 class Cache:
     """AllenSDK's cache folder, with the project's own way of filling it.
 
-    Parameters
-    ----------
-    session : dict
-        `cache`, `bucket`, `warehouse`, `stream` and `stall` as in `load`.
-    patience : keyword arguments
-        `attempts`, `back_off` of `lib.data.download`.
+    `session` has `cache`, `bucket`, `warehouse`, `stream` and `stall` as in `load`; `patience` is that of
+    `lib.data.download`: `attempts`, `back_off`.
     """
 
     def __init__(self, session, **patience):
@@ -152,29 +144,18 @@ class Cache:
         )
 
     def unit_metrics(self, number: int) -> pd.DataFrame:
-        """Return the Allen Institute's own figures of a session's units (receptive field, tuning, running).
-
-        Returns
-        -------
-        DataFrame
-            Index: unit id; `lib.data.unit_metrics.TUNING`.
-        """
+        """Return the Allen Institute's own figures of a session's units, as `read_metrics` does."""
         every = self._path("TYPEWISE_ANALYSIS_METRICS_KEY", WITH_SCENES)
-        path = next(
-            (p for p in (every, self._path("SESSION_ANALYSIS_METRICS_KEY", number, number)) if p.exists()),
-            every,
-        )
+        own = self._path("SESSION_ANALYSIS_METRICS_KEY", number, number)
+        path = own if own.exists() and not every.exists() else every
         if not path.exists() and not self._from_bucket(path, _check_table):
             raise InputError(f"{path.name} is neither in the cache nor in a bucket")
         return unit_metrics.read_metrics(path)
 
     def sessions(self) -> pd.DataFrame:
-        """Return the table of sessions: type, and units that pass the quality filter by structure.
+        """Return the sessions with their type, number of units, structures and stimuli, by id.
 
-        Returns
-        -------
-        DataFrame
-            Index: session id; session_type, units, structures, stimuli.
+        Units are those that pass the quality filter.
         """
         for key, get in (
             ("SESSIONS_KEY", "get_sessions"),
@@ -186,19 +167,13 @@ class Cache:
         with nwb_files.known_warnings():
             units = self.sdk.get_units()
         table = self._listed()
-        counts = units.groupby("ecephys_session_id").ecephys_structure_acronym.value_counts()
-        held = {
-            number: counts[number].sort_index() if number in counts.index.levels[0] else {}
-            for number in table.index
-        }
-        return pd.DataFrame(
-            {
-                "session_type": table.session_type,
-                "units": [sum(held[n]) for n in table.index],
-                "structures": [", ".join(f"{a} {n}" for a, n in dict(held[s]).items()) for s in table.index],
-                "stimuli": table.session_type.map(STIMULI).fillna("unknown"),
-            },
-            index=table.index,
+        areas = units.groupby("ecephys_session_id").ecephys_structure_acronym
+        held = {number: own.value_counts().sort_index() for number, own in areas}
+        held = [dict(held.get(number, {})) for number in table.index]
+        return table[["session_type"]].assign(
+            units=[sum(counts.values()) for counts in held],
+            structures=[", ".join(f"{area} {n}" for area, n in counts.items()) for counts in held],
+            stimuli=table.session_type.map(STIMULI).fillna("unknown"),
         )
 
     def _open(self):

@@ -31,21 +31,17 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
     Parameters
     ----------
     session : dict
-        Either `counts`: .npz with `counts` (repeats, images, units), NaN where an image was shown less
-        often, `unit_ids` (units,) and optionally `image_ids` (images,), `window_s` (start, stop) and
-        `structures` (units,); and `images`: .npz with `images` (images, height, width), uint8 or
-        floats in [0, 1], and optionally `degrees_per_pixel`.
+        Either `counts`: .npz with `counts` (repeats, images, units), NaN where an image was shown less often,
+        `unit_ids` (units,) and optionally `image_ids` (images,), `window_s` (start, stop) and `structures`
+        (units,); and `images`: .npz with `images` (images, height, width), uint8 or floats in [0, 1], and
+        optionally `degrees_per_pixel`.
         Or `folder`: see `read_static`; with optional `tiers`, a list, and `degrees_per_pixel`.
-        Counts, or traces such as deconvolved calcium or dF/F; those of a unit that dip below zero are
-        shifted by its lowest response.
+        Counts, or traces such as deconvolved calcium or dF/F; those of a unit that dip below zero are shifted
+        by its lowest response.
     folder : Path
         Not used: nothing is made.
     structure : str or list of str
         The areas wanted; if the files name none, the one that all units are said to lie in.
-
-    Returns
-    -------
-    Recording
 
     Raises
     ------
@@ -100,9 +96,8 @@ def _read_pair(counts, images):
         or len(np.unique(image_ids)) < len(image_ids)
     ):
         raise InputError(
-            f"{counts_file.name}: image_ids must be {counts.shape[1]} different whole "
-            f"numbers, one for each image of counts; got {image_ids.dtype} of shape "
-            f"{image_ids.shape}"
+            f"{counts_file.name}: image_ids must be {counts.shape[1]} different whole numbers, one for each "
+            f"image of counts; got {image_ids.dtype} of shape {image_ids.shape}"
         )
     if image_ids.min() < 0 or image_ids.max() >= len(images):
         raise InputError(

@@ -26,12 +26,11 @@ def load_recording(
     structure: str | list[str],
     simulation: dict | None = None,
 ) -> Recording:
-    """Return the `lib.data.recording.Recording` of any source.
+    """Return the `lib.data.recording.Recording` of a source: simulated, allen, nwb or arrays.
 
     Parameters
     ----------
     source : str
-        Name of a module of this package: simulated, allen, nwb or arrays.
     session : int, dict or list
         What the source calls a session (see params.yml), or several of them.
     folder : Path
@@ -70,15 +69,7 @@ def contents(source: str, session: int | dict | list) -> dict[str, str]:
 def prepare(params: dict) -> pd.DataFrame:
     """Check all that a run takes from its source, and fetch what is not there, before any work.
 
-    Parameters
-    ----------
-    params : dict
-        Of `lib.params.load_params`.
-
-    Returns
-    -------
-    DataFrame
-        The units of the structure, index unit_id.
+    Takes the parameters of `lib.params.load_params`; returns the units of the structure, index unit_id.
 
     Raises
     ------
@@ -87,14 +78,9 @@ def prepare(params: dict) -> pd.DataFrame:
     """
     module = importlib.import_module(f"lib.data.sources.{params['source']}")
     session, structure = params["session"], params["structure"]
-    if params["source"] == "simulated":
-        tables = [module.check(session, structure=structure, **params["simulation"])]
-    else:
-        tables = [
-            module.check(part, structure=structure)
-            for part in (session if isinstance(session, list) else [session])
-        ]
-    table = pd.concat(tables)
+    size = params["simulation"] if params["source"] == "simulated" else {}
+    parts = session if isinstance(session, list) else [session]
+    table = pd.concat([module.check(part, structure=structure, **size) for part in parts])
     if table.index.has_duplicates:
         raise InputError(
             f"unit {table.index[table.index.duplicated()][0]} stands in two sessions of this run; give each "

@@ -21,16 +21,11 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
     Parameters
     ----------
     session : dict
-        `file`: path or http(s) address of the NWB file; `images`: see
-        `lib.data.shown_images.read_templates`; `metrics`: path of a table of the units' physiology, or none
-        (`lib.data.unit_metrics.read_metrics`).
+        `file`: path or http(s) address of the NWB file; `images`: see `lib.data.shown_images.read_templates`;
+        `metrics`: path of a table of the units' physiology, or none (`lib.data.unit_metrics.read_metrics`).
     folder : Path
         Not used: nothing is made.
     structure : str or list of str
-
-    Returns
-    -------
-    Recording
 
     Raises
     ------
@@ -95,7 +90,6 @@ def check_frames(shown: np.ndarray, given: np.ndarray, file: Path | str) -> None
     missing = np.setdiff1d(shown, given)
     if len(missing):
         raise InputError(
-            f"{name_of(file)}: {len(shown)} frames were shown, {len(given)} images are "
-            f"given; {len(missing)} missing, the first that of frame {missing[0]}; give one "
-            "image for every frame"
+            f"{name_of(file)}: {len(shown)} frames were shown, {len(given)} images are given; {len(missing)} "
+            f"missing, the first that of frame {missing[0]}; give one image for every frame"
         )

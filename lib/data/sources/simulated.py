@@ -30,28 +30,11 @@ def load(
 ) -> Recording:
     """Make the simulated session if it is not there, and read it.
 
-    Writes simulated.nwb, simulated_images.npz and truth.h5 into `folder`, again when parameters or
-    the code of the simulation have changed.
-
-    Parameters
-    ----------
-    session : int
-        Seed.
-    folder : Path
-    structure : str
-        VISam, or VISp for the six units elsewhere.
-    units : int
-        Units in VISam that pass the quality filter, at least 9, shared among the kinds by
-        `lib.data.simulated_neurons.kind_counts`.
-    images : int
-        Natural-like images.
-    **repeats : int
-        scene_repeats, gabor_repeats, grating_repeats, movie_one_frames, movie_one_repeats,
-        movie_three_frames, movie_three_repeats: see `lib.data.simulated_session.timeline`.
-
-    Returns
-    -------
-    lib.data.recording.Recording
+    Writes simulated.nwb, simulated_images.npz and truth.h5 into `folder`, again when parameters or the code
+    of the simulation have changed. `session` is the seed, `structure` VISam, or VISp for the six units
+    elsewhere. At least 9 `units` of VISam pass the quality filter, shared among the kinds by
+    `lib.data.simulated_neurons.kind_counts`; the other parameters are those of
+    `lib.data.simulated_session.timeline`.
 
     Raises
     ------
@@ -64,11 +47,8 @@ def load(
     parameters = dict(units=units, images=images, **repeats)
     fingerprint = _fingerprint(session, parameters)
     file = folder / "simulated.nwb"
-    if not (
-        file.exists()
-        and nwb_write.read_notes(file) == fingerprint
-        and all((folder / name).exists() for name in ("simulated_images.npz", "truth.h5"))
-    ):
+    made = all((folder / name).exists() for name in ("simulated.nwb", "simulated_images.npz", "truth.h5"))
+    if not made or nwb_write.read_notes(file) != fingerprint:
         _make(session, parameters, folder=folder, fingerprint=fingerprint)
     with np.load(folder / "simulated_images.npz", allow_pickle=False) as stored:
         frames = {name: stored[name].astype(np.float32) / 255 for name in stored.files}
@@ -94,11 +74,7 @@ def check(session: int, *, structure: str | list[str], units: int, **_: int) -> 
 def draw_units(units: int, *, seed: int) -> tuple[simulated_neurons.TrueUnits, pd.DataFrame]:
     """Model neurons of a session: `units` in VISam, two that fail the quality filter, six in VISp.
 
-    Returns
-    -------
-    truth : lib.data.simulated_neurons.TrueUnits
-    metrics : DataFrame
-        Index unit_id; `structure` and quality metrics.
+    With them comes a table, index unit_id, of their `structure` and quality metrics.
     """
     groups = {STRUCTURE: units, "failing": FAILING_KINDS, ELSEWHERE: ELSEWHERE_KINDS}
     tables = [

@@ -257,7 +257,7 @@ def test_interval_is_scipys_bca():
     sample = np.random.default_rng(23).gamma(0.5, 1.0, 60)
     weights = reliability._image_weights(60, resamples=20_000, seed=24)
     values = weights @ sample**2 / weights.sum(1) - (weights @ sample / weights.sum(1)) ** 2
-    low, high = reliability._bca_interval(values[:1], values[61:, None], values[1:61, None], 0.95)
+    low, high = reliability._bca_interval(values[:1], values[61:, None], values[1:61, None])
     peer = scipy.stats.bootstrap(
         (sample,), np.var, n_resamples=20_000, method="BCa", rng=np.random.default_rng(25)
     ).confidence_interval
