@@ -13,6 +13,7 @@ from lib.stimuli.same_images import first_of_same, similar_groups
 
 BY_CHANCE = 1e-6  # an agreement that is less likely than this does not come about by chance
 ENOUGH = 15  # spikes, or responses other than 0, from which two equal units are one unit twice
+POSSIBLE = (0.01, 60)  # s that an image may be shown for
 CLOCK = 20  # times the length of the presentations over which spikes may extend
 FEW = 5  # presentations in a stretch without any spike, of which fewer may be blanks
 SILENCE = 30.0  # spikes expected of all units together in a stretch without any, from which it is said
@@ -29,6 +30,9 @@ def checked(recording: Recording) -> Recording:
     """
     if not (np.ptp(recording.images, axis=(1, 2)) > 0).any():
         raise InputError(f"{recording.name}: each of the images is uniform; a picture needs contrast")
+    if recording.units.index.has_duplicates:
+        unit = recording.units.index[recording.units.index.duplicated()][0]
+        raise InputError(f"{recording.name}: two units have the id {unit}; give each an id of its own")
     if recording.counts is not None:
         said = _check_counts(recording)
     else:
@@ -70,6 +74,12 @@ def _merged(recording, first):
 def _check_counts(recording):
     """Warnings about counts (repeats, images, units)."""
     counts, name = recording.counts, recording.name
+    repeated = int((np.isfinite(counts).any(axis=2).sum(axis=0) > 1).sum())
+    if repeated < 2:
+        raise InputError(
+            f"{name}: {repeated} of {counts.shape[1]} images were shown more than once; the reliability of "
+            "units needs at least two such images"
+        )
     rows = counts.reshape(-1, counts.shape[2])
     rows = rows[np.isfinite(rows).any(axis=1)]
     if not np.nan_to_num(rows).any():
@@ -150,6 +160,12 @@ def _check_presentations(recording):
     start, stop = (table[name].to_numpy(float) for name in ("start_time", "stop_time"))
     if not (np.isfinite(start).all() and (stop >= start).all()):
         raise InputError(f"{recording.name}: a presentation has no start, or stops before it; see start_time")
+    length = np.median((stop - start)[(table.stimulus_name == "natural_scenes").to_numpy()])
+    if not POSSIBLE[0] <= length <= POSSIBLE[1]:
+        raise InputError(
+            f"{recording.name}: natural scenes are shown for {length:g} s (median), expected "
+            f"{POSSIBLE[0]:g} to {POSSIBLE[1]:g}; are start_time and stop_time in seconds?"
+        )
     twice = table.duplicated(["stimulus_name", "start_time"])
     if twice.any():
         raise InputError(

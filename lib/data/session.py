@@ -162,6 +162,7 @@ def from_recording(recording: Recording, *, latency: float, duration: float, ima
     r = checks.checked(recording)
     scale = image_height / r.images.shape[1]
     images = resize(r.images, image_height)
+    enlarged = [words.enlarged_note(r.images.shape[1], image_height)] if scale > 1 else []
     shared = dict(
         name=r.name,
         source=r.source,
@@ -171,7 +172,7 @@ def from_recording(recording: Recording, *, latency: float, duration: float, ima
         degrees_per_pixel=r.degrees_per_pixel / scale,
         movies={k: resize_to(v, images.shape[1:]) for k, v in r.movies.items()},
         structures=dict(r.structures),
-        notes=list(r.notes),
+        notes=[*r.notes, *enlarged],
         warnings=list(r.warnings),
     )
     if r.spike_times is None:

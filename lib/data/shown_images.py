@@ -42,7 +42,8 @@ def read_templates(path: Path | str) -> dict:
     degrees = content.pop("degrees_per_pixel", None)
     movies = {name: unit_range(values, path.name) for name, values in content.items()}
     images = movies.pop("images")
-    degrees = SCENE_HEIGHT_DEG / images.shape[1] if degrees is None else pixel_size(degrees, path.name)
+    height = images.shape[1]
+    degrees = SCENE_HEIGHT_DEG / height if degrees is None else pixel_size(degrees, path.name, height)
     for name, movie in movies.items():
         if movie.shape[1:] != images.shape[1:]:
             raise InputError(

@@ -47,4 +47,8 @@ def read_metrics(path: Path | str) -> pd.DataFrame:
             f"{Path(path).name}: expected a column unit_id or ecephys_unit_id and some of "
             f"{', '.join(TUNING)}; it has {', '.join(map(str, table.columns[:5]))}"
         )
+    if not pd.api.types.is_integer_dtype(table[key]):
+        raise InputError(
+            f"{Path(path).name}: {key} must be whole numbers, ids of units; got {table[key].iloc[0]!r}"
+        )
     return table.drop_duplicates(key).set_index(key)[held].rename_axis("unit_id")

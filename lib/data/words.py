@@ -9,11 +9,26 @@ from lib.words import counted, listed
 RESPONSES_ONLY = (
     "This source holds responses only: no spike times, blanks, recorded Gabors, gratings or movies."
 )
+SIZE_ASSUMED = (
+    "The declaration gives no `degrees_per_pixel`: images are taken to be 94.8 degrees high, as those of "
+    "the Allen Institute are. All sizes, places and spatial frequencies rest on this."
+)
+WINDOW_BEFORE = (
+    "The window of the responses (`window_s`) ends before the image appears: they cannot be responses to it."
+)
 TRACES = "The responses are traces, not whole counts: they have no entropy of the count."
 SEVERAL = (
     "This run pools several sessions: it uses their counts, without rasters and recorded Gabors, which "
     "belong to one session each."
 )
+
+
+def enlarged_note(rows, height):
+    """Say that images of so many rows of pixels were enlarged to the height of the analysis."""
+    return (
+        f"The images have {rows} rows of pixels and are enlarged to the {height} of `data.image_height`, "
+        f"which costs time and adds nothing: `data: {{image_height: {rows}}}` is enough."
+    )
 
 
 def once_note(repeats):
@@ -109,7 +124,7 @@ def similar_images_warning(images, different):
     """Say how many images are nearly the same as another."""
     return (
         f"Of {images} images {images - different} are nearly the same as another one. They are kept "
-        "in one fold, so that no model is tested on a picture that it has learnt from."
+        "in one fold, so that no model is tested on a picture that it has learned from."
     )
 
 

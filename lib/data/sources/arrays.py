@@ -22,6 +22,7 @@ STATIC_WINDOW = (0.05, 0.55)  # s after onset, of the challenge's responses (Wil
 OBJECTS = "Object arrays"  # how numpy's refusal to run what is in a file begins
 AS_TEXT = "save columns of pandas as text or numbers, such as column.to_numpy(str)"
 LARGEST = 4e9  # bytes of responses, above which a folder is to be read in part
+WHOLE_FIELD = 180.0  # degrees; no image is higher
 LEAST_RANGE = 0.05  # from the darkest to the brightest pixel of all images, black to white being 1
 
 
@@ -59,7 +60,7 @@ def load(session: dict, *, folder: Path, structure: str | list[str]) -> Recordin
         areas = np.full(len(unit_ids), structure)
     units = pd.DataFrame({"structure": np.asarray(areas, object)}, index=pd.Index(unit_ids, name="unit_id"))
     wanted = select_units(units, structure, "selected", read["name"])
-    notes = [words.RESPONSES_ONLY]
+    notes = [words.RESPONSES_ONLY, *read.pop("notes")]
     if is_trace(counts):
         notes.append(words.TRACES)
         lowest = np.fmin.reduce(counts.reshape(-1, counts.shape[2]))
@@ -90,6 +91,12 @@ def _read_pair(counts, images):
     _check_counts(counts, table["unit_ids"], counts_file.name)
     images = unit_range(stack["images"], images_file.name)
     image_ids = table.get("image_ids", np.arange(counts.shape[1]))
+    if "image_ids" not in table and len(images) != counts.shape[1]:
+        swapped = "; are its first two axes exchanged?" if len(images) == counts.shape[0] else ""
+        raise InputError(
+            f"{counts_file.name}: counts (repeats, images, units) has shape {counts.shape} and no image_ids, "
+            f"and {images_file.name} holds {len(images)} images; give image_ids, or as many images{swapped}"
+        )
     if (
         image_ids.shape != counts.shape[1:2]
         or image_ids.dtype.kind not in "iu"
@@ -124,8 +131,10 @@ def _read_pair(counts, images):
         structures=areas,
         images=images[image_ids],
         image_ids=image_ids.astype(int),
-        degrees_per_pixel=pixel_size(degrees, images_file.name),
+        degrees_per_pixel=pixel_size(degrees, images_file.name, images.shape[1]),
+        notes=[] if "degrees_per_pixel" in stack else [words.SIZE_ASSUMED],
         count_window=tuple(map(float, window)),
+        warnings=[words.WINDOW_BEFORE] if window[1] <= 0 else [],
     )
 
 
@@ -149,7 +158,7 @@ def read_static(folder: Path | str, *, tiers: Sequence[str] = (), degrees_per_pi
     -------
     dict
         name, counts (repeats, images, units), unit_ids, structures or None, images, image_ids,
-        degrees_per_pixel, count_window
+        degrees_per_pixel, count_window, notes
     """
     folder = Path(folder)
     trials = _trials(folder, tiers)
@@ -176,7 +185,8 @@ def read_static(folder: Path | str, *, tiers: Sequence[str] = (), degrees_per_pi
         structures=areas,
         images=images,
         image_ids=image_ids,
-        degrees_per_pixel=pixel_size(np.asarray(degrees), folder.name),
+        degrees_per_pixel=pixel_size(np.asarray(degrees), folder.name, images.shape[1]),
+        notes=[] if degrees_per_pixel else [words.SIZE_ASSUMED],
         count_window=STATIC_WINDOW,
     )
 
@@ -193,7 +203,7 @@ def _trials(folder, tiers):
             f"responses; trial {odd[0]} has only one of the two"
         )
     trials = np.array(sorted(numbers["images"]))
-    if not tiers:
+    if not len(tiers):
         return trials
     names = _read_words(folder / "meta/trials/tiers.npy")
     if trials[-1] >= len(names):
@@ -201,7 +211,13 @@ def _trials(folder, tiers):
     for tier in tiers:
         if tier not in names:
             raise InputError(f"{folder.name}: no tier {tier!r}; {nearest(tier, sorted(set(names)))}")
-    return trials[np.isin(names[trials], tiers)]
+    chosen = trials[np.isin(names[trials], tiers)]
+    if not len(chosen):
+        raise InputError(
+            f"{folder.name}: none of its {len(trials)} trials is of {', '.join(tiers)}; copy the "
+            "files of the trials that tiers.npy names so, or name other tiers"
+        )
+    return chosen
 
 
 def _trial_files(folder, part):
@@ -353,6 +369,8 @@ def unit_range(images: np.ndarray, file: str) -> np.ndarray:
     """Return images of the type uint8, or of floats from 0 to 1, as float32 from 0 to 1."""
     if images.ndim != 3 or 0 in images.shape:
         raise InputError(f"{file}: images must be (images, height, width), got shape {images.shape}")
+    if images.dtype.kind not in "iuf":
+        raise InputError(f"{file}: images must be uint8 or floats in [0, 1], got {images.dtype}")
     if images.dtype == np.uint8:
         shown = images.astype(np.float32) / 255
     elif images.dtype.kind == "f" and images.min() >= 0 and images.max() <= 1:
@@ -370,11 +388,16 @@ def unit_range(images: np.ndarray, file: str) -> np.ndarray:
     return shown
 
 
-def pixel_size(degrees: np.ndarray, file: str) -> float:
-    """Return `degrees_per_pixel` of a file as a float, after a check."""
+def pixel_size(degrees: np.ndarray, file: str, height: int) -> float:
+    """Return `degrees_per_pixel` of a file with images of that height (pixels) as a float, after a check."""
     if degrees.shape != () or degrees.dtype.kind not in "iuf" or not 1e-4 < degrees < 1e2:
         raise InputError(
             f"{file}: degrees_per_pixel must be one number from 0.0001 to 100, got {_shown(degrees)}"
+        )
+    if degrees * height > WHOLE_FIELD:
+        raise InputError(
+            f"{file}: {height} pixels of {degrees:g} degrees are {degrees * height:.0f} degrees high, "
+            f"expected at most {WHOLE_FIELD:g}; give the degrees_per_pixel of the images in the file"
         )
     return float(degrees)
 

@@ -69,6 +69,11 @@ def recording(
     """
     read = nwb_files.read_session(file, structure=structure)
     if metrics is not None:
+        if not metrics.index.isin(read["units"].index).any():
+            raise InputError(
+                f"{name_of(file)}: the table of metrics names none of its units, such as "
+                f"{read['units'].index[0]}, but {metrics.index[0]}; is it that of another session?"
+            )
         read["units"] = read["units"].drop(columns=metrics.columns, errors="ignore").join(metrics)
     scenes = read["presentations"].query("stimulus_name == 'natural_scenes' and frame >= 0")
     shown = np.unique(scenes.frame.to_numpy(int))

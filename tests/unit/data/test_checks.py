@@ -1,5 +1,7 @@
 """What a recording claims is checked: refused where impossible, said where suspicious, mended where sure."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -90,6 +92,8 @@ def partly_twice():
 @pytest.mark.parametrize(
     "recording, message",
     [
+        (lambda: of_counts(PLAIN[:1]), "0 of 24 images were shown more than once"),
+        (lambda: of_spikes(units=pd.DataFrame({"structure": "V1"}, index=[3, 4, 4, 5, 6])), "have the id 4"),
         (lambda: of_counts(twice(TRACES, 0)), "repeats 1 and 7 have the same responses"),
         (lambda: of_counts(np.concatenate([TRACES, np.roll(TRACES, 1, 0)[:2]])), "repeats 6 and 7"),
         (lambda: of_counts(partly_twice()), "24 of 144 presentations have the responses of another one"),
@@ -108,6 +112,17 @@ def test_what_is_impossible_is_one_line(recording, message):
     with pytest.raises(InputError, match=message) as error:
         checks.checked(recording())
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("scale, length", [(1e3, "250"), (3e4, "7500"), (1 / 60, "0.00416667")])
+def test_times_in_another_unit_are_refused(scale, length):
+    """Fails if spikes and presentations, both in ms, samples or minutes, pass for seconds."""
+    recording = of_spikes()
+    for name in ("start_time", "stop_time"):
+        recording.presentations[name] *= scale
+    times = [scale * t for t in recording.spike_times]
+    with pytest.raises(InputError, match=f"shown for {length} s .median.*in seconds"):
+        checks.checked(dataclasses.replace(recording, spike_times=times))
 
 
 def test_presentations_listed_twice_are_refused():

@@ -203,6 +203,9 @@ def test_a_table_of_unit_metrics_is_read_by_unit_or_refused_in_a_line(tmp_path):
     path = tmp_path / "metrics.csv"
     path.write_text("ecephys_unit_id,snr,pref_ori_sg\n7,1.0,30\n5,2.0,60\n")
     assert unit_metrics.read_metrics(path).pref_ori_sg.to_dict() == {7: 30, 5: 60}
+    path.write_text("unit_id,pref_ori_sg\nu7,30\n")
+    with pytest.raises(InputError, match="unit_id must be whole numbers.*'u7'"):
+        unit_metrics.read_metrics(path)
     path.write_text("unit,pref_ori_sg\n7,30\n")
     with pytest.raises(InputError, match="expected a column unit_id"):
         unit_metrics.read_metrics(path)

@@ -200,12 +200,38 @@ def test_arrays_join_images_by_id(tmp_path):
         ({"image_ids": np.array([0, 1, 8])}, "holds 3"),
         ({"images": np.full((3, 40, 50), 300.0)}, "uint8 or floats in [0, 1]"),
         ({"images": np.zeros((40, 50))}, "must be (images, height, width)"),
+        ({"images": np.full((3, 40, 50), "a")}, "must be uint8 or floats"),
+        ({"counts": np.zeros((3, 5, 2)), "image_ids": None}, "first two axes exchanged?"),
+        ({"image_ids": None, "images": np.eye(40)[None].repeat(4, 0)}, "give image_ids, or as many images"),
     ],
 )
 def test_arrays_refuse_what_does_not_fit(tmp_path, changes, message):
     with pytest.raises(InputError) as error:
         arrays.load(files(tmp_path, **changes), folder=tmp_path, structure="V1")
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_an_image_is_no_higher_than_half_the_world(tmp_path):
+    """Fails if the degrees of a pixel of the analysis pass for those of the images as they were shown."""
+    session = files(tmp_path)
+    stack = np.random.default_rng(0).integers(0, 256, (3, 900, 4), np.uint8)
+    np.savez(session["images"], images=stack, degrees_per_pixel=1.5)
+    with pytest.raises(InputError, match="1350 degrees high, expected at most 180"):
+        arrays.load(session, folder=tmp_path, structure="V1")
+
+
+def test_what_is_assumed_of_arrays_is_said(tmp_path):
+    """Fails if a size is assumed, images are enlarged, or a window lies before onset, without a word."""
+    session = files(tmp_path, window_s=np.array([-0.3, -0.05]))
+    recording = arrays.load(session, folder=tmp_path, structure="V1")
+    assert any("94.8 degrees high" in note for note in recording.notes)
+    assert any("ends before the image appears" in warning for warning in recording.warnings)
+    enlarged = sessions.from_recording(recording, latency=0, duration=1, image_height=60).notes
+    assert any("40 rows of pixels and are enlarged to the 60" in note for note in enlarged)
+    assert not any(
+        "enlarged" in note
+        for note in sessions.from_recording(recording, latency=0, duration=1, image_height=40).notes
+    )
 
 
 def test_arrays_refuse_a_file_that_is_no_npz(tmp_path):

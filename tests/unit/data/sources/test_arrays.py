@@ -58,6 +58,10 @@ def test_a_tier_of_the_trials(folder):
     assert load(folder, tiers=["test"]).image_ids.tolist() == [0, 1]
     with pytest.raises(InputError, match="no tier 'tests'; did you mean test?"):
         load(folder, tiers=["tests"])
+    for part in ("images", "responses"):
+        (folder / f"data/{part}/3.npy").unlink()
+    with pytest.raises(InputError, match="none of its 5 trials is of train"):
+        load(folder, tiers=["train"])
 
 
 def test_areas_of_the_units(folder):
