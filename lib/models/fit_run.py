@@ -58,13 +58,7 @@ class Fits:
 
 
 def load_fits(run_folder: Path | str) -> Fits:
-    """Read what `fit_models` left.
-
-    Raises
-    ------
-    InputError
-        One line with the command, if the models were not fitted.
-    """
+    """Read what `fit_models` left; `InputError` with the command if the models were not fitted."""
     folder = required(Path(run_folder) / "models" / "scores.json", "04_cnn").parent
     about = json.loads((folder / "scores.json").read_text())
     predictions = {}
@@ -98,6 +92,8 @@ def fit_models(
     ----------
     run_folder : Path
         `build/<name>` with session.h5 and oracle.csv; models/<kind>/ is written there.
+    session_hash : str
+        Of session.h5: fits are of it.
     model : str or dict
         The kind MEIs are made on, fitted to all units; or somebody's own (`lib.models.own`).
     baselines : list of str
@@ -110,9 +106,6 @@ def fit_models(
         The published network is fitted to this many units, those of the highest oracle correlation.
     permutations : int
         Of the images, for the null distribution of the correlation.
-
-    session_hash : str
-        Of session.h5: fits are of it.
     """
     run_folder = Path(run_folder)
     session = load_session(run_folder)

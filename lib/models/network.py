@@ -29,14 +29,7 @@ SEEDED = threading.Lock()  # folds are trained side by side, and torch has one s
 
 
 class Network(nn.Module):
-    """Convolutional core and the spatial-transformer pyramid readout of a unit, or of several.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Height and width of the images.
-    units : int
-    """
+    """Convolutional core and spatial-transformer pyramid readout of a unit or several, for images (h, w)."""
 
     def __init__(self, shape, units=1):
         super().__init__()
@@ -85,7 +78,6 @@ def fit_networks(
     images : (n, 1, h, w) tensor
     responses : (n, units) array
         Mean counts.
-    seed : int
     epochs : int
         At most, for both learning rates together.
 
@@ -156,10 +148,7 @@ def _seen(place, n):
 class _Stack:
     """Networks of one size, trained side by side by Adam (Kingma & Ba, ICLR 2015).
 
-    Attributes
-    ----------
-    running : list of int
-        The networks that are still trained; the tensors hold a row for each.
+    `running` lists those that are still trained; the tensors hold a row for each.
     """
 
     BETAS, EPSILON = (0.9, 0.999), 1e-8
@@ -249,16 +238,8 @@ class _Objective(nn.Module):
 def _train(images, responses, *, seeds, epochs):
     """Train networks of the same size side by side, each on its own units and in its own order.
 
-    Parameters
-    ----------
-    images : (n, 1, h, w) tensor
-    responses : (networks, n, units) tensor
-    seeds : sequence of int
-        One a network.
-
-    Returns
-    -------
-    list of (Network, dict of list)
+    `images` (n, 1, h, w), `responses` (networks, n, units) and a seed for each; returns a list of (Network,
+    history).
     """
     generators = [np.random.default_rng(seed) for seed in seeds]
     order = np.stack([generator.permutation(len(images)) for generator in generators])

@@ -92,33 +92,20 @@ def classical_tuning(model: torch.nn.Module, session, *, units: Sequence[int] | 
     return pd.concat(found, axis=1).set_index(ids)
 
 
-def grating_frames(
-    table, shape: tuple[int, int], *, degrees_per_pixel: float, grey: float = GREY, contrast: float = CONTRAST
-) -> np.ndarray:
-    """Static gratings as images: one frame a row of the table.
+def grating_frames(table, shape: tuple[int, int], *, degrees_per_pixel: float) -> np.ndarray:
+    """Static gratings as images: one frame a row of the table, (K, 1, h, w) float32 in [0, 1].
 
     The finest of Allen's gratings, .32 cycles/degree, is at the limit of the pixels of an analysis.
     They are drawn on smaller pixels and averaged over areas, as the natural images are, and so lose
-    the contrast that fine detail of natural images has lost.
-
-    Parameters
-    ----------
-    table : DataFrame of K rows
-        Columns orientation (degrees), spatial_frequency (cycles/degree), phase (cycles).
-    shape : (h, w)
-    degrees_per_pixel : float
-    grey, contrast : float
-
-    Returns
-    -------
-    (K, 1, h, w) float32 array in [0, 1]
+    the contrast that fine detail of natural images has lost. Columns of the table: orientation (degrees),
+    spatial_frequency (cycles/degree), phase (cycles).
     """
     fine = patterns.grating(
         tuple(FINER * n for n in shape),
         degrees_per_pixel=degrees_per_pixel / FINER,
         **{c: table[c].to_numpy(float) for c in conditions.GRATING},
     )
-    return resize_to(grey * (1 + contrast * fine), shape)[:, None]
+    return resize_to(GREY * (1 + CONTRAST * fine), shape)[:, None]
 
 
 def patch_tuning(
@@ -137,30 +124,19 @@ def patch_tuning(
     patches : DataFrame
         Index unit_id: x, y, orientation (degrees), spatial_frequency (cycles/degree).
     shape : (h, w)
-    degrees_per_pixel : float
-
-    Returns
-    -------
-    PatchTuning
     """
     size, contrast, measures = {}, {}, {}
+    where = dict(shape=shape, degrees_per_pixel=degrees_per_pixel)
     for model, row in zip(models, patches.itertuples()):
+        across, _ = patterns.carrier_coordinates(row.x, row.y, row.orientation)  # degrees, of the centre
         waves = patterns.grating(
-            shape,
-            degrees_per_pixel=degrees_per_pixel,
+            **where,
             orientation=row.orientation,
             spatial_frequency=row.spatial_frequency,
-            phase=np.arange(PHASES) / PHASES - row.spatial_frequency * _across(row),
+            phase=np.arange(PHASES) / PHASES - row.spatial_frequency * across,
         )
         discs = [
-            patterns.circular_mask(
-                shape,
-                degrees_per_pixel=degrees_per_pixel,
-                x=row.x,
-                y=row.y,
-                radius=d / 2,
-                edge=degrees_per_pixel,
-            )
+            patterns.circular_mask(**where, x=row.x, y=row.y, radius=d / 2, edge=degrees_per_pixel)
             for d in DIAMETERS
         ]
         by_size = _responses(model, [CONTRAST * disc * waves for disc in discs])
@@ -204,10 +180,7 @@ def patch_measures(by_size: np.ndarray, by_contrast: np.ndarray) -> list[float]:
 def relative_quartiles(patch: PatchTuning) -> dict[str, pd.DataFrame]:
     """Size and contrast tuning, each unit's relative to its largest response: quartiles over units.
 
-    Returns
-    -------
-    dict of str to DataFrame
-        {label of the axis: index "75 %", "median", "25 %"; columns as those of `PatchTuning`}
+    {label of the axis: table with index "75 %", "median", "25 %" and columns as those of `PatchTuning`}
     """
     labels = {"diameter (deg)": patch.size, "Michelson contrast": patch.contrast}
     quartiles = {0.75: "75 %", 0.5: "median", 0.25: "25 %"}
@@ -231,15 +204,9 @@ def _of_unit(member, column):
     return member.subset([column]) if hasattr(member, "subset") else own.Columns(member, [column])
 
 
-def _across(row):
-    """Coordinate of a patch's centre across the bars, degrees."""
-    return patterns.carrier_coordinates(row.x, row.y, row.orientation)[0]
-
-
 def _responses(model, shown):
     """(k, PHASES) responses to k patches (PHASES, h, w)."""
     images = torch.as_tensor(GREY * (1 + np.concatenate(shown)), dtype=torch.float32)[:, None]
     with torch.no_grad():
-        return np.concatenate([model(part).numpy(force=True) for part in images.split(64)])[:, 0].reshape(
-            -1, PHASES
-        )
+        answers = np.concatenate([model(part).numpy(force=True) for part in images.split(64)])
+    return answers[:, 0].reshape(-1, PHASES)

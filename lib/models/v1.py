@@ -39,7 +39,6 @@ class ResponseModel(nn.Module):
         `V1Core` or `PixelCore`.
     weights : (units, features) tensor
     bias : (units,) tensor
-    kind : str
     squared : bool
         The readout predicts the square root of the count.
     """
@@ -77,7 +76,7 @@ def join(models):
 # ---- fitting ------------------------------------------------------------------------------------
 
 
-def fit_windowed(features, responses, core, *, more=(), windows=None, kind="v1"):
+def fit_windowed(features, responses, core, *, more=(), windows=None):
     """Fit the v1 model to some images; nothing is chosen outside them.
 
     The square root of a unit's response is a Gaussian process. Its mean is what all units have in
@@ -111,26 +110,15 @@ def fit_windowed(features, responses, core, *, more=(), windows=None, kind="v1")
         Other stimuli, as `lib.models.training_sets` gives them.
     windows : list, optional
         Of `window_kernels` for the same images, where several sets of responses to them are fitted.
-
-    Returns
-    -------
-    ResponseModel
     """
-    choices = [range(len(more))]
-    return next(fits_windowed(features, responses, core, more, choices, windows=windows, kind=kind))
+    return next(fits_windowed(features, responses, core, more, [range(len(more))], windows=windows))
 
 
-def fits_windowed(features, responses, core, more, choices, *, windows=None, kind="v1"):
+def fits_windowed(features, responses, core, more, choices, *, windows=None):
     """Yield the model of `fit_windowed` for each of several choices of the other stimuli.
 
-    What the choices share, all that comes from the images and the kernels, is computed once.
-
-    Parameters
-    ----------
-    features, responses, core, more, windows, kind
-        As in `fit_windowed`.
-    choices : sequence of sequences of int
-        Positions in `more`.
+    A choice is a sequence of positions in `more`. What the choices share, all that comes from the images and
+    the kernels, is computed once.
     """
     target = _root(responses)
     mean, spread = target.mean(0), target.std(0).clamp(min=1e-6)
@@ -156,13 +144,13 @@ def fits_windowed(features, responses, core, more, choices, *, windows=None, kin
         weights = weights + common
         weights = (1 - mix) * weights[:units] + mix * loadings.T @ weights[units:]
         weights = weights * spread[:, None]
-        yield ResponseModel(core, weights, mean - weights @ features.mean(0), kind=kind, squared=True)
+        yield ResponseModel(core, weights, mean - weights @ features.mean(0), kind="v1", squared=True)
 
 
 def fit_ridge(features, responses, core, *, kind):
     """Ridge regression, each group of features scaled alike; a penalty per unit by leave-one-out.
 
-    Parameters as `fit_windowed`.
+    Arguments are as in `fit_windowed`.
     """
     y = torch.as_tensor(np.asarray(responses), dtype=torch.float32)
     mean, centred = y.mean(0), features - features.mean(0)
@@ -243,10 +231,7 @@ def _components(z):
 def window_kernels(features, core):
     """Kernels of the candidate windows: of the images (n, features) alone, whatever is fitted to them.
 
-    Returns
-    -------
-    list of (values, vectors)
-        Eigenvalues (windows, n) and eigenvectors (windows, n, n) of some of the windows at a time.
+    A list of eigenvalues (windows, n) and eigenvectors (windows, n, n), of some of the windows at a time.
     """
     return list(_window_kernels(_by_place(features - features.mean(0), core), core, _candidates(core)))
 
@@ -349,17 +334,9 @@ def _kernels(parts, core, seen):
 def _by_evidence(parts, core, seen, z):
     """Weights of the groups and the noise by the marginal likelihood, and the solution with them.
 
-    As many targets are taken at a time as `KERNEL_MEMORY` holds the kernels of; the first of these,
-    which are spread over all, learn the prior of the rest too.
-
-    Returns
-    -------
-    strengths : (targets, groups) tensor
-        Factors on the kernels of `_kernels`.
-    noise : (targets,) tensor
-    dual : (targets, n) tensor
-    left_out : (n, targets) tensor
-        Leave-one-out predictions.
+    As many targets are taken at a time as `KERNEL_MEMORY` holds the kernels of; the first of these, which are
+    spread over all, learn the prior of the rest too. Returns factors (targets, groups) on the kernels of
+    `_kernels`, noise (targets,), dual weights (targets, n) and leave-one-out predictions (n, targets).
     """
     groups = len(parts) + sum(family in POOLED for family, _ in core.groups)
     n, targets = z.shape
