@@ -75,8 +75,7 @@ def stimulus(ax, pixels, *, degrees_per_pixel, title="", mask=None, center=None)
         ax.contour(mask, [0.5], colors=[RED], linewidths=1, extent=extent, origin="upper")
     if center is not None:
         ax.plot(*center, "+", color=ORANGE, markersize=9, markeredgewidth=1.5)
-    ax.set_xlabel("azimuth (deg)")
-    ax.set_ylabel("elevation (deg)")
+    ax.set(xlabel="azimuth (deg)", ylabel="elevation (deg)")
     return ax
 
 
@@ -117,21 +116,15 @@ def matrix(ax, values, *, xlabel, ylabel, label, cmap="viridis", value_range=(No
     shown = ax.imshow(
         values, aspect="auto", cmap=cmap, vmin=value_range[0], vmax=value_range[1], extent=extent
     )
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.figure.colorbar(shown, ax=ax, label=label)
     return ax
 
 
 def clustered(correlation, tree):
-    """Show a correlation matrix ordered by a tree, which is drawn beside it; returns the matrix's axis.
+    """Show a correlation matrix (DataFrame) ordered by a tree, which is drawn beside it; returns its axis.
 
-    Parameters
-    ----------
-    correlation : DataFrame (n, n)
-        Named by what its rows and columns are.
-    tree : (n - 1, 4) array
-        Linkage of its rows, as of `scipy.cluster.hierarchy.linkage`.
+    `tree` (n - 1, 4) is the linkage of the rows, as of `scipy.cluster.hierarchy.linkage`.
     """
     with plt.rc_context({"figure.constrained_layout.use": False}):  # the grid has a layout of its own
         grid = sns.clustermap(
@@ -164,8 +157,7 @@ def raster(ax, activity, *, start, stop, title=""):
         interpolation="none",
         extent=(start, stop, max(1, len(activity)), 0),
     )
-    ax.set_title(title)
-    ax.set_xlabel("time (s)")
+    ax.set(title=title, xlabel="time (s)")
     return ax
 
 
@@ -185,8 +177,7 @@ def latency(ax, times, values, *, window, ylabel):
     ax.axvspan(*window, color=SKY, alpha=0.3, lw=0)
     ax.step(times, values, where="post", color=BLACK)
     ax.axvline(0, color=GREY, ls=":")
-    ax.set_xlabel("time after image onset (s)")
-    ax.set_ylabel(ylabel)
+    ax.set(xlabel="time after image onset (s)", ylabel=ylabel)
     return ax
 
 
@@ -204,8 +195,7 @@ def histogram(ax, values, *, xlabel, bins=20, marks=None):
         sns.histplot(np.asarray(values, float), bins=bins, ax=ax, color=BLUE, alpha=0.8, linewidth=0)
     for k, (name, at) in enumerate((marks or {}).items()):
         ax.axvline(at, color=(RED, ORANGE, GREEN)[k % 3], ls="--", label=name)
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel("units")
+    ax.set(xlabel=xlabel, ylabel="units")
     if marks:
         ax.legend()
     return ax
@@ -238,8 +228,7 @@ def scatter(ax, x, y, *, xlabel, ylabel, groups=None, diagonal=False, log=False)
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 4 * low else MaxNLocator(5))
             axis.set_major_formatter("{x:g}")
             axis.set_minor_locator(NullLocator())
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     if len(set(groups)) > 1:
         ax.legend()
     return ax
@@ -272,9 +261,7 @@ def reliability(ax, predicted, measured, low, high, *, label=""):
     """Draw measured against predicted probabilities, with the intervals of the measured ones."""
     ax.plot([0, 1], [0, 1], color=GREY, ls=":", lw=1, zorder=0)
     ax.errorbar(predicted, measured, [measured - low, high - measured], fmt="o-", ms=5, lw=1, label=label)
-    ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    ax.set_xlabel("predicted probability")
-    ax.set_ylabel("measured share")
+    ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="predicted probability", ylabel="measured share")
     if label:
         ax.legend()
     return ax
@@ -290,8 +277,7 @@ def curves(ax, x, lines, *, xlabel, ylabel, log=False):
             color=STIMULI.get(name, f"C{k % 7}"),
             ls=("-", "--", "-.", ":")[k % 4],
         )
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     if log:
         ax.set_yscale("log")
     if len(lines) > 1:
@@ -318,8 +304,7 @@ def recovery(ax, lines, *, xlabel, ylabel):
     ax.set_xticks(line.x, [f"{x:.3g}" for x in line.x])
     ax.minorticks_off()
     ax.set_ylim(0, 1.02)
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.legend(**({"loc": "upper left", "bbox_to_anchor": (1, 1)} if len(lines) > 3 else {}))  # beside many
     return ax
 
@@ -361,11 +346,7 @@ def response_map(ax, values, x, y, *, title="", label="spikes", ellipse=None, ma
         ax.plot(*at, "+x"[k % 2], color=(RED, PINK)[k % 2], ms=9, mew=2, label=name)
     if marks:
         ax.legend(loc="lower right", frameon=True, facecolor="white")
-    ax.set_xlim(extent[:2])
-    ax.set_ylim(extent[2:])
-    ax.set_xlabel("azimuth (deg)")
-    ax.set_ylabel("elevation (deg)")
-    ax.set_title(title)
+    ax.set(xlim=extent[:2], ylim=extent[2:], xlabel="azimuth (deg)", ylabel="elevation (deg)", title=title)
     return ax
 
 
@@ -448,9 +429,7 @@ def spectrum(ax, values, frequency, *, title=""):
     """Show a centred (log) power spectrum; `frequency`: cycles per degree of its columns."""
     edge = (frequency.min(), frequency.max())
     ax.imshow(values, extent=(*edge, *edge), cmap="viridis")
-    ax.set_xlabel("horizontal (cycles/deg)")
-    ax.set_ylabel("vertical (cycles/deg)")
-    ax.set_title(title)
+    ax.set(title=title, xlabel="horizontal (cycles/deg)", ylabel="vertical (cycles/deg)")
     return ax
 
 

@@ -27,10 +27,7 @@ def cores() -> int:
 def socket_folder() -> str:
     """Return a folder for temporary sockets, whose whole paths must stay below some 100 bytes.
 
-    Raises
-    ------
-    InputError
-        If no folder for temporary files has a short path and may be written to.
+    `InputError` if no folder for temporary files has a short path and may be written to.
     """
     for folder in (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"):
         if len(os.fsencode(folder)) <= LONGEST and os.access(folder, os.W_OK | os.X_OK):
@@ -109,16 +106,8 @@ def device_name() -> str:
 def local_copy(path: Path) -> Path:
     """Return the path of a copy on the node's own disk, made by the first job there that needs it.
 
-    Without `REPORT_SCRATCH`, without room in it, or for a small file: the path itself.
-
-    Parameters
-    ----------
-    path : Path
-        A file on a disk that all nodes share.
-
-    Returns
-    -------
-    Path
+    Without `REPORT_SCRATCH`, without room in it, or for a small file: the path itself, on a disk that all
+    share.
     """
     scratch = os.path.expandvars(os.environ.get(SCRATCH, ""))
     about = path.stat()

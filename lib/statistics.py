@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import scipy.stats
 
+LEVEL = 0.95  # coverage of intervals
 FEWEST_PAIRS = 6  # neurons below which nothing is said of all of them
 
 
@@ -14,7 +15,7 @@ def bootstrap_interval(
     values: np.ndarray,
     statistic: Callable = np.median,
     *,
-    level: float = 0.95,
+    level: float = LEVEL,
     resamples: int = 2000,
     seed: int = 0,
 ) -> np.ndarray:
@@ -28,10 +29,6 @@ def bootstrap_interval(
         ``statistic(values, axis=0)``.
     level : float
         Coverage.
-    resamples : int
-        Number of resamples.
-    seed : int
-        Seed of the resamples.
 
     Returns
     -------
@@ -53,16 +50,7 @@ def bootstrap_interval(
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """Holm-Bonferroni adjusted p values.
-
-    Parameters
-    ----------
-    p_values : array (n,)
-        NaN (a test not made) stays NaN and is not counted.
-
-    Returns
-    -------
-    array (n,)
+    """Holm-Bonferroni adjusted p values (n,); NaN, a test not made, stays NaN and is not counted.
 
     References
     ----------
@@ -81,20 +69,17 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def jackknife_comparison(a: np.ndarray, b: np.ndarray, *, folds: int, level: float = 0.95) -> dict:
+def jackknife_comparison(a: np.ndarray, b: np.ndarray, *, folds: int) -> dict:
     """Compare predictions of one unit by models that each left out another fold of the images: a - b.
 
     Such models share most of their images, so their scatter is far smaller than the error of their
     mean. The grouped jackknife gives that error: ``(folds - 1)^2 / folds`` times the variance over models; t
-    test and interval with a degree of freedom less than there are models.
+    test and 95 % interval with a degree of freedom less than there are models.
 
     Parameters
     ----------
     a, b : array (n,)
         Predictions of the n models at hand, of `folds` that would make the set complete.
-    folds : int
-    level : float
-        Coverage of the interval.
 
     Returns
     -------
@@ -118,7 +103,7 @@ def jackknife_comparison(a: np.ndarray, b: np.ndarray, *, folds: int, level: flo
     }
     if n > 1:
         error = (folds - 1) / np.sqrt(folds) * difference.std(ddof=1)
-        half = scipy.stats.t.ppf((1 + level) / 2, n - 1) * error
+        half = scipy.stats.t.ppf((1 + LEVEL) / 2, n - 1) * error
         result |= {"low": difference.mean() - half, "high": difference.mean() + half}
         if error > 0:
             result["p"] = 2 * scipy.stats.t.sf(np.abs(difference.mean()) / error, n - 1)
@@ -128,17 +113,8 @@ def jackknife_comparison(a: np.ndarray, b: np.ndarray, *, folds: int, level: flo
 def permutation_p(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
     """Share of permutations that reach the observed value, the observed one counted among them.
 
-    Parameters
-    ----------
-    observed : array (...)
-        Observed value or values.
-    null : array (n, ...)
-        The same under n permutations.
-
-    Returns
-    -------
-    array (...)
-        One-sided, (1 + number >= observed) / (1 + n); NaN where the observed value is.
+    One-sided, (1 + number >= observed) / (1 + n), for observed values (...) and the same under n
+    permutations, (n, ...); NaN where the observed value is.
 
     References
     ----------
