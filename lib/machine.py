@@ -41,20 +41,10 @@ def socket_folder() -> str:
 def use_device(choice: str, *, needs: float = 0) -> str:
     """Let torch make its tensors on a device from here on, in this thread; return the device's name.
 
-    The one place that chooses: functions of lib make tensors where torch does by default, and the arrays
-    that they return are in main memory. Convolutions keep all bits of float32, as on a CPU.
-
-    Parameters
-    ----------
-    choice : str
-        cuda, cpu, or auto: cuda where there is one with enough memory.
-    needs : float
-        MB of memory that the work takes.
-
-    Raises
-    ------
-    InputError
-        One line: cuda was asked for and is not there, or has too little memory.
+    The one place that chooses: functions of lib make tensors where torch does by default, and the arrays that
+    they return are in main memory. Convolutions keep all bits of float32, as on a CPU. `choice` is cuda, cpu,
+    or auto: cuda where there is one with the memory (MB) that the work needs. `InputError` if cuda was asked
+    for and is not there, or has too little memory.
     """
     if choice == "cpu" and "torch" not in sys.modules:
         return "cpu"

@@ -19,21 +19,10 @@ def bootstrap_interval(
     resamples: int = 2000,
     seed: int = 0,
 ) -> np.ndarray:
-    """Percentile bootstrap interval of a statistic of independent values.
+    """Percentile bootstrap interval (low, high) of a statistic of independent values.
 
-    Parameters
-    ----------
-    values : array (n, ...)
-        Observations along the first axis; those with a NaN are left out.
-    statistic : callable
-        ``statistic(values, axis=0)``.
-    level : float
-        Coverage.
-
-    Returns
-    -------
-    low, high : float or array (...)
-        NaN with fewer than two observations.
+    Observations lie along the first axis of `values` (n, ...); those with a NaN are left out. low and high
+    are numbers or arrays (...), NaN with fewer than two observations; `level` is the coverage.
 
     Examples
     --------
@@ -52,8 +41,6 @@ def bootstrap_interval(
 def holm(p_values: np.ndarray) -> np.ndarray:
     """Holm-Bonferroni adjusted p values (n,); NaN, a test not made, stays NaN and is not counted.
 
-    References
-    ----------
     Holm, Scand J Stat 6:65 (1979).
 
     Examples
@@ -74,7 +61,8 @@ def jackknife_comparison(a: np.ndarray, b: np.ndarray, *, folds: int) -> dict:
 
     Such models share most of their images, so their scatter is far smaller than the error of their
     mean. The grouped jackknife gives that error: ``(folds - 1)^2 / folds`` times the variance over models; t
-    test and 95 % interval with a degree of freedom less than there are models.
+    test and 95 % interval with a degree of freedom less than there are models (Efron, The Jackknife, the
+    Bootstrap and Other Resampling Plans, 1982, chapters 2 and 3).
 
     Parameters
     ----------
@@ -86,10 +74,6 @@ def jackknife_comparison(a: np.ndarray, b: np.ndarray, *, folds: int) -> dict:
     dict
         ``n`` models, ``mean_difference`` with ``low`` and ``high``, ``mean_ratio`` (of the means),
         ``p``; NaN intervals and p with one model.
-
-    References
-    ----------
-    Efron, The Jackknife, the Bootstrap and Other Resampling Plans (1982), chapters 2 and 3.
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     difference, n = a - b, len(a)
@@ -114,11 +98,8 @@ def permutation_p(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
     """Share of permutations that reach the observed value, the observed one counted among them.
 
     One-sided, (1 + number >= observed) / (1 + n), for observed values (...) and the same under n
-    permutations, (n, ...); NaN where the observed value is.
-
-    References
-    ----------
-    Phipson & Smyth, Stat Appl Genet Mol Biol 9:39 (2010).
+    permutations, (n, ...); NaN where the observed value is. Phipson & Smyth, Stat Appl Genet Mol Biol 9:39
+    (2010).
     """
     observed, null = np.asarray(observed, dtype=float), np.asarray(null, dtype=float)
     p = (1 + (null >= observed).sum(axis=0)) / (1 + len(null))

@@ -119,14 +119,14 @@ def cross_validate(
         if model == "v1":
             one = v1.fit_windowed(features[train], responses[train], core, more=more)
         else:
-            one = v1.fit_ridge(features[train], responses[train], core, kind=model)
+            one = v1.fit_ridge(features[train], responses[train], core)
         return kept(k, one, {})
 
     def fit_many():
         if model == "v1":
             models = many_images.fold_models(pixels, responses, fold, core, more=more, seed=seed)
         else:
-            models = many_images.ridge_fold_models(features, responses, fold, core, kind=model)
+            models = many_images.ridge_fold_models(features, responses, fold, core)
         return (kept(k, one, {}) for k, one in enumerate(models))
 
     large = core is not None and responses.size * len(images) > LARGE
@@ -227,7 +227,7 @@ def _load_member(folder, k, kind, core, units=None):
     with safe_open(folder / f"fold_{k}.safetensors", framework="pt") as file:
         rows = [file.get_slice(name) for name in ("weights", "bias")]
         weights, bias = (row[:] if units is None else torch.stack([row[u] for u in units]) for row in rows)
-    return v1.ResponseModel(core, weights, bias, kind=kind, squared=kind == "v1")
+    return v1.ResponseModel(core, weights, bias, squared=kind == "v1")
 
 
 def save_ensemble(folder, result, *, members=True):

@@ -136,12 +136,12 @@ def fit_models(
     tables = []
     for kind, unit_ids in kinds:
         counts = session.counts[:, :, [session.unit_index(unit) for unit in unit_ids]]
-        key = keys[kind]
+        key, folder = keys[kind], run_folder / "models" / kind
         if kind == own.KIND:
             predictions = _own_predictions(run_folder, session, given, key)
             tables.append(_scores(predictions, counts, kind, unit_ids, permutations, seed))
             continue
-        result = _saved(run_folder / "models" / kind, key)
+        result = _saved(folder, key)
         if result is None:
             more = training_sets(session, key.get("stimuli", [])).values()
             result = crossvalidation.cross_validate(
@@ -154,15 +154,15 @@ def fit_models(
                 degrees_per_pixel=session.degrees_per_pixel,
                 workers=cores(),
                 progress=progress,
-                folder=run_folder / "models" / kind,
+                folder=folder,
             )
-            crossvalidation.save_ensemble(run_folder / "models" / kind, result, members=False)
+            crossvalidation.save_ensemble(folder, result, members=False)
             if "halves" in key:
-                _fit_halves(run_folder / "models" / kind, session, counts, seed)
-            write_json(run_folder / "models" / kind / "key.json", key)
+                _fit_halves(folder, session, counts, seed)
+            write_json(folder / "key.json", key)
         tables.append(_scores(result.predictions, counts, kind, unit_ids, permutations, seed))
         if "halves" in key:
-            tables[-1]["top_lift"] = np.load(run_folder / "models" / kind / HALVES / "top_lift.npy")
+            tables[-1]["top_lift"] = np.load(folder / HALVES / "top_lift.npy")
     scores = pd.concat(tables, ignore_index=True)
     if "top_lift" not in scores:  # which is v1's alone
         scores["top_lift"] = np.nan

@@ -129,13 +129,9 @@ def scores(predictions, counts, *, unit_ids, areas, seed=0, truth=None) -> pd.Da
 def transfer_table(classes, predictions, *, unit_ids, areas, seed=0, truth=None) -> pd.DataFrame:
     """Scores (`COLUMNS`) of every unit and class left out, a row each.
 
-    Parameters
-    ----------
-    classes, predictions : dict
-        Of `held_classes` and `predict_left_out`; a class without a prediction is not scored.
-    truth : torch module, optional
-        Images (n, 1, h, w) to the expected counts of the same units, such as
-        `lib.data.simulated_neurons.TrueUnits`.
+    `classes` and `predictions` are of `held_classes` and `predict_left_out`; a class without a prediction is
+    not scored. `truth` may be a module from images (n, 1, h, w) to the expected counts of the same units,
+    such as `lib.data.simulated_neurons.TrueUnits`.
     """
     rows = [pd.DataFrame(columns=COLUMNS)]
     for name, predicted in predictions.items():

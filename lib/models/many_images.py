@@ -46,16 +46,9 @@ def fold_models(pixels, responses, fold, core, *, more=(), seed=0) -> Iterator[v
     """Yield the v1 model of all images but those of each fold in turn.
 
     The folds are dealt into the fewest groups that leave `LEARNED_FROM` images outside each; folds of one
-    group share what is learned from images that are in none of them.
-
-    Parameters
-    ----------
-    pixels : (n, 1, h, w) tensor
-    responses : (n, units) array
-        Mean responses.
-    fold : (n,) array of int
-    more : sequence of (features, responses)
-        Other stimuli, in training for every fold.
+    group share what is learned from images that are in none of them. Images are (n, 1, h, w), their mean
+    responses (n, units), their folds (n,); the (features, responses) of other stimuli, `more`, are in
+    training for every fold.
     """
     n, folds = len(fold), fold.max() + 1
     sets, more = [features for features, _ in more], [answers for _, answers in more]
@@ -72,7 +65,7 @@ def fold_models(pixels, responses, fold, core, *, more=(), seed=0) -> Iterator[v
         yield solve(data, responses, core, learned[group], train=fold != k, more=more)
 
 
-def ridge_fold_models(features, responses, fold, core, *, kind) -> Iterator[v1.ResponseModel]:
+def ridge_fold_models(features, responses, fold, core) -> Iterator[v1.ResponseModel]:
     """Yield `lib.models.v1.fit_ridge` of all images but those of each fold, from one set of inner products.
 
     `features` (n, features) of all images are taken about their mean, in place; other arguments are as there
@@ -98,7 +91,7 @@ def ridge_fold_models(features, responses, fold, core, *, kind) -> Iterator[v1.R
         dual[:, rows] = v1._ridge_dual(gram, y[rows] - mean)
         weights = dual @ features * scales[k].repeat_interleave(torch.tensor(sizes))
         bias = mean - weights @ (centre + inside[k] @ features / len(rows))
-        yield v1.ResponseModel(core, weights, bias, kind=kind, squared=False)
+        yield v1.ResponseModel(core, weights, bias, squared=False)
 
 
 def features_of(core, pixels) -> torch.Tensor:
@@ -174,12 +167,8 @@ class Learned:
 def arrange(batches: Iterable[torch.Tensor], core, *, sizes: Sequence[int]) -> Arranged:
     """Bring features into the order that `solve` needs.
 
-    Parameters
-    ----------
-    batches : iterable of (k, features) tensors
-        Of the images, and then of the further stimulus sets; each is dropped once it is copied.
-    sizes : sequence of int
-        Number of images, and of the stimuli of each further set.
+    `batches` (k, features) are of the images, and then of the further stimulus sets; each is dropped once it
+    is copied. `sizes` are the numbers of images, and of the stimuli of each further set.
     """
     first_place = np.cumsum([0, *(len(places) for places in core.positions)])
     columns, channels = [], 0
@@ -291,7 +280,7 @@ def solve(data: Arranged, responses, core, learned: Learned, *, train, more=()) 
     weights *= learned.spread[:, None]
     inside = torch.zeros(len(data.x)).index_fill_(0, images, 1 / len(images))
     centre = data.mean.index_add(0, data.order, inside @ data.x)
-    return v1.ResponseModel(core, weights, mean - weights @ centre, kind="v1", squared=True)
+    return v1.ResponseModel(core, weights, mean - weights @ centre, squared=True)
 
 
 class _Kernel:

@@ -71,22 +71,11 @@ class Network(nn.Module):
 def fit_networks(
     images: torch.Tensor, responses: np.ndarray, *, seed: int, epochs: int = EPOCHS
 ) -> tuple[SeparateNetworks, dict[str, list]]:
-    """Train a network for each unit; part of the images is kept aside to stop the training.
+    """Train a network for each unit on its mean counts (n, units); part of the images stops the training.
 
-    Parameters
-    ----------
-    images : (n, 1, h, w) tensor
-    responses : (n, units) array
-        Mean counts.
-    epochs : int
-        At most, for both learning rates together.
-
-    Returns
-    -------
-    model : SeparateNetworks
-    history : dict of list
-        units: a dict of lists for each, of epoch, train_loss and train_correlation (of what was predicted,
-        in training mode, before each step), validation_loss and validation_correlation.
+    Images are (n, 1, h, w); `epochs` are at most those at both learning rates together. The history is
+    {"units": [...]}, for each unit lists of epoch, train_loss and train_correlation (of what was predicted,
+    in training mode, before each step), validation_loss and validation_correlation.
     """
     responses = torch.as_tensor(np.asarray(responses), dtype=torch.float32)
     fits = []

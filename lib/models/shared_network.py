@@ -106,24 +106,12 @@ def first_places(images: torch.Tensor, responses: torch.Tensor) -> torch.Tensor:
 def fit_shared(
     images: torch.Tensor, responses: np.ndarray, *, seed: int, rounds: int = ROUNDS
 ) -> tuple[SharedNetwork, dict[str, list]]:
-    """Train a network on all units; a part of the images stops the training.
+    """Train a network on the mean counts (n, units) of all units; a part of the images stops the training.
 
-    Poisson loss, AdamW (Loshchilov & Hutter, ICLR 2019). When the kept images have not been predicted
-    better for `PATIENCE` rounds, training goes on slower from the best state, `RATES` rates in all.
-
-    Parameters
-    ----------
-    images : (n, 1, h, w) tensor
-    responses : (n, units) array
-        Mean counts.
-    rounds : int
-        Of at least `ROUND` steps, at most.
-
-    Returns
-    -------
-    model : SharedNetwork
-    history : dict of list
-        As of `lib.models.network.fit_networks`; an epoch is a round.
+    From images (n, 1, h, w), with Poisson loss and AdamW (Loshchilov & Hutter, ICLR 2019). When the kept
+    images have not been predicted better for `PATIENCE` rounds, training goes on slower from the best state,
+    `RATES` rates in all; a round is at least `ROUND` steps. The history is that of
+    `lib.models.network.fit_networks`; an epoch is a round.
     """
     responses = torch.as_tensor(np.asarray(responses), dtype=torch.float32)
     generator = np.random.default_rng(seed)

@@ -54,20 +54,10 @@ class PatchTuning:
 def classical_tuning(model: torch.nn.Module, session, *, units: Sequence[int] | None = None) -> pd.DataFrame:
     """Receptive field and grating tuning of all units of a model, by the measures of recordings.
 
-    Parameters
-    ----------
-    model : torch module
-        Images (n, 1, h, w) -> (n, units).
-    session : lib.data.session.Session
-        The Gabors and static gratings that it shows are those that the model is shown; where it shows none,
-        those of the Allen Institute's sessions.
-    units : sequence of int, optional
-        Unit ids of the model's outputs; absent: those of the session.
-
-    Returns
-    -------
-    DataFrame
-        Index unit_id: `lib.responses.tuning.RECEPTIVE_FIELD` and `STATIC_GRATINGS`.
+    The model, images (n, 1, h, w) -> (n, units), is shown the Gabors and static gratings of the session;
+    where it shows none, those of the Allen Institute's sessions. `units` are the unit ids of the model's
+    outputs; absent: those of the session. Index unit_id: `lib.responses.tuning.RECEPTIVE_FIELD` and
+    `STATIC_GRATINGS`.
     """
     where = dict(shape=session.images.shape[1:], degrees_per_pixel=session.degrees_per_pixel)
     shown = session.presentations
@@ -117,13 +107,8 @@ def patch_tuning(
 ) -> PatchTuning:
     """Size and contrast tuning of units, and how much the phase of a grating counts.
 
-    Parameters
-    ----------
-    models : sequence of torch modules
-        One a unit: images (n, 1, h, w) -> (n, 1).
-    patches : DataFrame
-        Index unit_id: x, y, orientation (degrees), spatial_frequency (cycles/degree).
-    shape : (h, w)
+    Each of the models is one of a unit, images (n, 1, h, w) -> (n, 1). `patches` has index unit_id and
+    columns x, y, orientation (degrees) and spatial_frequency (cycles/degree).
     """
     size, contrast, measures = {}, {}, {}
     where = dict(shape=shape, degrees_per_pixel=degrees_per_pixel)
@@ -154,12 +139,8 @@ def patch_tuning(
 def patch_measures(by_size: np.ndarray, by_contrast: np.ndarray) -> list[float]:
     """`MEASURES` of one unit; see `PatchTuning`.
 
-    Parameters
-    ----------
-    by_size : (diameters, phases) array
-        Responses to patches of `DIAMETERS`.
-    by_contrast : (contrasts,) array
-        Mean over phases at `CONTRASTS`, the first of which is none.
+    `by_size` (diameters, phases) are responses to patches of `DIAMETERS`; `by_contrast` (contrasts,) their
+    mean over phases at `CONTRASTS`, the first of which is none.
     """
     sizes = by_size.mean(1)
     best = preferred_size(sizes)

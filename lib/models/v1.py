@@ -33,19 +33,13 @@ KERNEL_MEMORY = 3 << 28  # bytes of kernels at a time; half as much again is cop
 class ResponseModel(nn.Module):
     """Fixed features, linear readout, output nonlinearity.
 
-    Parameters
-    ----------
-    core : module
-        `V1Core` or `PixelCore`.
-    weights : (units, features) tensor
-    bias : (units,) tensor
-    squared : bool
-        The readout predicts the square root of the count.
+    `core` is a `V1Core` or `PixelCore`; weights (units, features) and bias (units,) are tensors. If
+    `squared`, the readout predicts the square root of the count.
     """
 
-    def __init__(self, core, weights, bias, *, kind, squared):
+    def __init__(self, core, weights, bias, *, squared):
         super().__init__()
-        self.core, self.kind, self.squared = core, kind, squared
+        self.core, self.squared = core, squared
         self.register_buffer("weights", weights)
         self.register_buffer("bias", bias)
 
@@ -61,16 +55,14 @@ class ResponseModel(nn.Module):
     def subset(self, units):
         """Return the model of some of the units; of a slice of them, without a copy."""
         units = units if isinstance(units, slice) else torch.as_tensor(list(units))
-        return ResponseModel(
-            self.core, self.weights[units], self.bias[units], kind=self.kind, squared=self.squared
-        )
+        return ResponseModel(self.core, self.weights[units], self.bias[units], squared=self.squared)
 
 
 def join(models):
     """Return one model of the units of several that read the same core in the same way, in their order."""
     first = models[0]
     weights, bias = (torch.cat([getattr(model, name) for model in models]) for name in ("weights", "bias"))
-    return ResponseModel(first.core, weights, bias, kind=first.kind, squared=first.squared)
+    return ResponseModel(first.core, weights, bias, squared=first.squared)
 
 
 # ---- fitting ------------------------------------------------------------------------------------
@@ -144,10 +136,10 @@ def fits_windowed(features, responses, core, more, choices, *, windows=None):
         weights = weights + common
         weights = (1 - mix) * weights[:units] + mix * loadings.T @ weights[units:]
         weights = weights * spread[:, None]
-        yield ResponseModel(core, weights, mean - weights @ features.mean(0), kind="v1", squared=True)
+        yield ResponseModel(core, weights, mean - weights @ features.mean(0), squared=True)
 
 
-def fit_ridge(features, responses, core, *, kind):
+def fit_ridge(features, responses, core):
     """Ridge regression, each group of features scaled alike; a penalty per unit by leave-one-out.
 
     Arguments are as in `fit_windowed`.
@@ -158,7 +150,7 @@ def fit_ridge(features, responses, core, *, kind):
     scale = torch.cat([torch.full((p.shape[1],), float(p.square().sum(1).mean()) ** -0.5) for p in parts])
     x = centred * scale
     weights = _ridge_dual(x @ x.T, y - mean) @ x * scale
-    return ResponseModel(core, weights, mean - weights @ features.mean(0), kind=kind, squared=False)
+    return ResponseModel(core, weights, mean - weights @ features.mean(0), squared=False)
 
 
 def _ridge_dual(gram, y):
@@ -247,9 +239,17 @@ def _candidates(core):
     return [_window_weights(places, window_grid(core)) for places in core.positions]
 
 
-def _averaged(evidence, weights):
-    """Per group the candidates' average (targets, places), by evidence (penalties, windows, targets)."""
-    posterior = _posterior(evidence).sum(0).T
+def _averaged(evidence, weights, *, rounds=10, uniform=0.1):
+    """Per group the candidates' average (targets, places), by evidence (penalties, windows, targets).
+
+    The prior of the candidates is learned from all targets.
+    """
+    flat = evidence.flatten(0, 1)
+    prior = torch.full((len(flat), 1), 1 / len(flat))
+    for _ in range(rounds):
+        posterior = torch.softmax(flat + prior.log(), 0)
+        prior = (1 - uniform) * posterior.mean(1, keepdim=True) + uniform / len(flat)
+    posterior = posterior.view_as(evidence).sum(0).T
     return [posterior @ weight for weight in weights]
 
 
@@ -279,16 +279,6 @@ def _evidence(values, vectors, z):
         fit = (total[:, None].reciprocal() @ projected)[:, 0] / n
         evidence.append(-0.5 * n * fit.clamp(min=1e-12).log() - 0.5 * total.log().sum(1)[:, None])
     return torch.stack(evidence)
-
-
-def _posterior(evidence, *, rounds=10, uniform=0.1):
-    """Weights of the candidates (penalties, windows, targets), under a prior learned from all."""
-    flat = evidence.flatten(0, 1)
-    prior = torch.full((len(flat), 1), 1 / len(flat))
-    for _ in range(rounds):
-        weight = torch.softmax(flat + prior.log(), 0)
-        prior = (1 - uniform) * weight.mean(1, keepdim=True) + uniform / len(flat)
-    return weight.view_as(evidence)
 
 
 def _common_readout(parts, core, seen, z):
