@@ -66,10 +66,15 @@ def image(ax, pixels, *, title="", extent=None, value_range=(0, 1)):
     return ax
 
 
+def _extent(pixels, degrees_per_pixel):
+    """(left, right, bottom, top) of an image on the screen, degrees."""
+    x, y = np.array(pixels.shape[::-1]) * degrees_per_pixel / 2
+    return -x, x, -y, y
+
+
 def stimulus(ax, pixels, *, degrees_per_pixel, title="", mask=None, center=None):
     """Show a stimulus on the screen, in degrees, with the outline of its mask."""
-    half = np.array(pixels.shape[::-1]) * degrees_per_pixel / 2
-    extent = (-half[0], half[0], -half[1], half[1])
+    extent = _extent(pixels, degrees_per_pixel)
     image(ax, pixels, title=title, extent=extent)
     if mask is not None and mask.max() > 0.5:
         ax.contour(mask, [0.5], colors=[RED], linewidths=1, extent=extent, origin="upper")
@@ -95,16 +100,8 @@ def stimuli(axes, shown, *, degrees_per_pixel, masks=None):
 
 def outline(ax, mask, *, degrees_per_pixel, color=SKY, center=None):
     """Draw the outline of a mask on a stimulus, and lines through a point (x, y)."""
-    half = np.array(mask.shape[::-1]) * degrees_per_pixel / 2
-    ax.contour(
-        mask,
-        [0.5],
-        colors=[color],
-        linewidths=1,
-        linestyles="--",
-        origin="upper",
-        extent=(-half[0], half[0], -half[1], half[1]),
-    )
+    extent = _extent(mask, degrees_per_pixel)
+    ax.contour(mask, [0.5], colors=[color], linewidths=1, linestyles="--", extent=extent, origin="upper")
     if center is not None:
         ax.axvline(center[0], color=color, lw=0.6, ls=":")
         ax.axhline(center[1], color=color, lw=0.6, ls=":")
@@ -113,9 +110,8 @@ def outline(ax, mask, *, degrees_per_pixel, color=SKY, center=None):
 
 def matrix(ax, values, *, xlabel, ylabel, label, cmap="viridis", value_range=(None, None), extent=None):
     """Show a matrix with a colour bar."""
-    shown = ax.imshow(
-        values, aspect="auto", cmap=cmap, vmin=value_range[0], vmax=value_range[1], extent=extent
-    )
+    low, high = value_range
+    shown = ax.imshow(values, aspect="auto", cmap=cmap, vmin=low, vmax=high, extent=extent)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.figure.colorbar(shown, ax=ax, label=label)
     return ax
@@ -148,15 +144,8 @@ def clustered(correlation, tree):
 
 def raster(ax, activity, *, start, stop, title=""):
     """Show z-scored activity (units, bins) of one block against the session's time."""
-    ax.imshow(
-        activity,
-        aspect="auto",
-        cmap="gray_r",
-        vmin=0,
-        vmax=1.5,
-        interpolation="none",
-        extent=(start, stop, max(1, len(activity)), 0),
-    )
+    extent = (start, stop, max(1, len(activity)), 0)
+    ax.imshow(activity, aspect="auto", cmap="gray_r", vmin=0, vmax=1.5, interpolation="none", extent=extent)
     ax.set(title=title, xlabel="time (s)")
     return ax
 
@@ -203,21 +192,13 @@ def histogram(ax, values, *, xlabel, bins=20, marks=None):
 
 def scatter(ax, x, y, *, xlabel, ylabel, groups=None, diagonal=False, log=False):
     """Draw points, one colour and marker per group (`groups`: labels of the points)."""
+    x, y = np.asarray(x), np.asarray(y)
     groups = np.array([""] * len(x)) if groups is None else np.asarray(groups)
     if len(groups) == 0:
         nothing(ax)
     for k, group in enumerate(dict.fromkeys(groups)):
-        mine = groups == group
-        ax.plot(
-            np.asarray(x)[mine],
-            np.asarray(y)[mine],
-            "os^Dv<>P*X"[k % 10],
-            color=f"C{k % 7}",
-            ms=5,
-            alpha=0.8,
-            mew=0,
-            label=str(group),
-        )
+        mine, marker = groups == group, "os^Dv<>P*X"[k % 10]
+        ax.plot(x[mine], y[mine], marker, color=f"C{k % 7}", ms=5, alpha=0.8, mew=0, label=str(group))
     if diagonal and np.isfinite(np.array([x, y], float)).any():
         low, high = np.nanmin([x, y]), np.nanmax([x, y])
         ax.plot([low, high], [low, high], color=GREY, ls=":", lw=1, zorder=0)
@@ -270,13 +251,8 @@ def reliability(ax, predicted, measured, low, high, *, label=""):
 def curves(ax, x, lines, *, xlabel, ylabel, log=False):
     """Draw named lines; `lines` maps label to values."""
     for k, (name, y) in enumerate(lines.items()):
-        ax.plot(
-            x if len(x) == len(y) else np.arange(len(y)),
-            y,
-            label=name,
-            color=STIMULI.get(name, f"C{k % 7}"),
-            ls=("-", "--", "-.", ":")[k % 4],
-        )
+        at = x if len(x) == len(y) else np.arange(len(y))
+        ax.plot(at, y, label=name, color=STIMULI.get(name, f"C{k % 7}"), ls=("-", "--", "-.", ":")[k % 4])
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if log:
         ax.set_yscale("log")
@@ -313,9 +289,8 @@ def stimulus_set(ax, pixels, x, y, *, degrees_per_pixel, diameter):
     """Show example stimuli on the screen and the circles of all positions (x, y) that were used."""
     stimulus(ax, pixels, degrees_per_pixel=degrees_per_pixel)
     for centre in zip(x, y):
-        ax.add_patch(
-            plt.Circle(centre, diameter / 2, fill=False, color=SKY, lw=0.5, alpha=0.6, rasterized=True)
-        )
+        circle = plt.Circle(centre, diameter / 2, fill=False, color=SKY, lw=0.5, alpha=0.6, rasterized=True)
+        ax.add_patch(circle)
     ax.plot(x, y, ".", color=BLUE, ms=3)
     edge = np.max(np.abs(ax.get_xlim())), np.max(np.abs(ax.get_ylim()))
     reach = np.max(np.abs([x, y])) + diameter / 2 + 2
@@ -334,14 +309,10 @@ def response_map(ax, values, x, y, *, title="", label="spikes", ellipse=None, ma
     shown = ax.imshow(values, origin="lower", extent=extent, cmap="viridis")
     ax.figure.colorbar(shown, ax=ax, label=label, shrink=0.8)
     if ellipse is not None:
-        turn = np.linspace(0, 2 * np.pi, 100)
-        a, b = ellipse[2] * np.cos(turn), ellipse[3] * np.sin(turn)
-        angle = np.deg2rad(ellipse[4])
-        ax.plot(
-            ellipse[0] + a * np.cos(angle) - b * np.sin(angle),
-            ellipse[1] + a * np.sin(angle) + b * np.cos(angle),
-            color=ORANGE,
-        )
+        at_x, at_y, sigma_x, sigma_y, degrees = ellipse
+        turn, angle = np.linspace(0, 2 * np.pi, 100), np.deg2rad(degrees)
+        a, b, cos, sin = sigma_x * np.cos(turn), sigma_y * np.sin(turn), np.cos(angle), np.sin(angle)
+        ax.plot(at_x + a * cos - b * sin, at_y + a * sin + b * cos, color=ORANGE)
     for k, (name, at) in enumerate((marks or {}).items()):
         ax.plot(*at, "+x"[k % 2], color=(RED, PINK)[k % 2], ms=9, mew=2, label=name)
     if marks:
@@ -355,14 +326,8 @@ def receptive_field(axes, values, x, y, *, field, by_angle, marks):
 
     `by_angle`: of `lib.responses.receptive_fields.tuning_curve`.
     """
-    response_map(
-        axes[0],
-        values,
-        x,
-        y,
-        marks=marks,
-        ellipse=None if field is None else (field.x, field.y, field.sigma_x, field.sigma_y, 0),
-    )
+    ellipse = None if field is None else (field.x, field.y, field.sigma_x, field.sigma_y, 0)
+    response_map(axes[0], values, x, y, marks=marks, ellipse=ellipse)
     tuning_curves(axes[1:], {"orientation (deg)": by_angle})
     return axes
 
@@ -400,28 +365,12 @@ def pairs(ax, left, right, *, names, ylabel):
     else:
         values = pd.DataFrame({0: np.asarray(left, float), 1: np.asarray(right, float)})
         ax.plot([0, 1], values.T, color=GREY, alpha=0.5, lw=1)
-        sns.stripplot(
-            values,
-            ax=ax,
-            palette=[STIMULI.get(n, c) for n, c in zip(names, (RED, BLUE))],
-            jitter=False,
-            size=4,
-        )
-        sns.pointplot(
-            values,
-            ax=ax,
-            estimator="median",
-            errorbar=("pi", 50),
-            color=BLACK,
-            linestyle="none",
-            marker="_",
-            markersize=24,
-            err_kws={"linewidth": 2},
-            zorder=5,
-        )
-    ax.set_xlim(-0.5, 1.5)
+        palette = [STIMULI.get(n, c) for n, c in zip(names, (RED, BLUE))]
+        sns.stripplot(values, ax=ax, palette=palette, jitter=False, size=4)
+        bar = dict(linestyle="none", marker="_", markersize=24, err_kws={"linewidth": 2}, zorder=5)
+        sns.pointplot(values, ax=ax, estimator="median", errorbar=("pi", 50), color=BLACK, **bar)
     ax.set_xticks([0, 1], names)
-    ax.set_ylabel(ylabel)
+    ax.set(xlim=(-0.5, 1.5), ylabel=ylabel)
     return ax
 
 

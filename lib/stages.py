@@ -266,15 +266,11 @@ def provenance_table(provenance: dict) -> str:
     """Return a provenance as Markdown, for the end of a page."""
     device = provenance.get("device", "cpu")  # the rule, of which nothing is said
     device = "" if device == "cpu" else f", on {device}"
+    versions = {"python": provenance["python"]} | provenance["packages"]
     rows = [
         ("parameters", ", ".join(f"{k} = {v}" for k, v in provenance["parameters"].items() if v != {})),
         ("inputs (sha256)", ", ".join(f"{k} {v}" for k, v in provenance["inputs"].items())),
-        (
-            "versions",
-            ", ".join(
-                [f"python {provenance['python']}"] + [f"{k} {v}" for k, v in provenance["packages"].items()]
-            ),
-        ),
+        ("versions", ", ".join(f"{k} {v}" for k, v in versions.items())),
         ("git revision", provenance["revision"]),
         ("took", f"{provenance['seconds']} s, {provenance['peak_memory_mib']} MiB at most{device}"),
     ]
