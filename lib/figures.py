@@ -57,9 +57,9 @@ def stimulus_timeline(ax, blocks):
     return ax
 
 
-def image(ax, pixels, *, title="", extent=None, value_range=(0, 1)):
-    """Show an image without axes, or with degrees on them if `extent` is given."""
-    ax.imshow(pixels, vmin=value_range[0], vmax=value_range[1], extent=extent, cmap="gray")
+def image(ax, pixels, *, title="", extent=None):
+    """Show an image in [0, 1] without axes, or with degrees on them if `extent` is given."""
+    ax.imshow(pixels, vmin=0, vmax=1, extent=extent, cmap="gray")
     ax.set_title(title)
     if extent is None:
         ax.set_axis_off()
@@ -98,20 +98,20 @@ def stimuli(axes, shown, *, degrees_per_pixel, masks=None):
     return axes
 
 
-def outline(ax, mask, *, degrees_per_pixel, color=SKY, center=None):
+def outline(ax, mask, *, degrees_per_pixel, center=None):
     """Draw the outline of a mask on a stimulus, and lines through a point (x, y)."""
     extent = _extent(mask, degrees_per_pixel)
-    ax.contour(mask, [0.5], colors=[color], linewidths=1, linestyles="--", extent=extent, origin="upper")
+    ax.contour(mask, [0.5], colors=[SKY], linewidths=1, linestyles="--", extent=extent, origin="upper")
     if center is not None:
-        ax.axvline(center[0], color=color, lw=0.6, ls=":")
-        ax.axhline(center[1], color=color, lw=0.6, ls=":")
+        ax.axvline(center[0], color=SKY, lw=0.6, ls=":")
+        ax.axhline(center[1], color=SKY, lw=0.6, ls=":")
     return ax
 
 
-def matrix(ax, values, *, xlabel, ylabel, label, cmap="viridis", value_range=(None, None), extent=None):
+def matrix(ax, values, *, xlabel, ylabel, label, value_range=(None, None)):
     """Show a matrix with a colour bar."""
     low, high = value_range
-    shown = ax.imshow(values, aspect="auto", cmap=cmap, vmin=low, vmax=high, extent=extent)
+    shown = ax.imshow(values, aspect="auto", cmap="viridis", vmin=low, vmax=high)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.figure.colorbar(shown, ax=ax, label=label)
     return ax
@@ -238,13 +238,11 @@ def intervals(ax, names, values, low, high, *, xlabel, reference=None):
     return ax
 
 
-def reliability(ax, predicted, measured, low, high, *, label=""):
+def reliability(ax, predicted, measured, low, high):
     """Draw measured against predicted probabilities, with the intervals of the measured ones."""
     ax.plot([0, 1], [0, 1], color=GREY, ls=":", lw=1, zorder=0)
-    ax.errorbar(predicted, measured, [measured - low, high - measured], fmt="o-", ms=5, lw=1, label=label)
+    ax.errorbar(predicted, measured, [measured - low, high - measured], fmt="o-", ms=5, lw=1)
     ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="predicted probability", ylabel="measured share")
-    if label:
-        ax.legend()
     return ax
 
 
@@ -299,25 +297,25 @@ def stimulus_set(ax, pixels, x, y, *, degrees_per_pixel, diameter):
     return ax
 
 
-def response_map(ax, values, x, y, *, title="", label="spikes", ellipse=None, marks=None):
+def response_map(ax, values, x, y, *, ellipse, marks):
     """Show mean responses over positions.
 
-    `ellipse`: (x, y, sigma_x, sigma_y, angle_deg); `marks`: {label: (x, y)} of single points.
+    `ellipse`: (x, y, sigma_x, sigma_y, angle_deg), or None; `marks`: {label: (x, y)} of single points.
     """
     step = abs(x[1] - x[0]) / 2 if len(x) > 1 else 5
     extent = (min(x) - step, max(x) + step, min(y) - step, max(y) + step)
     shown = ax.imshow(values, origin="lower", extent=extent, cmap="viridis")
-    ax.figure.colorbar(shown, ax=ax, label=label, shrink=0.8)
+    ax.figure.colorbar(shown, ax=ax, label="spikes", shrink=0.8)
     if ellipse is not None:
         at_x, at_y, sigma_x, sigma_y, degrees = ellipse
         turn, angle = np.linspace(0, 2 * np.pi, 100), np.deg2rad(degrees)
         a, b, cos, sin = sigma_x * np.cos(turn), sigma_y * np.sin(turn), np.cos(angle), np.sin(angle)
         ax.plot(at_x + a * cos - b * sin, at_y + a * sin + b * cos, color=ORANGE)
-    for k, (name, at) in enumerate((marks or {}).items()):
+    for k, (name, at) in enumerate(marks.items()):
         ax.plot(*at, "+x"[k % 2], color=(RED, PINK)[k % 2], ms=9, mew=2, label=name)
     if marks:
         ax.legend(loc="lower right", frameon=True, facecolor="white")
-    ax.set(xlim=extent[:2], ylim=extent[2:], xlabel="azimuth (deg)", ylabel="elevation (deg)", title=title)
+    ax.set(xlim=extent[:2], ylim=extent[2:], xlabel="azimuth (deg)", ylabel="elevation (deg)")
     return ax
 
 
@@ -332,14 +330,14 @@ def receptive_field(axes, values, x, y, *, field, by_angle, marks):
     return axes
 
 
-def tuning_curves(axes, tuning, *, ylabel="mean count"):
+def tuning_curves(axes, tuning):
     """Draw one tuning curve per axis, mean and standard error.
 
     `tuning`: {label: DataFrame with index the stimulus's parameter, columns mean and standard_error}.
     """
     for ax, (label, curve) in zip(axes, tuning.items()):
         ax.errorbar(curve.index, curve["mean"], curve["standard_error"], color="C0", capsize=2)
-        ax.set(xlabel=label, ylabel=ylabel)
+        ax.set(xlabel=label, ylabel="mean count")
         ax.set_ylim(bottom=0)
     return axes
 

@@ -51,13 +51,12 @@ class PatchTuning:
     measures: pd.DataFrame
 
 
-def classical_tuning(model: torch.nn.Module, session, *, units: Sequence[int] | None = None) -> pd.DataFrame:
-    """Receptive field and grating tuning of all units of a model, by the measures of recordings.
+def classical_tuning(model: torch.nn.Module, session) -> pd.DataFrame:
+    """Receptive field and grating tuning of a session's units in a model, by the measures of recordings.
 
     The model, images (n, 1, h, w) -> (n, units), is shown the Gabors and static gratings of the session;
-    where it shows none, those of the Allen Institute's sessions. `units` are the unit ids of the model's
-    outputs; absent: those of the session. Index unit_id: `lib.responses.tuning.RECEPTIVE_FIELD` and
-    `STATIC_GRATINGS`.
+    where it shows none, those of the Allen Institute's sessions. Index unit_id:
+    `lib.responses.tuning.RECEPTIVE_FIELD` and `STATIC_GRATINGS`.
     """
     where = dict(shape=session.images.shape[1:], degrees_per_pixel=session.degrees_per_pixel)
     shown = session.presentations
@@ -78,8 +77,7 @@ def classical_tuning(model: torch.nn.Module, session, *, units: Sequence[int] | 
         index = pd.MultiIndex.from_frame(table[columns])
         means = pd.DataFrame(predicted_means(model, frames), index=index)
         found.append(measures(means.sort_index()))
-    ids = session.units.index if units is None else pd.Index(units, name="unit_id")
-    return pd.concat(found, axis=1).set_index(ids)
+    return pd.concat(found, axis=1).set_index(session.units.index)
 
 
 def grating_frames(table, shape: tuple[int, int], *, degrees_per_pixel: float) -> np.ndarray:

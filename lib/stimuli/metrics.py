@@ -64,21 +64,14 @@ def analysis_disk(image: np.ndarray, *, mask: Mask, degrees_per_pixel: float) ->
     return float(x), float(y), float(np.sqrt(inside.sum() / np.pi) * degrees_per_pixel)
 
 
-def analysis_mask(
-    image: np.ndarray, *, mask: Mask, degrees_per_pixel: float, edge: float = 0.5
-) -> np.ndarray:
-    """Circular mask (h, w) of a stimulus, with a soft border: `analysis_disk` drawn.
+def analysis_mask(image: np.ndarray, *, mask: Mask, degrees_per_pixel: float) -> np.ndarray:
+    """Circular mask (h, w) of a stimulus, whose own mask may have any shape: `analysis_disk` drawn.
 
-    Parameters
-    ----------
-    mask : (h, w) array in [0, 1]
-        The stimulus's own mask (any shape).
-    edge : float
-        Width of the border as a fraction of the radius; at the radius the mask is 0.5.
+    Its soft border is half as wide as its radius; at the radius the mask is 0.5.
     """
     x, y, radius = analysis_disk(image, mask=mask, degrees_per_pixel=degrees_per_pixel)
     return circular_mask(
-        np.shape(image), degrees_per_pixel=degrees_per_pixel, x=x, y=y, radius=radius, edge=edge * radius
+        np.shape(image), degrees_per_pixel=degrees_per_pixel, x=x, y=y, radius=radius, edge=radius / 2
     )
 
 
