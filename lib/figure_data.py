@@ -71,14 +71,12 @@ def save(figure: Figure, path: Path) -> None:
                 arrays[name] = arrays[name].astype(np.float16)
             arrays[f"{name}, extent"] = np.array(extent(shown), np.float32)
     if not arrays:
-        rows = pd.DataFrame(
-            [
-                {"panel": panel, "series": name} | row
-                for panel, name, ax, frame in series
-                for row in _with_names(frame, ax).to_dict("records")
-            ],
-            columns=COLUMNS,
-        )
+        rows = [
+            {"panel": panel, "series": name} | row
+            for panel, name, ax, frame in series
+            for row in _with_names(frame, ax).to_dict("records")
+        ]
+        rows = pd.DataFrame(rows, columns=COLUMNS)
         rows = rows.drop(columns=[name for name in COLUMNS[4:] if rows[name].isna().all()])
         rows.to_csv(path.with_suffix(".csv"), index=False, float_format="%.6g")
         return
@@ -252,14 +250,10 @@ def summary(values: np.ndarray) -> str:
     if scale < 1e-12:
         return f"[{size}] zero"
     missing = f", {(~finite).sum()} missing" if not finite.all() else ""
-    means = [
-        block[np.isfinite(block)].mean() / scale if np.isfinite(block).any() else 0.0
-        for block in _blocks(values)
-    ]
+    blocks = [block[np.isfinite(block)] for block in _blocks(values)]
+    means = " ".join(f"{block.mean() / scale if block.size else 0.0:.3f}" for block in blocks)
     spread = values[finite].std() / scale
-    return f"[{size}{missing}] scale {scale:.3e}, SD {spread:.3f}, means " + " ".join(
-        f"{mean:.3f}" for mean in means
-    )
+    return f"[{size}{missing}] scale {scale:.3e}, SD {spread:.3f}, means {means}"
 
 
 def _blocks(values):
