@@ -213,9 +213,8 @@ def _joined(sets):
         over = tuple(range(values.ndim - 1))
         varies = np.nanmax(values, axis=over) > np.nanmin(values, axis=over)
         parts.append(np.where(varies, values - np.nanmean(values, axis=over), 0 * values))
-    repeats = max(part.shape[0] for part in parts)
     if parts[0].ndim == 3:
-        parts = [
-            np.pad(part, ((0, repeats - len(part)), (0, 0), (0, 0)), constant_values=np.nan) for part in parts
-        ]
+        most = max(len(part) for part in parts)
+        missing = [((0, most - len(part)), (0, 0), (0, 0)) for part in parts]
+        parts = [np.pad(part, width, constant_values=np.nan) for part, width in zip(parts, missing)]
     return np.concatenate(parts, axis=-2)

@@ -152,18 +152,17 @@ class _Stack:
         self.moments = [{name: value.clone() for name, value in zeros.items()} for _ in self.BETAS]
         self.running, self.steps = list(range(len(networks))), torch.zeros(len(networks), device=device)
 
-    def _call(self, module, *data):
-        """A module's output for each of the networks, whose data lie side by side."""
-        return torch.vmap(lambda *given: torch.func.functional_call(module, given[:2], given[2:]))(
-            self.parameters, self.buffers, *data
-        )
+    def _call(self, *data):
+        """The objective of each of the networks, whose data lie side by side."""
+        call = torch.vmap(lambda *given: torch.func.functional_call(self.objective, given[:2], given[2:]))
+        return call(self.parameters, self.buffers, *data)
 
     def step(self, images, counts, rates):
         """Take one step for each network; returns what they predicted before it."""
         self.objective.train()
         for value in self.parameters.values():
             value.requires_grad_(True)
-        losses, predicted = self._call(self.objective, images, counts)
+        losses, predicted = self._call(images, counts)
         slopes = torch.autograd.grad(losses.sum(), list(self.parameters.values()))
         self.steps += 1
         size = torch.as_tensor(rates, dtype=torch.float32) / (1 - self.BETAS[0] ** self.steps)
@@ -182,7 +181,7 @@ class _Stack:
         """Predictions of each network in evaluation mode, (networks, n, units)."""
         self.objective.eval()
         with torch.no_grad():
-            return self._call(self.objective, images, counts)[1]
+            return self._call(images, counts)[1]
 
     def copy(self, k):
         """State of network k, for `load_state_dict`."""
