@@ -70,7 +70,7 @@ def fitted(units, members=5):
         weights = weights / weights.square().sum(1, keepdim=True)
         bias = 1 - core(grey) @ weights.T
     return ensemble.MeanModel(
-        [v1.ResponseModel(core, weights, bias[0], kind="v1", squared=True) for _ in range(members)]
+        [v1.ResponseModel(core, weights, bias[0], squared=True) for _ in range(members)]
     )
 
 

@@ -100,7 +100,7 @@ def predictors(model, core, pixels, responses):
     features = many_images.features_of(core, pixels)
     if model == "v1":
         return next(many_images.fits(features, responses, core, [], [[]]))
-    return v1.fit_ridge(features, responses, core, kind=model)
+    return v1.fit_ridge(features, responses, core)
 
 
 def prediction(arguments):

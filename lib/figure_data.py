@@ -71,14 +71,12 @@ def save(figure: Figure, path: Path) -> None:
                 arrays[name] = arrays[name].astype(np.float16)
             arrays[f"{name}, extent"] = np.array(extent(shown), np.float32)
     if not arrays:
-        rows = pd.DataFrame(
-            [
-                {"panel": panel, "series": name} | row
-                for panel, name, ax, frame in series
-                for row in _with_names(frame, ax).to_dict("records")
-            ],
-            columns=COLUMNS,
-        )
+        rows = [
+            {"panel": panel, "series": name} | row
+            for panel, name, ax, frame in series
+            for row in _with_names(frame, ax).to_dict("records")
+        ]
+        rows = pd.DataFrame(rows, columns=COLUMNS)
         rows = rows.drop(columns=[name for name in COLUMNS[4:] if rows[name].isna().all()])
         rows.to_csv(path.with_suffix(".csv"), index=False, float_format="%.6g")
         return
@@ -117,16 +115,15 @@ def drawn_series(ax: Axes) -> Iterator[tuple[str, pd.DataFrame]]:
     """
     for line in ax.lines:
         yield _label(line, "line"), _points(line, line.get_xydata(), ax).drop_duplicates()
-    for shown in [other for other in ax.collections if not isinstance(other, QuadMesh)]:
+    for shown in _collections(ax):
         segments = [path.vertices for path in shown.get_paths()]
         if isinstance(shown, LineCollection) and all(len(segment) == 2 for segment in segments):
             yield _label(shown, "interval"), _spans(shown, np.array(segments).reshape(-1, 4), ax)
         elif isinstance(shown, PathCollection):
             frame = _points(shown, np.ma.filled(shown.get_offsets(), np.nan), ax)
-            yield (
-                _label(shown, "points"),
-                (frame if shown.get_array() is None else frame.assign(value=shown.get_array())),
-            )
+            if shown.get_array() is not None:
+                frame = frame.assign(value=shown.get_array())
+            yield _label(shown, "points"), frame
         elif segments:
             kind = "outline" if isinstance(shown, ContourSet) else "area"
             yield _label(shown, kind), _points(shown, np.concatenate(segments), ax)
@@ -142,9 +139,17 @@ def drawn_series(ax: Axes) -> Iterator[tuple[str, pd.DataFrame]]:
         if isinstance(patch, Rectangle):
             drawn = _spans(patch, patch.get_bbox().extents[None], ax)
         else:
-            drawn = _points(patch, patch.get_patch_transform().transform(patch.get_path().vertices), ax)
+            drawn = _points(patch, _corners(patch), ax)
         outlines.setdefault(kind, []).append(drawn)
     yield from ((kind, pd.concat(drawn)) for kind, drawn in outlines.items())
+
+
+def _collections(ax):
+    return [shown for shown in ax.collections if not isinstance(shown, QuadMesh)]
+
+
+def _corners(patch):
+    return patch.get_patch_transform().transform(patch.get_path().vertices)
 
 
 def _label(artist, kind):
@@ -166,9 +171,8 @@ def _spans(artist, corners, ax):
 
 def _in_data(artist, ax):
     """(2,) bool: x and y are coordinates of the data, not parts of the panel."""
-    transform = (
-        artist.get_offset_transform() if isinstance(artist, PathCollection) else artist.get_transform()
-    )
+    points = isinstance(artist, PathCollection)
+    transform = artist.get_offset_transform() if points else artist.get_transform()
     return np.array(transform.contains_branch_seperately(ax.transData))
 
 
@@ -217,7 +221,7 @@ def plotted_arrays(ax: Axes) -> Iterator[tuple[str, np.ndarray]]:
         yield from _xy("line", line.get_xydata())
     for image in pictures(ax):
         yield "image", image.get_array()
-    for shown in [other for other in ax.collections if not isinstance(other, QuadMesh)]:
+    for shown in _collections(ax):
         corners = np.concatenate([path.vertices for path in shown.get_paths()] + [np.empty((0, 2))])
         if isinstance(shown, ContourSet):  # the number of its points hangs on the last digits
             yield from _xy("contour", [corners.min(axis=0), corners.max(axis=0)] if len(corners) else [])
@@ -227,12 +231,7 @@ def plotted_arrays(ax: Axes) -> Iterator[tuple[str, np.ndarray]]:
         if shown.get_array() is not None:
             yield "colours", shown.get_array()
     if ax.patches:
-        yield from _xy(
-            "patches",
-            np.concatenate(
-                [patch.get_patch_transform().transform(patch.get_path().vertices) for patch in ax.patches]
-            ),
-        )
+        yield from _xy("patches", np.concatenate([_corners(patch) for patch in ax.patches]))
 
 
 def _xy(kind, points):
@@ -251,14 +250,10 @@ def summary(values: np.ndarray) -> str:
     if scale < 1e-12:
         return f"[{size}] zero"
     missing = f", {(~finite).sum()} missing" if not finite.all() else ""
-    means = [
-        block[np.isfinite(block)].mean() / scale if np.isfinite(block).any() else 0.0
-        for block in _blocks(values)
-    ]
+    blocks = [block[np.isfinite(block)] for block in _blocks(values)]
+    means = " ".join(f"{block.mean() / scale if block.size else 0.0:.3f}" for block in blocks)
     spread = values[finite].std() / scale
-    return f"[{size}{missing}] scale {scale:.3e}, SD {spread:.3f}, means " + " ".join(
-        f"{mean:.3f}" for mean in means
-    )
+    return f"[{size}{missing}] scale {scale:.3e}, SD {spread:.3f}, means {means}"
 
 
 def _blocks(values):

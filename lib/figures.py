@@ -57,26 +57,30 @@ def stimulus_timeline(ax, blocks):
     return ax
 
 
-def image(ax, pixels, *, title="", extent=None, value_range=(0, 1)):
-    """Show an image without axes, or with degrees on them if `extent` is given."""
-    ax.imshow(pixels, vmin=value_range[0], vmax=value_range[1], extent=extent, cmap="gray")
+def image(ax, pixels, *, title="", extent=None):
+    """Show an image in [0, 1] without axes, or with degrees on them if `extent` is given."""
+    ax.imshow(pixels, vmin=0, vmax=1, extent=extent, cmap="gray")
     ax.set_title(title)
     if extent is None:
         ax.set_axis_off()
     return ax
 
 
+def _extent(pixels, degrees_per_pixel):
+    """(left, right, bottom, top) of an image on the screen, degrees."""
+    x, y = np.array(pixels.shape[::-1]) * degrees_per_pixel / 2
+    return -x, x, -y, y
+
+
 def stimulus(ax, pixels, *, degrees_per_pixel, title="", mask=None, center=None):
     """Show a stimulus on the screen, in degrees, with the outline of its mask."""
-    half = np.array(pixels.shape[::-1]) * degrees_per_pixel / 2
-    extent = (-half[0], half[0], -half[1], half[1])
+    extent = _extent(pixels, degrees_per_pixel)
     image(ax, pixels, title=title, extent=extent)
     if mask is not None and mask.max() > 0.5:
         ax.contour(mask, [0.5], colors=[RED], linewidths=1, extent=extent, origin="upper")
     if center is not None:
         ax.plot(*center, "+", color=ORANGE, markersize=9, markeredgewidth=1.5)
-    ax.set_xlabel("azimuth (deg)")
-    ax.set_ylabel("elevation (deg)")
+    ax.set(xlabel="azimuth (deg)", ylabel="elevation (deg)")
     return ax
 
 
@@ -94,44 +98,29 @@ def stimuli(axes, shown, *, degrees_per_pixel, masks=None):
     return axes
 
 
-def outline(ax, mask, *, degrees_per_pixel, color=SKY, center=None):
+def outline(ax, mask, *, degrees_per_pixel, center=None):
     """Draw the outline of a mask on a stimulus, and lines through a point (x, y)."""
-    half = np.array(mask.shape[::-1]) * degrees_per_pixel / 2
-    ax.contour(
-        mask,
-        [0.5],
-        colors=[color],
-        linewidths=1,
-        linestyles="--",
-        origin="upper",
-        extent=(-half[0], half[0], -half[1], half[1]),
-    )
+    extent = _extent(mask, degrees_per_pixel)
+    ax.contour(mask, [0.5], colors=[SKY], linewidths=1, linestyles="--", extent=extent, origin="upper")
     if center is not None:
-        ax.axvline(center[0], color=color, lw=0.6, ls=":")
-        ax.axhline(center[1], color=color, lw=0.6, ls=":")
+        ax.axvline(center[0], color=SKY, lw=0.6, ls=":")
+        ax.axhline(center[1], color=SKY, lw=0.6, ls=":")
     return ax
 
 
-def matrix(ax, values, *, xlabel, ylabel, label, cmap="viridis", value_range=(None, None), extent=None):
+def matrix(ax, values, *, xlabel, ylabel, label, value_range=(None, None)):
     """Show a matrix with a colour bar."""
-    shown = ax.imshow(
-        values, aspect="auto", cmap=cmap, vmin=value_range[0], vmax=value_range[1], extent=extent
-    )
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
+    low, high = value_range
+    shown = ax.imshow(values, aspect="auto", cmap="viridis", vmin=low, vmax=high)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.figure.colorbar(shown, ax=ax, label=label)
     return ax
 
 
 def clustered(correlation, tree):
-    """Show a correlation matrix ordered by a tree, which is drawn beside it; returns the matrix's axis.
+    """Show a correlation matrix (DataFrame) ordered by a tree, which is drawn beside it; returns its axis.
 
-    Parameters
-    ----------
-    correlation : DataFrame (n, n)
-        Named by what its rows and columns are.
-    tree : (n - 1, 4) array
-        Linkage of its rows, as of `scipy.cluster.hierarchy.linkage`.
+    `tree` (n - 1, 4) is the linkage of the rows, as of `scipy.cluster.hierarchy.linkage`.
     """
     with plt.rc_context({"figure.constrained_layout.use": False}):  # the grid has a layout of its own
         grid = sns.clustermap(
@@ -155,17 +144,9 @@ def clustered(correlation, tree):
 
 def raster(ax, activity, *, start, stop, title=""):
     """Show z-scored activity (units, bins) of one block against the session's time."""
-    ax.imshow(
-        activity,
-        aspect="auto",
-        cmap="gray_r",
-        vmin=0,
-        vmax=1.5,
-        interpolation="none",
-        extent=(start, stop, max(1, len(activity)), 0),
-    )
-    ax.set_title(title)
-    ax.set_xlabel("time (s)")
+    extent = (start, stop, max(1, len(activity)), 0)
+    ax.imshow(activity, aspect="auto", cmap="gray_r", vmin=0, vmax=1.5, interpolation="none", extent=extent)
+    ax.set(title=title, xlabel="time (s)")
     return ax
 
 
@@ -185,8 +166,7 @@ def latency(ax, times, values, *, window, ylabel):
     ax.axvspan(*window, color=SKY, alpha=0.3, lw=0)
     ax.step(times, values, where="post", color=BLACK)
     ax.axvline(0, color=GREY, ls=":")
-    ax.set_xlabel("time after image onset (s)")
-    ax.set_ylabel(ylabel)
+    ax.set(xlabel="time after image onset (s)", ylabel=ylabel)
     return ax
 
 
@@ -204,8 +184,7 @@ def histogram(ax, values, *, xlabel, bins=20, marks=None):
         sns.histplot(np.asarray(values, float), bins=bins, ax=ax, color=BLUE, alpha=0.8, linewidth=0)
     for k, (name, at) in enumerate((marks or {}).items()):
         ax.axvline(at, color=(RED, ORANGE, GREEN)[k % 3], ls="--", label=name)
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel("units")
+    ax.set(xlabel=xlabel, ylabel="units")
     if marks:
         ax.legend()
     return ax
@@ -213,21 +192,13 @@ def histogram(ax, values, *, xlabel, bins=20, marks=None):
 
 def scatter(ax, x, y, *, xlabel, ylabel, groups=None, diagonal=False, log=False):
     """Draw points, one colour and marker per group (`groups`: labels of the points)."""
+    x, y = np.asarray(x), np.asarray(y)
     groups = np.array([""] * len(x)) if groups is None else np.asarray(groups)
     if len(groups) == 0:
         nothing(ax)
     for k, group in enumerate(dict.fromkeys(groups)):
-        mine = groups == group
-        ax.plot(
-            np.asarray(x)[mine],
-            np.asarray(y)[mine],
-            "os^Dv<>P*X"[k % 10],
-            color=f"C{k % 7}",
-            ms=5,
-            alpha=0.8,
-            mew=0,
-            label=str(group),
-        )
+        mine, marker = groups == group, "os^Dv<>P*X"[k % 10]
+        ax.plot(x[mine], y[mine], marker, color=f"C{k % 7}", ms=5, alpha=0.8, mew=0, label=str(group))
     if diagonal and np.isfinite(np.array([x, y], float)).any():
         low, high = np.nanmin([x, y]), np.nanmax([x, y])
         ax.plot([low, high], [low, high], color=GREY, ls=":", lw=1, zorder=0)
@@ -238,8 +209,7 @@ def scatter(ax, x, y, *, xlabel, ylabel, groups=None, diagonal=False, log=False)
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 4 * low else MaxNLocator(5))
             axis.set_major_formatter("{x:g}")
             axis.set_minor_locator(NullLocator())
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     if len(set(groups)) > 1:
         ax.legend()
     return ax
@@ -268,30 +238,20 @@ def intervals(ax, names, values, low, high, *, xlabel, reference=None):
     return ax
 
 
-def reliability(ax, predicted, measured, low, high, *, label=""):
+def reliability(ax, predicted, measured, low, high):
     """Draw measured against predicted probabilities, with the intervals of the measured ones."""
     ax.plot([0, 1], [0, 1], color=GREY, ls=":", lw=1, zorder=0)
-    ax.errorbar(predicted, measured, [measured - low, high - measured], fmt="o-", ms=5, lw=1, label=label)
-    ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    ax.set_xlabel("predicted probability")
-    ax.set_ylabel("measured share")
-    if label:
-        ax.legend()
+    ax.errorbar(predicted, measured, [measured - low, high - measured], fmt="o-", ms=5, lw=1)
+    ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="predicted probability", ylabel="measured share")
     return ax
 
 
 def curves(ax, x, lines, *, xlabel, ylabel, log=False):
     """Draw named lines; `lines` maps label to values."""
     for k, (name, y) in enumerate(lines.items()):
-        ax.plot(
-            x if len(x) == len(y) else np.arange(len(y)),
-            y,
-            label=name,
-            color=STIMULI.get(name, f"C{k % 7}"),
-            ls=("-", "--", "-.", ":")[k % 4],
-        )
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
+        at = x if len(x) == len(y) else np.arange(len(y))
+        ax.plot(at, y, label=name, color=STIMULI.get(name, f"C{k % 7}"), ls=("-", "--", "-.", ":")[k % 4])
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     if log:
         ax.set_yscale("log")
     if len(lines) > 1:
@@ -318,8 +278,7 @@ def recovery(ax, lines, *, xlabel, ylabel):
     ax.set_xticks(line.x, [f"{x:.3g}" for x in line.x])
     ax.minorticks_off()
     ax.set_ylim(0, 1.02)
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.legend(**({"loc": "upper left", "bbox_to_anchor": (1, 1)} if len(lines) > 3 else {}))  # beside many
     return ax
 
@@ -328,9 +287,8 @@ def stimulus_set(ax, pixels, x, y, *, degrees_per_pixel, diameter):
     """Show example stimuli on the screen and the circles of all positions (x, y) that were used."""
     stimulus(ax, pixels, degrees_per_pixel=degrees_per_pixel)
     for centre in zip(x, y):
-        ax.add_patch(
-            plt.Circle(centre, diameter / 2, fill=False, color=SKY, lw=0.5, alpha=0.6, rasterized=True)
-        )
+        circle = plt.Circle(centre, diameter / 2, fill=False, color=SKY, lw=0.5, alpha=0.6, rasterized=True)
+        ax.add_patch(circle)
     ax.plot(x, y, ".", color=BLUE, ms=3)
     edge = np.max(np.abs(ax.get_xlim())), np.max(np.abs(ax.get_ylim()))
     reach = np.max(np.abs([x, y])) + diameter / 2 + 2
@@ -339,33 +297,25 @@ def stimulus_set(ax, pixels, x, y, *, degrees_per_pixel, diameter):
     return ax
 
 
-def response_map(ax, values, x, y, *, title="", label="spikes", ellipse=None, marks=None):
+def response_map(ax, values, x, y, *, ellipse, marks):
     """Show mean responses over positions.
 
-    `ellipse`: (x, y, sigma_x, sigma_y, angle_deg); `marks`: {label: (x, y)} of single points.
+    `ellipse`: (x, y, sigma_x, sigma_y, angle_deg), or None; `marks`: {label: (x, y)} of single points.
     """
     step = abs(x[1] - x[0]) / 2 if len(x) > 1 else 5
     extent = (min(x) - step, max(x) + step, min(y) - step, max(y) + step)
     shown = ax.imshow(values, origin="lower", extent=extent, cmap="viridis")
-    ax.figure.colorbar(shown, ax=ax, label=label, shrink=0.8)
+    ax.figure.colorbar(shown, ax=ax, label="spikes", shrink=0.8)
     if ellipse is not None:
-        turn = np.linspace(0, 2 * np.pi, 100)
-        a, b = ellipse[2] * np.cos(turn), ellipse[3] * np.sin(turn)
-        angle = np.deg2rad(ellipse[4])
-        ax.plot(
-            ellipse[0] + a * np.cos(angle) - b * np.sin(angle),
-            ellipse[1] + a * np.sin(angle) + b * np.cos(angle),
-            color=ORANGE,
-        )
-    for k, (name, at) in enumerate((marks or {}).items()):
+        at_x, at_y, sigma_x, sigma_y, degrees = ellipse
+        turn, angle = np.linspace(0, 2 * np.pi, 100), np.deg2rad(degrees)
+        a, b, cos, sin = sigma_x * np.cos(turn), sigma_y * np.sin(turn), np.cos(angle), np.sin(angle)
+        ax.plot(at_x + a * cos - b * sin, at_y + a * sin + b * cos, color=ORANGE)
+    for k, (name, at) in enumerate(marks.items()):
         ax.plot(*at, "+x"[k % 2], color=(RED, PINK)[k % 2], ms=9, mew=2, label=name)
     if marks:
         ax.legend(loc="lower right", frameon=True, facecolor="white")
-    ax.set_xlim(extent[:2])
-    ax.set_ylim(extent[2:])
-    ax.set_xlabel("azimuth (deg)")
-    ax.set_ylabel("elevation (deg)")
-    ax.set_title(title)
+    ax.set(xlim=extent[:2], ylim=extent[2:], xlabel="azimuth (deg)", ylabel="elevation (deg)")
     return ax
 
 
@@ -374,26 +324,20 @@ def receptive_field(axes, values, x, y, *, field, by_angle, marks):
 
     `by_angle`: of `lib.responses.receptive_fields.tuning_curve`.
     """
-    response_map(
-        axes[0],
-        values,
-        x,
-        y,
-        marks=marks,
-        ellipse=None if field is None else (field.x, field.y, field.sigma_x, field.sigma_y, 0),
-    )
+    ellipse = None if field is None else (field.x, field.y, field.sigma_x, field.sigma_y, 0)
+    response_map(axes[0], values, x, y, marks=marks, ellipse=ellipse)
     tuning_curves(axes[1:], {"orientation (deg)": by_angle})
     return axes
 
 
-def tuning_curves(axes, tuning, *, ylabel="mean count"):
+def tuning_curves(axes, tuning):
     """Draw one tuning curve per axis, mean and standard error.
 
     `tuning`: {label: DataFrame with index the stimulus's parameter, columns mean and standard_error}.
     """
     for ax, (label, curve) in zip(axes, tuning.items()):
         ax.errorbar(curve.index, curve["mean"], curve["standard_error"], color="C0", capsize=2)
-        ax.set(xlabel=label, ylabel=ylabel)
+        ax.set(xlabel=label, ylabel="mean count")
         ax.set_ylim(bottom=0)
     return axes
 
@@ -419,28 +363,12 @@ def pairs(ax, left, right, *, names, ylabel):
     else:
         values = pd.DataFrame({0: np.asarray(left, float), 1: np.asarray(right, float)})
         ax.plot([0, 1], values.T, color=GREY, alpha=0.5, lw=1)
-        sns.stripplot(
-            values,
-            ax=ax,
-            palette=[STIMULI.get(n, c) for n, c in zip(names, (RED, BLUE))],
-            jitter=False,
-            size=4,
-        )
-        sns.pointplot(
-            values,
-            ax=ax,
-            estimator="median",
-            errorbar=("pi", 50),
-            color=BLACK,
-            linestyle="none",
-            marker="_",
-            markersize=24,
-            err_kws={"linewidth": 2},
-            zorder=5,
-        )
-    ax.set_xlim(-0.5, 1.5)
+        palette = [STIMULI.get(n, c) for n, c in zip(names, (RED, BLUE))]
+        sns.stripplot(values, ax=ax, palette=palette, jitter=False, size=4)
+        bar = dict(linestyle="none", marker="_", markersize=24, err_kws={"linewidth": 2}, zorder=5)
+        sns.pointplot(values, ax=ax, estimator="median", errorbar=("pi", 50), color=BLACK, **bar)
     ax.set_xticks([0, 1], names)
-    ax.set_ylabel(ylabel)
+    ax.set(xlim=(-0.5, 1.5), ylabel=ylabel)
     return ax
 
 
@@ -448,9 +376,7 @@ def spectrum(ax, values, frequency, *, title=""):
     """Show a centred (log) power spectrum; `frequency`: cycles per degree of its columns."""
     edge = (frequency.min(), frequency.max())
     ax.imshow(values, extent=(*edge, *edge), cmap="viridis")
-    ax.set_xlabel("horizontal (cycles/deg)")
-    ax.set_ylabel("vertical (cycles/deg)")
-    ax.set_title(title)
+    ax.set(title=title, xlabel="horizontal (cycles/deg)", ylabel="vertical (cycles/deg)")
     return ax
 
 

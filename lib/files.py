@@ -50,14 +50,10 @@ def required(path: Path | str, notebook: str = "") -> Path:
     """Return the path, or say in one line what makes the missing file: a notebook, or the whole run."""
     path = Path(path)
     if not path.exists():
-        raise InputError(
-            f"{path} is not there: "
-            + (
-                f"run notebooks/{notebook}.ipynb first, or `make report` for all stages"
-                if notebook
-                else "the run is not finished; `make report` continues it"
-            )
-        )
+        made = "the run is not finished; `make report` continues it"
+        if notebook:
+            made = f"run notebooks/{notebook}.ipynb first, or `make report` for all stages"
+        raise InputError(f"{path} is not there: {made}")
     return path
 
 

@@ -27,10 +27,7 @@ def cores() -> int:
 def socket_folder() -> str:
     """Return a folder for temporary sockets, whose whole paths must stay below some 100 bytes.
 
-    Raises
-    ------
-    InputError
-        If no folder for temporary files has a short path and may be written to.
+    `InputError` if no folder for temporary files has a short path and may be written to.
     """
     for folder in (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"):
         if len(os.fsencode(folder)) <= LONGEST and os.access(folder, os.W_OK | os.X_OK):
@@ -44,20 +41,10 @@ def socket_folder() -> str:
 def use_device(choice: str, *, needs: float = 0) -> str:
     """Let torch make its tensors on a device from here on, in this thread; return the device's name.
 
-    The one place that chooses: functions of lib make tensors where torch does by default, and the arrays
-    that they return are in main memory. Convolutions keep all bits of float32, as on a CPU.
-
-    Parameters
-    ----------
-    choice : str
-        cuda, cpu, or auto: cuda where there is one with enough memory.
-    needs : float
-        MB of memory that the work takes.
-
-    Raises
-    ------
-    InputError
-        One line: cuda was asked for and is not there, or has too little memory.
+    The one place that chooses: functions of lib make tensors where torch does by default, and the arrays that
+    they return are in main memory. Convolutions keep all bits of float32, as on a CPU. `choice` is cuda, cpu,
+    or auto: cuda where there is one with the memory (MB) that the work needs. `InputError` if cuda was asked
+    for and is not there, or has too little memory.
     """
     if choice == "cpu" and "torch" not in sys.modules:
         return "cpu"
@@ -109,16 +96,8 @@ def device_name() -> str:
 def local_copy(path: Path) -> Path:
     """Return the path of a copy on the node's own disk, made by the first job there that needs it.
 
-    Without `REPORT_SCRATCH`, without room in it, or for a small file: the path itself.
-
-    Parameters
-    ----------
-    path : Path
-        A file on a disk that all nodes share.
-
-    Returns
-    -------
-    Path
+    Without `REPORT_SCRATCH`, without room in it, or for a small file: the path itself, on a disk that all
+    share.
     """
     scratch = os.path.expandvars(os.environ.get(SCRATCH, ""))
     about = path.stat()

@@ -29,17 +29,9 @@ STIMULI = tuple(SCHEMA["properties"]["cnn"]["properties"]["stimuli"]["items"]["e
 
 
 def load_params(path: Path | str = DEFAULTS) -> dict:
-    """Read a run's declaration and complete it from the default `params.yml`.
+    """Read a run's declaration, which names only what it changes; complete it from the default `params.yml`.
 
-    Parameters
-    ----------
-    path : str or Path
-        YAML file that names only what it changes.
-
-    Returns
-    -------
-    dict
-        Every key of the default file, with paths made absolute.
+    Returns every key of the default file, with paths made absolute.
 
     Raises
     ------
@@ -62,14 +54,8 @@ def load_params(path: Path | str = DEFAULTS) -> dict:
 def notebook_parameters(params: dict, stage: str, unit_id: int | None = None) -> dict:
     """Return the parameters that one stage is given, as a flat dict.
 
-    Parameters
-    ----------
-    params : dict
-        Of `load_params`.
-    stage : str
-        A name of `lib.stages.STAGES`.
-    unit_id : int, optional
-        The unit, for the stages that work on one; its `per_unit` values win.
+    `params` are of `load_params`, `stage` is a name of `lib.stages.STAGES`; the `per_unit` values of the
+    unit, for the stages that work on one, win.
     """
     flat = {"run_folder": str(run_folder(params))}
     for name in STAGES[stage].takes:
@@ -243,8 +229,7 @@ def _check_inputs(params, path):
     if many[0] != many[1]:
         raise InputError(
             f"{path.name}: loop names {many[0]} files of responses and {many[1]} of units; give one of "
-            "units for "
-            "each of responses"
+            "units for each of responses"
         )
 
 

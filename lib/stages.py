@@ -205,17 +205,11 @@ class Stage:
 
 
 def begin(stage: str, variables: dict) -> Stage:
-    """Start a stage in a notebook: call it in the cell after the parameters.
+    """Start a stage, a name of `STAGES`, in a notebook: call it in the cell after the parameters.
 
-    From then on the data of every figure that is shown are saved too: see `lib.figure_data`. A parameter
-    `device` says where torch works (`lib.machine.use_device`).
-
-    Parameters
-    ----------
-    stage : str
-        A name of `STAGES`.
-    variables : dict
-        `globals()` of the notebook; the plain values in it are the parameters.
+    From then on the data of every figure that is shown are saved too: see `lib.figure_data`. `variables` are
+    `globals()` of the notebook; the plain values in it are the parameters. A parameter `device` says where
+    torch works (`lib.machine.use_device`).
     """
     from lib import figure_data  # and with it matplotlib, which only notebooks need
 
@@ -237,13 +231,7 @@ def begin(stage: str, variables: dict) -> Stage:
 
 
 def load_result(folder: Path | str, stage: str) -> tuple[dict, dict]:
-    """Return (scalars, arrays) of a stage.
-
-    Raises
-    ------
-    InputError
-        If the stage has not run, or failed: one line that says so.
-    """
+    """Return (scalars, arrays) of a stage; `InputError` if it has not run, or failed."""
     path = required(Path(folder) / f"{stage}.json", NOTEBOOK[stage])
     content = json.loads(path.read_text())
     if "failed" in content:
@@ -278,15 +266,11 @@ def provenance_table(provenance: dict) -> str:
     """Return a provenance as Markdown, for the end of a page."""
     device = provenance.get("device", "cpu")  # the rule, of which nothing is said
     device = "" if device == "cpu" else f", on {device}"
+    versions = {"python": provenance["python"]} | provenance["packages"]
     rows = [
         ("parameters", ", ".join(f"{k} = {v}" for k, v in provenance["parameters"].items() if v != {})),
         ("inputs (sha256)", ", ".join(f"{k} {v}" for k, v in provenance["inputs"].items())),
-        (
-            "versions",
-            ", ".join(
-                [f"python {provenance['python']}"] + [f"{k} {v}" for k, v in provenance["packages"].items()]
-            ),
-        ),
+        ("versions", ", ".join(f"{k} {v}" for k, v in versions.items())),
         ("git revision", provenance["revision"]),
         ("took", f"{provenance['seconds']} s, {provenance['peak_memory_mib']} MiB at most{device}"),
     ]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import scipy.stats
 
+LEVEL = 0.95  # coverage of intervals
 FEWEST_PAIRS = 6  # neurons below which nothing is said of all of them
 
 
@@ -14,29 +15,14 @@ def bootstrap_interval(
     values: np.ndarray,
     statistic: Callable = np.median,
     *,
-    level: float = 0.95,
+    level: float = LEVEL,
     resamples: int = 2000,
     seed: int = 0,
 ) -> np.ndarray:
-    """Percentile bootstrap interval of a statistic of independent values.
+    """Percentile bootstrap interval (low, high) of a statistic of independent values.
 
-    Parameters
-    ----------
-    values : array (n, ...)
-        Observations along the first axis; those with a NaN are left out.
-    statistic : callable
-        ``statistic(values, axis=0)``.
-    level : float
-        Coverage.
-    resamples : int
-        Number of resamples.
-    seed : int
-        Seed of the resamples.
-
-    Returns
-    -------
-    low, high : float or array (...)
-        NaN with fewer than two observations.
+    Observations lie along the first axis of `values` (n, ...); those with a NaN are left out. low and high
+    are numbers or arrays (...), NaN with fewer than two observations; `level` is the coverage.
 
     Examples
     --------
@@ -53,19 +39,8 @@ def bootstrap_interval(
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """Holm-Bonferroni adjusted p values.
+    """Holm-Bonferroni adjusted p values (n,); NaN, a test not made, stays NaN and is not counted.
 
-    Parameters
-    ----------
-    p_values : array (n,)
-        NaN (a test not made) stays NaN and is not counted.
-
-    Returns
-    -------
-    array (n,)
-
-    References
-    ----------
     Holm, Scand J Stat 6:65 (1979).
 
     Examples
@@ -81,30 +56,24 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def jackknife_comparison(a: np.ndarray, b: np.ndarray, *, folds: int, level: float = 0.95) -> dict:
+def jackknife_comparison(a: np.ndarray, b: np.ndarray, *, folds: int) -> dict:
     """Compare predictions of one unit by models that each left out another fold of the images: a - b.
 
     Such models share most of their images, so their scatter is far smaller than the error of their
     mean. The grouped jackknife gives that error: ``(folds - 1)^2 / folds`` times the variance over models; t
-    test and interval with a degree of freedom less than there are models.
+    test and 95 % interval with a degree of freedom less than there are models (Efron, The Jackknife, the
+    Bootstrap and Other Resampling Plans, 1982, chapters 2 and 3).
 
     Parameters
     ----------
     a, b : array (n,)
         Predictions of the n models at hand, of `folds` that would make the set complete.
-    folds : int
-    level : float
-        Coverage of the interval.
 
     Returns
     -------
     dict
         ``n`` models, ``mean_difference`` with ``low`` and ``high``, ``mean_ratio`` (of the means),
         ``p``; NaN intervals and p with one model.
-
-    References
-    ----------
-    Efron, The Jackknife, the Bootstrap and Other Resampling Plans (1982), chapters 2 and 3.
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     difference, n = a - b, len(a)
@@ -118,7 +87,7 @@ def jackknife_comparison(a: np.ndarray, b: np.ndarray, *, folds: int, level: flo
     }
     if n > 1:
         error = (folds - 1) / np.sqrt(folds) * difference.std(ddof=1)
-        half = scipy.stats.t.ppf((1 + level) / 2, n - 1) * error
+        half = scipy.stats.t.ppf((1 + LEVEL) / 2, n - 1) * error
         result |= {"low": difference.mean() - half, "high": difference.mean() + half}
         if error > 0:
             result["p"] = 2 * scipy.stats.t.sf(np.abs(difference.mean()) / error, n - 1)
@@ -128,21 +97,9 @@ def jackknife_comparison(a: np.ndarray, b: np.ndarray, *, folds: int, level: flo
 def permutation_p(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
     """Share of permutations that reach the observed value, the observed one counted among them.
 
-    Parameters
-    ----------
-    observed : array (...)
-        Observed value or values.
-    null : array (n, ...)
-        The same under n permutations.
-
-    Returns
-    -------
-    array (...)
-        One-sided, (1 + number >= observed) / (1 + n); NaN where the observed value is.
-
-    References
-    ----------
-    Phipson & Smyth, Stat Appl Genet Mol Biol 9:39 (2010).
+    One-sided, (1 + number >= observed) / (1 + n), for observed values (...) and the same under n
+    permutations, (n, ...); NaN where the observed value is. Phipson & Smyth, Stat Appl Genet Mol Biol 9:39
+    (2010).
     """
     observed, null = np.asarray(observed, dtype=float), np.asarray(null, dtype=float)
     p = (1 + (null >= observed).sum(axis=0)) / (1 + len(null))

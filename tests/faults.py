@@ -580,8 +580,8 @@ FAULTS = [
             "6: similarity that depends on the phase",
         ),
         (
-            "union = np.any([_inside(m, np.shape(first)) for m in masks], axis=0)\n    return",
-            "union = np.all([_inside(m, np.shape(first)) for m in masks], axis=0)\n    return",
+            "return np.any([_inside(mask, shape) for mask in masks], axis=0)",
+            "return np.all([_inside(mask, shape) for mask in masks], axis=0)",
             "6: compared where both masks are",
         ),
     ),

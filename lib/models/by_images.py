@@ -18,28 +18,20 @@ ALIKE = 0.01  # of correlations: a smaller difference is none
 
 @functools.cache
 def measured() -> pd.DataFrame:
-    """Read the table.
+    """Read the table: a row a number of images (each shown ten times) and kind.
 
-    Returns
-    -------
-    DataFrame
-        A row a number of images and kind: images (each shown ten times), model, r and r_low (correlation
-        with the true expected responses to other images: median over neurons, and the tenth that is
-        predicted worst), seconds (to fit one model; of the machine that measured).
+    Columns images, model, r and r_low (correlation with the true expected responses to other images: median
+    over neurons, and the tenth that is predicted worst), seconds (to fit one model; of the machine that
+    measured).
     """
     return pd.read_csv(STORED)
 
 
 def best_kind(images: int) -> tuple[str, int]:
-    """Return the kind that predicts best at the measured number of images nearest to a number of images.
+    """Return the kind that predicts best and at which number of images that was measured.
 
-    Of kinds whose medians are alike, the one that fails least often: the one of the largest `r_low`.
-
-    Returns
-    -------
-    kind : str
-    measured_at : int
-        Images.
+    That number is the measured one nearest to `images`. Of kinds whose medians are alike, the one that fails
+    least often: the one of the largest `r_low`.
 
     Examples
     --------

@@ -14,7 +14,7 @@ CONTRAST = 0.2  # of the images whose luminance and contrast are relative ones
 
 
 class V1Core(nn.Module):
-    """Fixed V1-like features of an image, grouped by family and scale.
+    """Fixed V1-like features of an image (h, w), grouped by family and scale.
 
     Families: ``simple`` (Gabors of eight orientations and four phases, half-rectified), ``complex``
     (the energy of the quadrature pairs), ``luminance`` and ``contrast`` (local mean and the root of
@@ -23,12 +23,6 @@ class V1Core(nn.Module):
     control over a wide field does; the gain saturates at half of `CONTRAST`, or else one patch on a
     grey screen would be seen at many times its contrast. Gabors with a round window are products of
     a function of x and one of y, so all filters are two matrix products.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Height and width of the images.
-    degrees_per_pixel : float
 
     Attributes
     ----------
@@ -90,15 +84,9 @@ class V1Core(nn.Module):
 
 
 def separable_gabors(wavelength, shape, at):
-    """Quadrature pairs of Gabors at some places, as factors along the two axes.
+    """Quadrature pairs of Gabors at places `at` (rows, columns) as factors along the two axes, in pixels.
 
-    Parameters
-    ----------
-    wavelength : float, pixels
-        The window's standard deviation is half of it.
-    shape : (int, int)
-    at : (rows, columns)
-        Places of the filters, pixels.
+    The standard deviation of their window is half the wavelength.
 
     Returns
     -------
@@ -119,10 +107,8 @@ def separable_gabors(wavelength, shape, at):
     window = np.exp(-(reach**2) / (2 * sigma**2))
     scale = []
     for angle in angles:
-        filters = np.outer(
-            window * np.exp(2j * np.pi * np.sin(angle) * reach / wavelength),
-            window * np.exp(2j * np.pi * np.cos(angle) * reach / wavelength),
-        )
+        waves = [window * np.exp(2j * np.pi * f(angle) * reach / wavelength) for f in (np.sin, np.cos)]
+        filters = np.outer(*waves)
         dc = filters.real.sum() / window.sum() ** 2
         scale.append([1 / np.linalg.norm(filters.real - dc * np.outer(window, window)), dc])
     return (

@@ -2,17 +2,17 @@
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from lib.errors import InputError
+from lib.files import write_atomically
 from lib.machine import side_by_side
 from lib.models import cores, many_images, network, shared_network, training_sets, v1
 from lib.responses import reliability
@@ -30,7 +30,6 @@ class CrossValidation:
 
     Attributes
     ----------
-    kind : str
     predictions : (images, units) array
     fold : (images,) array of int
         The fold that left the image out.
@@ -72,7 +71,7 @@ def cross_validate(
     progress=False,
     folder=None,
 ):
-    """Fit a model to all folds but one, in turn, and predict that one.
+    """Fit a model to all folds but one, in turn, and predict that one; returns a `CrossValidation`.
 
     Parameters
     ----------
@@ -81,20 +80,13 @@ def cross_validate(
         NaN where an image was shown less often.
     model : str
         One of `KINDS`.
-    folds, seed : int
-    degrees_per_pixel : float
     more : sequence of (frames, responses)
         Other stimuli that every fold of v1 learns from too (`lib.models.training_sets.training_sets`).
     workers : int
         Folds at once, each on one thread; fits that take much memory come one after the other.
-    progress : bool
     folder : Path, optional
         Where each fold's model is written as soon as it is fitted, so that large ones need not be held in
         memory; for `save_ensemble`.
-
-    Returns
-    -------
-    CrossValidation
     """
     if model not in KINDS:
         raise InputError(f"unknown model {model!r}; one of: {', '.join(KINDS)}")
@@ -122,20 +114,19 @@ def cross_validate(
 
     def fit(k):
         train = fold != k
-        history = {}
         if core is None:
-            one, history = TRAINED[model](pixels[train], responses[train], seed=seed + k)
-        elif model == "v1":
+            return kept(k, *TRAINED[model](pixels[train], responses[train], seed=seed + k))
+        if model == "v1":
             one = v1.fit_windowed(features[train], responses[train], core, more=more)
         else:
-            one = v1.fit_ridge(features[train], responses[train], core, kind=model)
-        return kept(k, one, history)
+            one = v1.fit_ridge(features[train], responses[train], core)
+        return kept(k, one, {})
 
     def fit_many():
         if model == "v1":
             models = many_images.fold_models(pixels, responses, fold, core, more=more, seed=seed)
         else:
-            models = many_images.ridge_fold_models(features, responses, fold, core, kind=model)
+            models = many_images.ridge_fold_models(features, responses, fold, core)
         return (kept(k, one, {}) for k, one in enumerate(models))
 
     large = core is not None and responses.size * len(images) > LARGE
@@ -202,12 +193,8 @@ def prediction_scores(predictions, counts, *, resamples=1000, seed=0):
 def permutation_null(predictions, counts, *, permutations=10_000, seed=0):
     """p value of each unit's correlation if images and predictions had nothing to do with each other.
 
-    The images of the out-of-fold predictions are permuted; one-sided, not corrected for units.
-
-    Returns
-    -------
-    (units,) array
-        1 / (permutations + 1) at the least; NaN for a unit whose response never varies.
+    The images of the out-of-fold predictions are permuted; one-sided, not corrected for units. (units,)
+    array: 1 / (permutations + 1) at the least; NaN for a unit whose response never varies.
     """
     predictions, counts = _repeated(predictions, counts)
     mean = np.nanmean(counts, axis=0)
@@ -227,16 +214,12 @@ def _repeated(predictions, counts):
 
 def save_member(folder, k, model):
     """Write the model of a fold, but for its fixed parts, as fold_<k>.safetensors."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".fold_{k}"
     state = {
         name: value.cpu().contiguous()
         for name, value in model.state_dict().items()
         if not name.startswith("core.")
     }
-    save_file(state, partial)
-    os.replace(partial, folder / f"fold_{k}.safetensors")
+    write_atomically(Path(folder) / f"fold_{k}.safetensors", lambda partial: save_file(state, partial))
 
 
 def _load_member(folder, k, kind, core, units=None):
@@ -244,7 +227,7 @@ def _load_member(folder, k, kind, core, units=None):
     with safe_open(folder / f"fold_{k}.safetensors", framework="pt") as file:
         rows = [file.get_slice(name) for name in ("weights", "bias")]
         weights, bias = (row[:] if units is None else torch.stack([row[u] for u in units]) for row in rows)
-    return v1.ResponseModel(core, weights, bias, kind=kind, squared=kind == "v1")
+    return v1.ResponseModel(core, weights, bias, squared=kind == "v1")
 
 
 def save_ensemble(folder, result, *, members=True):
@@ -255,44 +238,36 @@ def save_ensemble(folder, result, *, members=True):
     folder = Path(folder)
     for k, model in enumerate(result.models if members else []):
         save_member(folder, k, model)
-    partial = folder / ".predictions.npz"
-    np.savez(partial, predictions=result.predictions, fold=result.fold)
-    os.replace(partial, folder / "predictions.npz")
+    arrays = {"predictions": result.predictions, "fold": result.fold}
+    write_atomically(folder / "predictions.npz", lambda partial: np.savez(partial, **arrays))
     about = {
         "kind": result.kind,
         "folds": len(result.models),
         "histories": result.histories,
         "architecture": architecture(result.models[0]),
     }
-    partial = folder / ".ensemble.json"
-    partial.write_text(json.dumps(about, indent=1) + "\n")
-    os.replace(partial, folder / "ensemble.json")
+    text = json.dumps(about, indent=1) + "\n"
+    write_atomically(folder / "ensemble.json", lambda partial: partial.write_text(text))
 
 
 def load_ensemble(folder, *, units=None):
     """Read what `save_ensemble` wrote.
 
-    Parameters
-    ----------
-    folder : Path
-    units : list of int, optional
-        Only these columns of the models, which is quick; predictions come whole.
+    With `units` only these columns of the models, which is quick; predictions come whole.
     """
     folder = Path(folder)
     about = json.loads((folder / "ensemble.json").read_text())
     with np.load(folder / "predictions.npz") as file:
         predictions, fold = file["predictions"], file["fold"]
-    core = None
-    fitted = []
+    core, fitted = None, []
     for k in range(about["folds"]):
-        path = folder / f"fold_{k}.safetensors"
-        with torch.device("cpu"), safe_open(path, framework="pt") as file:
+        with torch.device("cpu"):
             if about["kind"] in cores.CORES:
                 core = core or cores.CORES[about["kind"]](**about["architecture"]).eval()
                 one = _load_member(folder, k, about["kind"], core, units)
             else:
                 one = untrained(about["kind"], **about["architecture"])
-                one.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118, no dict
+                one.load_state_dict(load_file(folder / f"fold_{k}.safetensors"))
                 one = one if units is None else one.subset(units)
         fitted.append(one.eval().to(torch.get_default_device()))
     return CrossValidation(about["kind"], predictions, fold, fitted, about["histories"])

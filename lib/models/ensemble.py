@@ -18,21 +18,10 @@ HALVES = "halves"  # folder of the models of the two halves of the scenes, besid
 
 
 def load_members(run_folder: Path | str, kind: str, *, column: int) -> list[nn.Module]:
-    """Return the fold models of a run for one unit, each images (n, 1, h, w) -> (n, 1).
+    """Return the fold models of a run (`build/<name>`) for one unit, each images (n, 1, h, w) -> (n, 1).
 
-    Parameters
-    ----------
-    run_folder : Path
-        `build/<name>`.
-    kind : str
-        Such as v1.
-    column : int
-        Position of the unit among those the models were fitted to.
-
-    Raises
-    ------
-    InputError
-        If the models are not there: one line that names the command.
+    `kind` is such as v1, `column` the position of the unit among those the models were fitted to.
+    `InputError` with the command that makes the models if they are not there.
     """
     return load_models(run_folder, kind, units=[column])
 
@@ -89,20 +78,10 @@ class SideBySide(MeanModel):
 
 
 def sensitivity(model: nn.Module, images: np.ndarray) -> np.ndarray:
-    """Where in the image the prediction depends on pixels.
+    """Where in the image the prediction depends on pixels: (h, w), 1 at the most sensitive pixel.
 
-    Root mean square over images of the response's gradient at each pixel.
-
-    Parameters
-    ----------
-    model : module
-        Images (n, 1, h, w) -> (n, 1), such as the `MeanModel` of the members.
-    images : ndarray, (n, h, w)
-
-    Returns
-    -------
-    ndarray, (h, w)
-        1 at the most sensitive pixel; all 0 if the prediction does not depend on the image.
+    Root mean square over images (n, h, w) of the response's gradient at each pixel; all 0 if the prediction
+    does not depend on the image. The model gives (n, 1), such as the `MeanModel` of the members.
     """
     x = torch.as_tensor(images, dtype=torch.float32)[:, None].requires_grad_(True)
     (gradient,) = torch.autograd.grad(model(x).sum(), x)
@@ -123,17 +102,7 @@ def predicted_responses(
     units: Sequence[int] | None = None,
     batch_size: int = 64,
 ) -> np.ndarray:
-    """Responses of a module, or the mean of an ensemble's, to images.
-
-    Parameters
-    ----------
-    model : torch module or list of them
-    images : (n, h, w) array
-    units : sequence of int, optional
-
-    Returns
-    -------
-    (n, units) float32
+    """Responses (n, units), float32, of a module, or the mean of an ensemble's, to images (n, h, w).
 
     Examples
     --------
@@ -149,18 +118,7 @@ def predicted_responses(
 
 
 def predicted_means(model, frames) -> np.ndarray:
-    """Mean predictions over the frames of each stimulus, such as the phases of a drift.
-
-    Parameters
-    ----------
-    model : torch module, or list of them
-    frames : (k, f, h, w) array
-        Such as of `lib.data.conditions.gabor_frames`.
-
-    Returns
-    -------
-    (k, units) array
-    """
+    """Mean predictions (k, units) over the frames (k, f, h, w) of stimuli, such as the phases of a drift."""
     k, f, h, w = np.shape(frames)
     return predicted_responses(model, np.reshape(frames, (k * f, h, w))).reshape(k, f, -1).mean(axis=1)
 
@@ -179,15 +137,10 @@ def check_model(
     *,
     units: Sequence[int] | None = None,
 ) -> int:
-    """Raise one clear ValueError if a module cannot be optimised over.
+    """Return the number of a model's units; raise one clear ValueError if it cannot be optimised over.
 
     Checked: the `Target`'s mean and contrast against its range; a torch module (or a list of them) in
     evaluation mode, that takes (2, 1, h, w), gives (2, units), finite, with a gradient.
-
-    Returns
-    -------
-    int
-        Number of the model's units.
     """
     target.check()
     probe = (target.mean + target.contrast * white_noise(2, shape, seed=0)).clamp(*target.value_range)
@@ -215,7 +168,7 @@ def _check_member(model, probe) -> int:
         raise ValueError(f"the model gives {got} for 2 images, expected the shape (2, units)")
     if not torch.isfinite(out).all():
         raise ValueError("the model gives non-finite responses to noise: check its weights")
-    if not out.requires_grad or not _depends_on(out, probe):
+    if not out.requires_grad or torch.autograd.grad(out.sum(), probe, allow_unused=True)[0] is None:
         raise ValueError(
             "the response has no gradient with respect to the image: take detach(), "
             "no_grad and numpy out of the model's forward"
@@ -223,18 +176,8 @@ def _check_member(model, probe) -> int:
     return out.shape[1]
 
 
-def _depends_on(out, probe) -> bool:
-    return torch.autograd.grad(out.sum(), probe, allow_unused=True)[0] is not None
-
-
 def one_model(model: nn.Module | list[nn.Module]) -> nn.Module:
-    """Return a module as it is, and a list of modules as their `MeanModel`.
-
-    Raises
-    ------
-    ValueError
-        Neither a module nor a list of them.
-    """
+    """Return a module as it is, and a list of modules as their `MeanModel`; ValueError for anything else."""
     members = list(model) if isinstance(model, (list, tuple)) else [model]
     if not members or not all(isinstance(member, nn.Module) for member in members):
         raise ValueError("model is neither a torch module nor a list of them: pass one")

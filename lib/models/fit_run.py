@@ -58,13 +58,7 @@ class Fits:
 
 
 def load_fits(run_folder: Path | str) -> Fits:
-    """Read what `fit_models` left.
-
-    Raises
-    ------
-    InputError
-        One line with the command, if the models were not fitted.
-    """
+    """Read what `fit_models` left; `InputError` with the command if the models were not fitted."""
     folder = required(Path(run_folder) / "models" / "scores.json", "04_cnn").parent
     about = json.loads((folder / "scores.json").read_text())
     predictions = {}
@@ -98,6 +92,8 @@ def fit_models(
     ----------
     run_folder : Path
         `build/<name>` with session.h5 and oracle.csv; models/<kind>/ is written there.
+    session_hash : str
+        Of session.h5: fits are of it.
     model : str or dict
         The kind MEIs are made on, fitted to all units; or somebody's own (`lib.models.own`).
     baselines : list of str
@@ -110,9 +106,6 @@ def fit_models(
         The published network is fitted to this many units, those of the highest oracle correlation.
     permutations : int
         Of the images, for the null distribution of the correlation.
-
-    session_hash : str
-        Of session.h5: fits are of it.
     """
     run_folder = Path(run_folder)
     session = load_session(run_folder)
@@ -143,12 +136,12 @@ def fit_models(
     tables = []
     for kind, unit_ids in kinds:
         counts = session.counts[:, :, [session.unit_index(unit) for unit in unit_ids]]
-        key = keys[kind]
+        key, folder = keys[kind], run_folder / "models" / kind
         if kind == own.KIND:
             predictions = _own_predictions(run_folder, session, given, key)
             tables.append(_scores(predictions, counts, kind, unit_ids, permutations, seed))
             continue
-        result = _saved(run_folder / "models" / kind, key)
+        result = _saved(folder, key)
         if result is None:
             more = training_sets(session, key.get("stimuli", [])).values()
             result = crossvalidation.cross_validate(
@@ -161,15 +154,15 @@ def fit_models(
                 degrees_per_pixel=session.degrees_per_pixel,
                 workers=cores(),
                 progress=progress,
-                folder=run_folder / "models" / kind,
+                folder=folder,
             )
-            crossvalidation.save_ensemble(run_folder / "models" / kind, result, members=False)
+            crossvalidation.save_ensemble(folder, result, members=False)
             if "halves" in key:
-                _fit_halves(run_folder / "models" / kind, session, counts, seed)
-            write_json(run_folder / "models" / kind / "key.json", key)
+                _fit_halves(folder, session, counts, seed)
+            write_json(folder / "key.json", key)
         tables.append(_scores(result.predictions, counts, kind, unit_ids, permutations, seed))
         if "halves" in key:
-            tables[-1]["top_lift"] = np.load(run_folder / "models" / kind / HALVES / "top_lift.npy")
+            tables[-1]["top_lift"] = np.load(folder / HALVES / "top_lift.npy")
     scores = pd.concat(tables, ignore_index=True)
     if "top_lift" not in scores:  # which is v1's alone
         scores["top_lift"] = np.nan

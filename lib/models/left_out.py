@@ -24,17 +24,10 @@ COLUMNS = ["unit_id", "left_out", *MEASURES]
 
 
 def held_classes(session) -> dict:
-    """Return the frames and counts of every class of stimuli that a session holds.
+    """Return the frames and counts of every class of stimuli that a session holds, in the order of `FIRST`.
 
-    Parameters
-    ----------
-    session : lib.data.session.Session
-
-    Returns
-    -------
-    dict of str to list of (frames, counts)
-        A pair a stimulus set, as of `lib.models.training_sets.repeated_sets`; natural movies have one for
-        each movie, the other classes one. In the order of `FIRST`.
+    {class: [(frames, counts), ...]}, a pair a stimulus set, as of `lib.models.training_sets.repeated_sets`;
+    natural movies have one for each movie, the other classes one.
     """
     shown = set() if session.presentations is None else set(session.presentations.stimulus_name)
     sets = training_sets.repeated_sets(session, ["available", *shown & {"gabors"}])
@@ -47,16 +40,8 @@ def held_classes(session) -> dict:
 def predict_left_out(classes, *, degrees_per_pixel) -> dict:
     """Leave out every class in turn, learn from the others, and predict the one left out.
 
-    Parameters
-    ----------
-    classes : dict of str to list of (frames, counts)
-        Two or more, of `held_classes`.
-    degrees_per_pixel : float
-
-    Returns
-    -------
-    dict of str to list of (responses, units) array
-        Predictions for each stimulus set of the class left out.
+    `classes` are two or more, of `held_classes`. Returns {class: [(responses, units) array, ...]},
+    predictions for each stimulus set of the class left out.
     """
     shape = next(iter(classes.values()))[0][0].shape[2:]
     core = cores.V1Core(shape, degrees_per_pixel=degrees_per_pixel).eval()
@@ -102,8 +87,6 @@ def scores(predictions, counts, *, unit_ids, areas, seed=0, truth=None) -> pd.Da
         Of the same sets; several sets are each taken about their own mean.
     unit_ids, areas : (units,) array
         The area of each unit: another unit is one of the same area.
-    seed : int
-        Of the bootstrap.
     truth : list of (responses, units) array, optional
         True expected responses, of simulated units.
 
@@ -144,22 +127,11 @@ def scores(predictions, counts, *, unit_ids, areas, seed=0, truth=None) -> pd.Da
 
 
 def transfer_table(classes, predictions, *, unit_ids, areas, seed=0, truth=None) -> pd.DataFrame:
-    """Scores of every unit and class left out.
+    """Scores (`COLUMNS`) of every unit and class left out, a row each.
 
-    Parameters
-    ----------
-    classes, predictions : dict
-        Of `held_classes` and `predict_left_out`; a class without a prediction is not scored.
-    unit_ids, areas, seed
-        As in `scores`.
-    truth : torch module, optional
-        Images (n, 1, h, w) to the expected counts of the same units, such as
-        `lib.data.simulated_neurons.TrueUnits`.
-
-    Returns
-    -------
-    DataFrame
-        `COLUMNS`; a row per class and unit.
+    `classes` and `predictions` are of `held_classes` and `predict_left_out`; a class without a prediction is
+    not scored. `truth` may be a module from images (n, 1, h, w) to the expected counts of the same units,
+    such as `lib.data.simulated_neurons.TrueUnits`.
     """
     rows = [pd.DataFrame(columns=COLUMNS)]
     for name, predicted in predictions.items():
@@ -173,19 +145,17 @@ def transfer_table(classes, predictions, *, unit_ids, areas, seed=0, truth=None)
 def summary(table, *, seed=0) -> pd.DataFrame:
     """Medians over the units whose ceiling is at least `LEAST_CEILING`, a row per class left out.
 
-    Returns
-    -------
-    DataFrame
-        Empty without such a unit. Index left_out: units, r, ceiling, r_over_ceiling with low and high
-        (95 % bootstrap interval over units), other_unit, and r less other_unit: median_difference with the
-        same interval (difference_low, difference_high), and higher, the units in which it is above 0.
+    Empty without such a unit. Index left_out: units, r, ceiling, r_over_ceiling with low and high (95 %
+    bootstrap interval over units), other_unit, and r less other_unit: median_difference with the same
+    interval (difference_low, difference_high), and higher, the units in which it is above 0, of those
+    compared.
     """
     reliable, rows = table[table.r_over_ceiling.notna()], {}
     for name, own in reliable.groupby("left_out", sort=False):
         low, high = statistics.bootstrap_interval(own.r_over_ceiling, seed=seed)
         medians = own[["r", "ceiling", "r_over_ceiling", "other_unit"]].median()
-        difference = (own.r - own.other_unit).dropna()
         rows[name] = {"units": len(own), **medians, "low": low, "high": high}
+        difference = (own.r - own.other_unit).dropna()
         low, high = statistics.bootstrap_interval(difference, seed=seed)
         rows[name] |= {
             "median_difference": difference.median(),
@@ -199,12 +169,8 @@ def summary(table, *, seed=0) -> pd.DataFrame:
 def agreement_with_truth(table) -> pd.DataFrame:
     """How far r over ceiling, which a recording gives, is the correlation with the true responses.
 
-    Returns
-    -------
-    DataFrame
-        Index left_out: units, true_r (median), median_difference (measured less true),
-        median_error (its size), rank_correlation (Spearman's, over units; NaN with fewer than three
-        or where they are all alike).
+    Index left_out: units, true_r (median), median_difference (measured less true), median_error (its size),
+    rank_correlation (Spearman's, over units; NaN with fewer than three or where they are all alike).
     """
     rows = {}
     for name, own in table.dropna(subset=["r_over_ceiling", "true_r"]).groupby("left_out", sort=False):
@@ -247,9 +213,8 @@ def _joined(sets):
         over = tuple(range(values.ndim - 1))
         varies = np.nanmax(values, axis=over) > np.nanmin(values, axis=over)
         parts.append(np.where(varies, values - np.nanmean(values, axis=over), 0 * values))
-    repeats = max(part.shape[0] for part in parts)
     if parts[0].ndim == 3:
-        parts = [
-            np.pad(part, ((0, repeats - len(part)), (0, 0), (0, 0)), constant_values=np.nan) for part in parts
-        ]
+        most = max(len(part) for part in parts)
+        missing = [((0, most - len(part)), (0, 0), (0, 0)) for part in parts]
+        parts = [np.pad(part, width, constant_values=np.nan) for part, width in zip(parts, missing)]
     return np.concatenate(parts, axis=-2)

@@ -9,21 +9,13 @@ from lib.models import v1
 
 
 def top_lift(features: torch.Tensor, responses: np.ndarray, core: torch.nn.Module) -> np.ndarray:
-    """How far the images that are predicted to evoke the largest responses do so.
+    """How far the images that are predicted to evoke the largest responses do so: (units,), 1 at best.
 
     Every image is predicted by the Gaussian process of the others; windows, mean and weights of the groups
     are those of all images, so that it comes out too large, by about 0.1 against predictions of other folds.
-
-    Parameters
-    ----------
-    features, responses, core
-        As in `lib.models.v1.fit_windowed`.
-
-    Returns
-    -------
-    (units,) array
-        The root of the response, averaged over the twelfth of the images with the largest predictions, above
-        the average over all, over the same for the images of the largest responses: 1 at best.
+    It is the root of the response, averaged over the twelfth of the images with the largest predictions,
+    above the average over all, over the same for the images of the largest responses. Arguments are as in
+    `lib.models.v1.fit_windowed`.
     """
     target = v1._root(responses)
     z = (target - target.mean(0)) / target.std(0).clamp(min=1e-6)

@@ -46,18 +46,9 @@ def fold_models(pixels, responses, fold, core, *, more=(), seed=0) -> Iterator[v
     """Yield the v1 model of all images but those of each fold in turn.
 
     The folds are dealt into the fewest groups that leave `LEARNED_FROM` images outside each; folds of one
-    group share what is learned from images that are in none of them.
-
-    Parameters
-    ----------
-    pixels : (n, 1, h, w) tensor
-    responses : (n, units) array
-        Mean responses.
-    fold : (n,) array of int
-    core : V1Core
-    more : sequence of (features, responses)
-        Other stimuli, in training for every fold.
-    seed : int
+    group share what is learned from images that are in none of them. Images are (n, 1, h, w), their mean
+    responses (n, units), their folds (n,); the (features, responses) of other stimuli, `more`, are in
+    training for every fold.
     """
     n, folds = len(fold), fold.max() + 1
     sets, more = [features for features, _ in more], [answers for _, answers in more]
@@ -74,15 +65,11 @@ def fold_models(pixels, responses, fold, core, *, more=(), seed=0) -> Iterator[v
         yield solve(data, responses, core, learned[group], train=fold != k, more=more)
 
 
-def ridge_fold_models(features, responses, fold, core, *, kind) -> Iterator[v1.ResponseModel]:
+def ridge_fold_models(features, responses, fold, core) -> Iterator[v1.ResponseModel]:
     """Yield `lib.models.v1.fit_ridge` of all images but those of each fold, from one set of inner products.
 
-    Parameters
-    ----------
-    features : (n, features) tensor
-        Of all images; taken about their mean, in place.
-    responses, fold, core, kind
-        As in `fold_models` and `lib.models.v1.fit_ridge`.
+    `features` (n, features) of all images are taken about their mean, in place; other arguments are as there
+    and in `fold_models`.
     """
     y, folds = torch.as_tensor(np.asarray(responses), dtype=torch.float32), int(fold.max()) + 1
     centre = features.mean(0)
@@ -104,7 +91,7 @@ def ridge_fold_models(features, responses, fold, core, *, kind) -> Iterator[v1.R
         dual[:, rows] = v1._ridge_dual(gram, y[rows] - mean)
         weights = dual @ features * scales[k].repeat_interleave(torch.tensor(sizes))
         bias = mean - weights @ (centre + inside[k] @ features / len(rows))
-        yield v1.ResponseModel(core, weights, bias, kind=kind, squared=False)
+        yield v1.ResponseModel(core, weights, bias, squared=False)
 
 
 def features_of(core, pixels) -> torch.Tensor:
@@ -180,13 +167,8 @@ class Learned:
 def arrange(batches: Iterable[torch.Tensor], core, *, sizes: Sequence[int]) -> Arranged:
     """Bring features into the order that `solve` needs.
 
-    Parameters
-    ----------
-    batches : iterable of (k, features) tensors
-        Of the images, and then of the further stimulus sets; each is dropped once it is copied.
-    core : V1Core
-    sizes : sequence of int
-        Number of images, and of the stimuli of each further set.
+    `batches` (k, features) are of the images, and then of the further stimulus sets; each is dropped once it
+    is copied. `sizes` are the numbers of images, and of the stimuli of each further set.
     """
     first_place = np.cumsum([0, *(len(places) for places in core.positions)])
     columns, channels = [], 0
@@ -223,17 +205,8 @@ def learn(data: Arranged, responses, core, *, images: np.ndarray, seed: int = 0)
     """Windows, group weights and noise, by the marginal likelihood.
 
     The windows have the sum over blocks of `LEARNED_FROM` images (as if the blocks were independent:
-    Deisenroth & Ng, ICML 2015), the rest that of the first block.
-
-    Parameters
-    ----------
-    data : Arranged
-    responses : (n, units) array
-        Mean responses to all images.
-    core : V1Core
-    images : (m,) array of int
-        Those that may be looked at.
-    seed : int
+    Deisenroth & Ng, ICML 2015), the rest that of the first block. Of the mean responses (n, units) only those
+    to the positions in `images` are looked at.
     """
     target = v1._root(responses[images])
     mean, spread = target.mean(0), target.std(0).clamp(min=1e-6)
@@ -262,11 +235,8 @@ def solve(data: Arranged, responses, core, learned: Learned, *, train, more=()) 
 
     Parameters
     ----------
-    data : Arranged
     responses : (n, units) array
         Mean responses to all images.
-    core : V1Core
-    learned : Learned
     train : (n,) array of bool
         Images; the others are not looked at.
     more : sequence of (k, units) arrays
@@ -310,7 +280,7 @@ def solve(data: Arranged, responses, core, learned: Learned, *, train, more=()) 
     weights *= learned.spread[:, None]
     inside = torch.zeros(len(data.x)).index_fill_(0, images, 1 / len(images))
     centre = data.mean.index_add(0, data.order, inside @ data.x)
-    return v1.ResponseModel(core, weights, mean - weights @ centre, kind="v1", squared=True)
+    return v1.ResponseModel(core, weights, mean - weights @ centre, squared=True)
 
 
 class _Kernel:
@@ -435,11 +405,8 @@ def _noise_with_sets(data, core, learned, targets, dual, blocks):
 def _common_part(data, core, learned, z, images):
     """Readout that units share (`lib.models.v1._common_readout`).
 
-    Returns
-    -------
-    coefficients : (units, channels) tensor
-        On the channels pooled over the window of each.
-    expected : (units, rows) tensor
+    Returns coefficients (units, channels) on the channels pooled over the window of each, and what is
+    expected from them (units, rows).
     """
     units, channels = len(z), int(data.channel.max()) + 1
     first = np.cumsum([0, *(len(places) for places in core.positions)])

@@ -29,14 +29,7 @@ SEEDED = threading.Lock()  # folds are trained side by side, and torch has one s
 
 
 class Network(nn.Module):
-    """Convolutional core and the spatial-transformer pyramid readout of a unit, or of several.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Height and width of the images.
-    units : int
-    """
+    """Convolutional core and spatial-transformer pyramid readout of a unit or several, for images (h, w)."""
 
     def __init__(self, shape, units=1):
         super().__init__()
@@ -78,23 +71,11 @@ class Network(nn.Module):
 def fit_networks(
     images: torch.Tensor, responses: np.ndarray, *, seed: int, epochs: int = EPOCHS
 ) -> tuple[SeparateNetworks, dict[str, list]]:
-    """Train a network for each unit; part of the images is kept aside to stop the training.
+    """Train a network for each unit on its mean counts (n, units); part of the images stops the training.
 
-    Parameters
-    ----------
-    images : (n, 1, h, w) tensor
-    responses : (n, units) array
-        Mean counts.
-    seed : int
-    epochs : int
-        At most, for both learning rates together.
-
-    Returns
-    -------
-    model : SeparateNetworks
-    history : dict of list
-        units: a dict of lists for each, of epoch, train_loss and train_correlation (of what was predicted,
-        in training mode, before each step), validation_loss and validation_correlation.
+    Images are (n, 1, h, w); `epochs` are at most those at both learning rates together. The history is
+    {"units": [...]}, for each unit lists of epoch, train_loss and train_correlation (of what was predicted,
+    in training mode, before each step), validation_loss and validation_correlation.
     """
     responses = torch.as_tensor(np.asarray(responses), dtype=torch.float32)
     fits = []
@@ -156,10 +137,7 @@ def _seen(place, n):
 class _Stack:
     """Networks of one size, trained side by side by Adam (Kingma & Ba, ICLR 2015).
 
-    Attributes
-    ----------
-    running : list of int
-        The networks that are still trained; the tensors hold a row for each.
+    `running` lists those that are still trained; the tensors hold a row for each.
     """
 
     BETAS, EPSILON = (0.9, 0.999), 1e-8
@@ -174,18 +152,17 @@ class _Stack:
         self.moments = [{name: value.clone() for name, value in zeros.items()} for _ in self.BETAS]
         self.running, self.steps = list(range(len(networks))), torch.zeros(len(networks), device=device)
 
-    def _call(self, module, *data):
-        """A module's output for each of the networks, whose data lie side by side."""
-        return torch.vmap(lambda *given: torch.func.functional_call(module, given[:2], given[2:]))(
-            self.parameters, self.buffers, *data
-        )
+    def _call(self, *data):
+        """The objective of each of the networks, whose data lie side by side."""
+        call = torch.vmap(lambda *given: torch.func.functional_call(self.objective, given[:2], given[2:]))
+        return call(self.parameters, self.buffers, *data)
 
     def step(self, images, counts, rates):
         """Take one step for each network; returns what they predicted before it."""
         self.objective.train()
         for value in self.parameters.values():
             value.requires_grad_(True)
-        losses, predicted = self._call(self.objective, images, counts)
+        losses, predicted = self._call(images, counts)
         slopes = torch.autograd.grad(losses.sum(), list(self.parameters.values()))
         self.steps += 1
         size = torch.as_tensor(rates, dtype=torch.float32) / (1 - self.BETAS[0] ** self.steps)
@@ -204,7 +181,7 @@ class _Stack:
         """Predictions of each network in evaluation mode, (networks, n, units)."""
         self.objective.eval()
         with torch.no_grad():
-            return self._call(self.objective, images, counts)[1]
+            return self._call(images, counts)[1]
 
     def copy(self, k):
         """State of network k, for `load_state_dict`."""
@@ -249,16 +226,8 @@ class _Objective(nn.Module):
 def _train(images, responses, *, seeds, epochs):
     """Train networks of the same size side by side, each on its own units and in its own order.
 
-    Parameters
-    ----------
-    images : (n, 1, h, w) tensor
-    responses : (networks, n, units) tensor
-    seeds : sequence of int
-        One a network.
-
-    Returns
-    -------
-    list of (Network, dict of list)
+    `images` (n, 1, h, w), `responses` (networks, n, units) and a seed for each; returns a list of (Network,
+    history).
     """
     generators = [np.random.default_rng(seed) for seed in seeds]
     order = np.stack([generator.permutation(len(images)) for generator in generators])

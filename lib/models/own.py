@@ -84,8 +84,7 @@ def load(model: dict) -> Own:
     if len(models) < 2 or not all(isinstance(one, nn.Module) for one in models):
         raise InputError(
             f"cnn.model: {name} gives {len(models)} models; expected an ensemble of at least 2 torch "
-            "modules, for "
-            "some make the images and others judge them"
+            "modules, for some make the images and others judge them"
         )
     if ids.ndim != 1 or ids.dtype.kind not in "iu" or len(ids) == 0 or len(set(ids.tolist())) < len(ids):
         raise InputError(f"cnn.model: {name}: unit_ids must be different whole numbers, one for each output")
@@ -93,8 +92,7 @@ def load(model: dict) -> Own:
     if (unseen is None) == (predictions is None) or (predictions is not None and "image_ids" not in found):
         raise InputError(
             f"cnn.model: {name} must say what was held out: `unseen`, for each model the ids of the images "
-            "that it "
-            "never saw, or `predictions` (images, units) with `image_ids`, made without those images"
+            "that it never saw, or `predictions` (images, units) with `image_ids`, made without those images"
         )
     if unseen is not None and len(unseen) != len(models):
         raise InputError(f"cnn.model: {name}: unseen has {len(unseen)} lists for {len(models)} models")
@@ -104,8 +102,7 @@ def load(model: dict) -> Own:
         if predictions.shape != (len(image_ids), len(ids)) or not np.isfinite(predictions).all():
             raise InputError(
                 f"cnn.model: {name}: predictions must be finite numbers ({len(image_ids)} images, "
-                f"{len(ids)} units), "
-                f"got shape {predictions.shape}"
+                f"{len(ids)} units), got shape {predictions.shape}"
             )
     unseen = None if unseen is None else [np.asarray(list(part), int) for part in unseen]
     return Own([one.eval() for one in models], ids, unseen, predictions, image_ids)
@@ -175,12 +172,8 @@ class Columns(nn.Module):
 def load_members(folder: Path | str, units: Sequence[int] | None = None) -> list[nn.Module]:
     """Return the models of a run's own ensemble, their outputs in the order of the session's units.
 
-    Parameters
-    ----------
-    folder : Path
-        models/own of a run, with own.json.
-    units : sequence of int, optional
-        Positions of units of the session; all by default.
+    `folder` is models/own of a run, with own.json; `units` are positions of units of the session, all by
+    default.
     """
     about = json.loads((Path(folder) / "own.json").read_text())
     own = load(about["model"])

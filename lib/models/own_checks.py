@@ -20,12 +20,7 @@ SHAPES = {"simulated": (115, 147), "allen": (918, 1174)}
 def check_declared(params: dict, units: Sequence[int] | None = None) -> None:
     """Raise `InputError` for what can be known of `cnn.model` before the images are read.
 
-    Parameters
-    ----------
-    params : dict
-        Of `lib.params.load_params`.
-    units : sequence of int, optional
-        Ids of the units of the recording.
+    `params` is of `lib.params.load_params`; `units`, if known, are the ids of the units of the recording.
     """
     model = params["cnn"]["model"]
     if not own.is_own(model):
@@ -45,30 +40,21 @@ def check_units(given: own.Own, selected: Sequence[int], session: Sequence[int] 
         if unit not in given.unit_ids:
             raise InputError(
                 f"cnn.model: {name} has no output for unit {unit}, which is selected; name in `units` "
-                "those that "
-                "it has"
+                "those that it has"
             )
     if session is not None and not set(given.unit_ids.tolist()) & set(map(int, session)):
         raise InputError(
             f"cnn.model: none of the {len(given.unit_ids)} unit_ids of {name} is a unit of the recording, "
-            "such as "
-            f"{next(iter(session))}"
+            f"such as {next(iter(session))}"
         )
 
 
 def check_outputs(
     given: own.Own, shape: tuple[int, int], name: str, images: np.ndarray | None = None
 ) -> None:
-    """Raise `InputError` if a model cannot be optimised over images of a shape.
+    """Raise `InputError` if a model cannot be optimised over images of a shape (h, w).
 
-    Parameters
-    ----------
-    given : Own
-    shape : (h, w)
-    name : str
-        Of its file.
-    images : (n, h, w) array, optional
-        Of the session; noise if not given.
+    `name` is that of its file; it is tried on `images` (n, h, w) of the session, or on noise.
     """
     if images is None:
         images = np.random.default_rng(0).uniform(size=(8, *shape)).astype(np.float32)
@@ -86,25 +72,17 @@ def check_outputs(
         if not np.isfinite(answers).all() or answers.min() < 0:
             raise InputError(
                 f"cnn.model: model {k + 1} of {name} predicts {answers.min():.3g} for an image in [0, 1]; "
-                "expected "
-                "counts, finite and never negative: undo its normalisation, or end it with ELU + 1"
+                "expected counts, finite and never negative: undo its normalisation, or end it with ELU + 1"
             )
         if np.allclose(answers, answers[:1]):
             raise InputError(
                 f"cnn.model: model {k + 1} of {name} answers the same to every image; does it expect other "
-                "than "
-                "[0, 1]?"
+                "than [0, 1]?"
             )
 
 
 def check_ensemble(given: own.Own, session, selected: Sequence[int], name: str) -> np.ndarray:
-    """Check an ensemble against a session; returns its held-out predictions (images, units).
-
-    Raises
-    ------
-    InputError
-        One line for what does not fit.
-    """
+    """Return held-out predictions (images, units) of a session; `InputError` for what does not fit."""
     check_outputs(given, session.images.shape[1:], name, session.images)
     check_units(given, selected, session.unit_ids, name)
     predictions = own.held_out(given, session.images, session.image_ids, session.unit_ids)
@@ -112,8 +90,7 @@ def check_ensemble(given: own.Own, session, selected: Sequence[int], name: str) 
     if held < FEWEST:
         raise InputError(
             f"cnn.model: {name} leaves {held} of {len(session.images)} images with a held-out prediction, "
-            f"{FEWEST} at "
-            "least are needed; its image ids are those of the session"
+            f"{FEWEST} at least are needed; its image ids are those of the session"
         )
     return predictions
 

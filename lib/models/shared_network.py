@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lib.models.network import SEEDED, poisson_loss, record
+from lib.models.network import HISTORY, SEEDED, poisson_loss, record
 
 CHANNELS, FIRST_KERNEL, HIDDEN_KERNEL, LAYERS = 64, 13, 5, 2
 SPREAD = 0.1  # of the readouts' places to begin with, in halves of the image
@@ -25,18 +25,10 @@ RATE, SLOWER, RATES = 5e-3, 0.3, 4
 BATCH, ROUND, PATIENCE, ROUNDS = 64, 40, 5, 200  # steps a round; rounds of patience, and at most
 VALIDATION = 0.1
 CELL = 4  # pixels of the maps in which a readout's first place is looked for
-HISTORY = ("epoch", "train_loss", "validation_loss", "train_correlation", "validation_correlation")
 
 
 class SharedNetwork(nn.Module):
-    """Core and Gaussian readouts.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Height and width of the images.
-    units : int
-    """
+    """Core and Gaussian readouts of some units, for images (h, w)."""
 
     def __init__(self, shape, units):
         super().__init__()
@@ -99,10 +91,7 @@ def gabors(number: int, size: int) -> torch.Tensor:
 def first_places(images: torch.Tensor, responses: torch.Tensor) -> torch.Tensor:
     """Where local luminance and contrast predict each unit best: (units, 2) of x and y, -1 to 1.
 
-    Parameters
-    ----------
-    images : (n, 1, h, w) tensor
-    responses : (n, units) tensor
+    From `images` (n, 1, h, w) and `responses` (n, units).
     """
     x = images - images.mean()
     local = torch.cat([F.avg_pool2d(x, CELL), F.avg_pool2d(x.square(), CELL).sqrt()], 1)
@@ -117,25 +106,12 @@ def first_places(images: torch.Tensor, responses: torch.Tensor) -> torch.Tensor:
 def fit_shared(
     images: torch.Tensor, responses: np.ndarray, *, seed: int, rounds: int = ROUNDS
 ) -> tuple[SharedNetwork, dict[str, list]]:
-    """Train a network on all units; a part of the images stops the training.
+    """Train a network on the mean counts (n, units) of all units; a part of the images stops the training.
 
-    Poisson loss, AdamW (Loshchilov & Hutter, ICLR 2019). When the kept images have not been predicted
-    better for `PATIENCE` rounds, training goes on slower from the best state, `RATES` rates in all.
-
-    Parameters
-    ----------
-    images : (n, 1, h, w) tensor
-    responses : (n, units) array
-        Mean counts.
-    seed : int
-    rounds : int
-        Of at least `ROUND` steps, at most.
-
-    Returns
-    -------
-    model : SharedNetwork
-    history : dict of list
-        As of `lib.models.network.fit_networks`; an epoch is a round.
+    From images (n, 1, h, w), with Poisson loss and AdamW (Loshchilov & Hutter, ICLR 2019). When the kept
+    images have not been predicted better for `PATIENCE` rounds, training goes on slower from the best state,
+    `RATES` rates in all; a round is at least `ROUND` steps. The history is that of
+    `lib.models.network.fit_networks`; an epoch is a round.
     """
     responses = torch.as_tensor(np.asarray(responses), dtype=torch.float32)
     generator = np.random.default_rng(seed)

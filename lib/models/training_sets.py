@@ -19,19 +19,13 @@ PHASES = 8  # frames of the one cycle that a Gabor drifts through
 
 
 def held(session: Session, names: list[str]) -> list[str]:
-    """Names of the stimuli beside the scenes that a session holds of those asked for.
+    """Names of the stimuli beside the scenes that a session holds of those asked for; each movie has its own.
 
     Parameters
     ----------
-    session : lib.data.session.Session
     names : list of str
         Of `lib.params.STIMULI`; "available": movies and gratings where the session holds them. Gabors
         are not among them: they stay a test of what the model was never shown.
-
-    Returns
-    -------
-    list of str
-        Names of presentations; each movie has its own.
 
     Raises
     ------
@@ -43,11 +37,9 @@ def held(session: Session, names: list[str]) -> list[str]:
     if unknown:
         raise InputError(f"stimuli: {unknown[0]} is none of {', '.join(valid)}")
     shown = set() if session.presentations is None else set(session.presentations.stimulus_name)
+    movies = [movie for movie in sorted(session.movies) if movie in shown and len(_steps(session, movie)[0])]
     found = []
     for name in STIMULI[1:]:
-        movies = [
-            movie for movie in sorted(session.movies) if movie in shown and len(_steps(session, movie)[0])
-        ]
         own = movies if name == "natural_movies" else [name] if name in shown else []
         if name in names and not own:
             raise InputError(f"stimuli: session {session.name} holds no {name}; take it from the list")
@@ -57,15 +49,10 @@ def held(session: Session, names: list[str]) -> list[str]:
 
 
 def training_sets(session: Session, names: list[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Frames and mean responses of the stimuli asked for, but for the scenes.
+    """Frames and mean responses of the stimuli asked for, but for the scenes: {name: (frames, responses)}.
 
-    Parameters and errors as `held`.
-
-    Returns
-    -------
-    dict of str to (frames, responses)
-        Frames (k, f, h, w) in [0, 1], f of them shown one after the other for a response (k, units):
-        mean counts, as of a window as long as that of the scenes. The keys are those of `held`.
+    Names and errors as of `held`. Frames (k, f, h, w) in [0, 1], f of them shown one after the other for a
+    response (k, units): mean counts, as of a window as long as that of the scenes.
     """
     return {
         name: (frames, np.nanmean(counts, axis=0))
@@ -74,12 +61,9 @@ def training_sets(session: Session, names: list[str]) -> dict[str, tuple[np.ndar
 
 
 def repeated_sets(session, names) -> dict:
-    """As `training_sets`, with the counts of every repeat, as a ceiling needs them.
+    """As `training_sets`, with the counts (repeats, k, units) of every repeat, as a ceiling needs them.
 
-    Returns
-    -------
-    dict of str to (frames, counts)
-        Frames as above; counts (repeats, k, units), NaN where a response was recorded less often.
+    NaN where a response was recorded less often.
     """
     make = {"static_gratings": _gratings, "gabors": _gabors}
     return {
@@ -90,12 +74,8 @@ def repeated_sets(session, names) -> dict:
 def mean_features(core: torch.nn.Module, frames: np.ndarray) -> torch.Tensor:
     """Features of a core, averaged over the frames of each response: (k, f, h, w) -> (k, features)."""
     with torch.no_grad():
-        return torch.cat(
-            [
-                core(torch.as_tensor(part[:, None], dtype=torch.float32)).mean(0, keepdim=True)
-                for part in frames
-            ]
-        )
+        parts = (torch.as_tensor(part[:, None], dtype=torch.float32) for part in frames)
+        return torch.stack([core(part).mean(0) for part in parts])
 
 
 def _movie(session, name):

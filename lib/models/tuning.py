@@ -51,23 +51,12 @@ class PatchTuning:
     measures: pd.DataFrame
 
 
-def classical_tuning(model: torch.nn.Module, session, *, units: Sequence[int] | None = None) -> pd.DataFrame:
-    """Receptive field and grating tuning of all units of a model, by the measures of recordings.
+def classical_tuning(model: torch.nn.Module, session) -> pd.DataFrame:
+    """Receptive field and grating tuning of a session's units in a model, by the measures of recordings.
 
-    Parameters
-    ----------
-    model : torch module
-        Images (n, 1, h, w) -> (n, units).
-    session : lib.data.session.Session
-        The Gabors and static gratings that it shows are those that the model is shown; where it shows none,
-        those of the Allen Institute's sessions.
-    units : sequence of int, optional
-        Unit ids of the model's outputs; absent: those of the session.
-
-    Returns
-    -------
-    DataFrame
-        Index unit_id: `lib.responses.tuning.RECEPTIVE_FIELD` and `STATIC_GRATINGS`.
+    The model, images (n, 1, h, w) -> (n, units), is shown the Gabors and static gratings of the session;
+    where it shows none, those of the Allen Institute's sessions. Index unit_id:
+    `lib.responses.tuning.RECEPTIVE_FIELD` and `STATIC_GRATINGS`.
     """
     where = dict(shape=session.images.shape[1:], degrees_per_pixel=session.degrees_per_pixel)
     shown = session.presentations
@@ -88,37 +77,23 @@ def classical_tuning(model: torch.nn.Module, session, *, units: Sequence[int] | 
         index = pd.MultiIndex.from_frame(table[columns])
         means = pd.DataFrame(predicted_means(model, frames), index=index)
         found.append(measures(means.sort_index()))
-    ids = session.units.index if units is None else pd.Index(units, name="unit_id")
-    return pd.concat(found, axis=1).set_index(ids)
+    return pd.concat(found, axis=1).set_index(session.units.index)
 
 
-def grating_frames(
-    table, shape: tuple[int, int], *, degrees_per_pixel: float, grey: float = GREY, contrast: float = CONTRAST
-) -> np.ndarray:
-    """Static gratings as images: one frame a row of the table.
+def grating_frames(table, shape: tuple[int, int], *, degrees_per_pixel: float) -> np.ndarray:
+    """Static gratings as images: one frame a row of the table, (K, 1, h, w) float32 in [0, 1].
 
     The finest of Allen's gratings, .32 cycles/degree, is at the limit of the pixels of an analysis.
     They are drawn on smaller pixels and averaged over areas, as the natural images are, and so lose
-    the contrast that fine detail of natural images has lost.
-
-    Parameters
-    ----------
-    table : DataFrame of K rows
-        Columns orientation (degrees), spatial_frequency (cycles/degree), phase (cycles).
-    shape : (h, w)
-    degrees_per_pixel : float
-    grey, contrast : float
-
-    Returns
-    -------
-    (K, 1, h, w) float32 array in [0, 1]
+    the contrast that fine detail of natural images has lost. Columns of the table: orientation (degrees),
+    spatial_frequency (cycles/degree), phase (cycles).
     """
     fine = patterns.grating(
         tuple(FINER * n for n in shape),
         degrees_per_pixel=degrees_per_pixel / FINER,
         **{c: table[c].to_numpy(float) for c in conditions.GRATING},
     )
-    return resize_to(grey * (1 + contrast * fine), shape)[:, None]
+    return resize_to(GREY * (1 + CONTRAST * fine), shape)[:, None]
 
 
 def patch_tuning(
@@ -130,37 +105,21 @@ def patch_tuning(
 ) -> PatchTuning:
     """Size and contrast tuning of units, and how much the phase of a grating counts.
 
-    Parameters
-    ----------
-    models : sequence of torch modules
-        One a unit: images (n, 1, h, w) -> (n, 1).
-    patches : DataFrame
-        Index unit_id: x, y, orientation (degrees), spatial_frequency (cycles/degree).
-    shape : (h, w)
-    degrees_per_pixel : float
-
-    Returns
-    -------
-    PatchTuning
+    Each of the models is one of a unit, images (n, 1, h, w) -> (n, 1). `patches` has index unit_id and
+    columns x, y, orientation (degrees) and spatial_frequency (cycles/degree).
     """
     size, contrast, measures = {}, {}, {}
+    where = dict(shape=shape, degrees_per_pixel=degrees_per_pixel)
     for model, row in zip(models, patches.itertuples()):
+        across, _ = patterns.carrier_coordinates(row.x, row.y, row.orientation)  # degrees, of the centre
         waves = patterns.grating(
-            shape,
-            degrees_per_pixel=degrees_per_pixel,
+            **where,
             orientation=row.orientation,
             spatial_frequency=row.spatial_frequency,
-            phase=np.arange(PHASES) / PHASES - row.spatial_frequency * _across(row),
+            phase=np.arange(PHASES) / PHASES - row.spatial_frequency * across,
         )
         discs = [
-            patterns.circular_mask(
-                shape,
-                degrees_per_pixel=degrees_per_pixel,
-                x=row.x,
-                y=row.y,
-                radius=d / 2,
-                edge=degrees_per_pixel,
-            )
+            patterns.circular_mask(**where, x=row.x, y=row.y, radius=d / 2, edge=degrees_per_pixel)
             for d in DIAMETERS
         ]
         by_size = _responses(model, [CONTRAST * disc * waves for disc in discs])
@@ -178,12 +137,8 @@ def patch_tuning(
 def patch_measures(by_size: np.ndarray, by_contrast: np.ndarray) -> list[float]:
     """`MEASURES` of one unit; see `PatchTuning`.
 
-    Parameters
-    ----------
-    by_size : (diameters, phases) array
-        Responses to patches of `DIAMETERS`.
-    by_contrast : (contrasts,) array
-        Mean over phases at `CONTRASTS`, the first of which is none.
+    `by_size` (diameters, phases) are responses to patches of `DIAMETERS`; `by_contrast` (contrasts,) their
+    mean over phases at `CONTRASTS`, the first of which is none.
     """
     sizes = by_size.mean(1)
     best = preferred_size(sizes)
@@ -204,10 +159,7 @@ def patch_measures(by_size: np.ndarray, by_contrast: np.ndarray) -> list[float]:
 def relative_quartiles(patch: PatchTuning) -> dict[str, pd.DataFrame]:
     """Size and contrast tuning, each unit's relative to its largest response: quartiles over units.
 
-    Returns
-    -------
-    dict of str to DataFrame
-        {label of the axis: index "75 %", "median", "25 %"; columns as those of `PatchTuning`}
+    {label of the axis: table with index "75 %", "median", "25 %" and columns as those of `PatchTuning`}
     """
     labels = {"diameter (deg)": patch.size, "Michelson contrast": patch.contrast}
     quartiles = {0.75: "75 %", 0.5: "median", 0.25: "25 %"}
@@ -231,15 +183,9 @@ def _of_unit(member, column):
     return member.subset([column]) if hasattr(member, "subset") else own.Columns(member, [column])
 
 
-def _across(row):
-    """Coordinate of a patch's centre across the bars, degrees."""
-    return patterns.carrier_coordinates(row.x, row.y, row.orientation)[0]
-
-
 def _responses(model, shown):
     """(k, PHASES) responses to k patches (PHASES, h, w)."""
     images = torch.as_tensor(GREY * (1 + np.concatenate(shown)), dtype=torch.float32)[:, None]
     with torch.no_grad():
-        return np.concatenate([model(part).numpy(force=True) for part in images.split(64)])[:, 0].reshape(
-            -1, PHASES
-        )
+        answers = np.concatenate([model(part).numpy(force=True) for part in images.split(64)])
+    return answers[:, 0].reshape(-1, PHASES)

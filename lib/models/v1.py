@@ -33,20 +33,13 @@ KERNEL_MEMORY = 3 << 28  # bytes of kernels at a time; half as much again is cop
 class ResponseModel(nn.Module):
     """Fixed features, linear readout, output nonlinearity.
 
-    Parameters
-    ----------
-    core : module
-        `V1Core` or `PixelCore`.
-    weights : (units, features) tensor
-    bias : (units,) tensor
-    kind : str
-    squared : bool
-        The readout predicts the square root of the count.
+    `core` is a `V1Core` or `PixelCore`; weights (units, features) and bias (units,) are tensors. If
+    `squared`, the readout predicts the square root of the count.
     """
 
-    def __init__(self, core, weights, bias, *, kind, squared):
+    def __init__(self, core, weights, bias, *, squared):
         super().__init__()
-        self.core, self.kind, self.squared = core, kind, squared
+        self.core, self.squared = core, squared
         self.register_buffer("weights", weights)
         self.register_buffer("bias", bias)
 
@@ -62,22 +55,20 @@ class ResponseModel(nn.Module):
     def subset(self, units):
         """Return the model of some of the units; of a slice of them, without a copy."""
         units = units if isinstance(units, slice) else torch.as_tensor(list(units))
-        return ResponseModel(
-            self.core, self.weights[units], self.bias[units], kind=self.kind, squared=self.squared
-        )
+        return ResponseModel(self.core, self.weights[units], self.bias[units], squared=self.squared)
 
 
 def join(models):
     """Return one model of the units of several that read the same core in the same way, in their order."""
     first = models[0]
     weights, bias = (torch.cat([getattr(model, name) for model in models]) for name in ("weights", "bias"))
-    return ResponseModel(first.core, weights, bias, kind=first.kind, squared=first.squared)
+    return ResponseModel(first.core, weights, bias, squared=first.squared)
 
 
 # ---- fitting ------------------------------------------------------------------------------------
 
 
-def fit_windowed(features, responses, core, *, more=(), windows=None, kind="v1"):
+def fit_windowed(features, responses, core, *, more=(), windows=None):
     """Fit the v1 model to some images; nothing is chosen outside them.
 
     The square root of a unit's response is a Gaussian process. Its mean is what all units have in
@@ -111,26 +102,15 @@ def fit_windowed(features, responses, core, *, more=(), windows=None, kind="v1")
         Other stimuli, as `lib.models.training_sets` gives them.
     windows : list, optional
         Of `window_kernels` for the same images, where several sets of responses to them are fitted.
-
-    Returns
-    -------
-    ResponseModel
     """
-    choices = [range(len(more))]
-    return next(fits_windowed(features, responses, core, more, choices, windows=windows, kind=kind))
+    return next(fits_windowed(features, responses, core, more, [range(len(more))], windows=windows))
 
 
-def fits_windowed(features, responses, core, more, choices, *, windows=None, kind="v1"):
+def fits_windowed(features, responses, core, more, choices, *, windows=None):
     """Yield the model of `fit_windowed` for each of several choices of the other stimuli.
 
-    What the choices share, all that comes from the images and the kernels, is computed once.
-
-    Parameters
-    ----------
-    features, responses, core, more, windows, kind
-        As in `fit_windowed`.
-    choices : sequence of sequences of int
-        Positions in `more`.
+    A choice is a sequence of positions in `more`. What the choices share, all that comes from the images and
+    the kernels, is computed once.
     """
     target = _root(responses)
     mean, spread = target.mean(0), target.std(0).clamp(min=1e-6)
@@ -156,13 +136,13 @@ def fits_windowed(features, responses, core, more, choices, *, windows=None, kin
         weights = weights + common
         weights = (1 - mix) * weights[:units] + mix * loadings.T @ weights[units:]
         weights = weights * spread[:, None]
-        yield ResponseModel(core, weights, mean - weights @ features.mean(0), kind=kind, squared=True)
+        yield ResponseModel(core, weights, mean - weights @ features.mean(0), squared=True)
 
 
-def fit_ridge(features, responses, core, *, kind):
+def fit_ridge(features, responses, core):
     """Ridge regression, each group of features scaled alike; a penalty per unit by leave-one-out.
 
-    Parameters as `fit_windowed`.
+    Arguments are as in `fit_windowed`.
     """
     y = torch.as_tensor(np.asarray(responses), dtype=torch.float32)
     mean, centred = y.mean(0), features - features.mean(0)
@@ -170,7 +150,7 @@ def fit_ridge(features, responses, core, *, kind):
     scale = torch.cat([torch.full((p.shape[1],), float(p.square().sum(1).mean()) ** -0.5) for p in parts])
     x = centred * scale
     weights = _ridge_dual(x @ x.T, y - mean) @ x * scale
-    return ResponseModel(core, weights, mean - weights @ features.mean(0), kind=kind, squared=False)
+    return ResponseModel(core, weights, mean - weights @ features.mean(0), squared=False)
 
 
 def _ridge_dual(gram, y):
@@ -243,10 +223,7 @@ def _components(z):
 def window_kernels(features, core):
     """Kernels of the candidate windows: of the images (n, features) alone, whatever is fitted to them.
 
-    Returns
-    -------
-    list of (values, vectors)
-        Eigenvalues (windows, n) and eigenvectors (windows, n, n) of some of the windows at a time.
+    A list of eigenvalues (windows, n) and eigenvectors (windows, n, n), of some of the windows at a time.
     """
     return list(_window_kernels(_by_place(features - features.mean(0), core), core, _candidates(core)))
 
@@ -262,9 +239,17 @@ def _candidates(core):
     return [_window_weights(places, window_grid(core)) for places in core.positions]
 
 
-def _averaged(evidence, weights):
-    """Per group the candidates' average (targets, places), by evidence (penalties, windows, targets)."""
-    posterior = _posterior(evidence).sum(0).T
+def _averaged(evidence, weights, *, rounds=10, uniform=0.1):
+    """Per group the candidates' average (targets, places), by evidence (penalties, windows, targets).
+
+    The prior of the candidates is learned from all targets.
+    """
+    flat = evidence.flatten(0, 1)
+    prior = torch.full((len(flat), 1), 1 / len(flat))
+    for _ in range(rounds):
+        posterior = torch.softmax(flat + prior.log(), 0)
+        prior = (1 - uniform) * posterior.mean(1, keepdim=True) + uniform / len(flat)
+    posterior = posterior.view_as(evidence).sum(0).T
     return [posterior @ weight for weight in weights]
 
 
@@ -294,16 +279,6 @@ def _evidence(values, vectors, z):
         fit = (total[:, None].reciprocal() @ projected)[:, 0] / n
         evidence.append(-0.5 * n * fit.clamp(min=1e-12).log() - 0.5 * total.log().sum(1)[:, None])
     return torch.stack(evidence)
-
-
-def _posterior(evidence, *, rounds=10, uniform=0.1):
-    """Weights of the candidates (penalties, windows, targets), under a prior learned from all."""
-    flat = evidence.flatten(0, 1)
-    prior = torch.full((len(flat), 1), 1 / len(flat))
-    for _ in range(rounds):
-        weight = torch.softmax(flat + prior.log(), 0)
-        prior = (1 - uniform) * weight.mean(1, keepdim=True) + uniform / len(flat)
-    return weight.view_as(evidence)
 
 
 def _common_readout(parts, core, seen, z):
@@ -349,17 +324,9 @@ def _kernels(parts, core, seen):
 def _by_evidence(parts, core, seen, z):
     """Weights of the groups and the noise by the marginal likelihood, and the solution with them.
 
-    As many targets are taken at a time as `KERNEL_MEMORY` holds the kernels of; the first of these,
-    which are spread over all, learn the prior of the rest too.
-
-    Returns
-    -------
-    strengths : (targets, groups) tensor
-        Factors on the kernels of `_kernels`.
-    noise : (targets,) tensor
-    dual : (targets, n) tensor
-    left_out : (n, targets) tensor
-        Leave-one-out predictions.
+    As many targets are taken at a time as `KERNEL_MEMORY` holds the kernels of; the first of these, which are
+    spread over all, learn the prior of the rest too. Returns factors (targets, groups) on the kernels of
+    `_kernels`, noise (targets,), dual weights (targets, n) and leave-one-out predictions (n, targets).
     """
     groups = len(parts) + sum(family in POOLED for family, _ in core.groups)
     n, targets = z.shape

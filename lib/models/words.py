@@ -10,26 +10,18 @@ from lib.responses.tuning import FIELD_P, MEASURES
 from lib.statistics import FEWEST_PAIRS
 from lib.words import listed
 
+ALPHA = 0.05  # of permutation tests
 
-def describe_prediction(model, row, *, alpha=0.05):
+
+def describe_prediction(model, row):
     """Say how well a model predicts a unit, and whether that could be chance.
 
-    Parameters
-    ----------
-    model : str
-        Its kind.
-    row : Series
-        Of the unit and the model, in the scores of `lib.models.fit_run.fit_models`.
-    alpha : float
-        Of the permutation test.
-
-    Returns
-    -------
-    str
+    `model` is its kind, `row` that of the unit and the model in the scores of
+    `lib.models.fit_run.fit_models`.
     """
     chance = (
         "The prediction is better than chance"
-        if row.permutation_p < alpha
+        if row.permutation_p < ALPHA
         else "The prediction is not distinguishable from chance"
     )
     return (
@@ -46,14 +38,7 @@ def describe_prediction(model, row, *, alpha=0.05):
 def describe_ranking(scores):
     """Say which model predicts a unit best, and which are clearly worse.
 
-    Parameters
-    ----------
-    scores : DataFrame
-        Of one unit: index model; `correlation_to_average` and `correlation_high`.
-
-    Returns
-    -------
-    str
+    `scores` (index model) has the columns `correlation_to_average` and `correlation_high`, of one unit.
     """
     ranking = scores.correlation_to_average.dropna().sort_values(ascending=False)
     if ranking.empty:
@@ -69,18 +54,9 @@ def describe_ranking(scores):
 
 
 def describe_training(model, stimuli):
-    """Say what the models learned from.
+    """Say what the models learned from: the chosen kind, if it is v1, from other stimuli of the session too.
 
-    Parameters
-    ----------
-    model : str
-        The chosen kind; only v1 learns from more than natural scenes.
-    stimuli : list of str
-        Other stimuli of the session: of `lib.models.training_sets.held`.
-
-    Returns
-    -------
-    str
+    `stimuli` are the names of these, of `lib.models.training_sets.held`.
     """
     if model != "v1" or not stimuli:
         return "All models learned from natural scenes alone."
@@ -92,19 +68,7 @@ def describe_training(model, stimuli):
 
 
 def describe_choice(model, images):
-    """Say which kind of model predicts best where there are so many images, in simulation.
-
-    Parameters
-    ----------
-    model : str
-        The chosen kind.
-    images : int
-        That models learn from.
-
-    Returns
-    -------
-    str
-    """
+    """Say which kind of model predicts best, in simulation, where there are so many images to learn from."""
     kind, size = by_images.best_kind(images)
     measured = (
         f"On simulated neurons and {size:,} images (the measured number nearest to the {images:,} here)"
@@ -119,17 +83,7 @@ def describe_choice(model, images):
 
 
 def describe_learning(history):
-    """Say for how long the network of a unit was trained by gradient descent, if it was.
-
-    Parameters
-    ----------
-    history : dict or None
-        Of `lib.models.fit_run.learning_curves`.
-
-    Returns
-    -------
-    str
-    """
+    """Say for how long the network of a unit was trained by gradient descent, if it was (else None)."""
     if history is None:
         return "*No model of this neuron was trained by gradient descent.*"
     return (
@@ -141,17 +95,7 @@ def describe_learning(history):
 def describe_sensitivity(field, centre, *, degrees_per_pixel):
     """Say where the sensitivity of a model lies, and how large it is.
 
-    Parameters
-    ----------
-    field : (h, w) array
-        Of `lib.models.ensemble.sensitivity`, its maximum 1.
-    centre : (x, y)
-        Degrees.
-    degrees_per_pixel : float
-
-    Returns
-    -------
-    str
+    `field` (h, w) is that of `lib.models.ensemble.sensitivity`, its maximum 1; `centre` (x, y) in degrees.
     """
     area = (field > 0.5).sum() * degrees_per_pixel**2
     return (
@@ -208,7 +152,7 @@ def transfer_sentences(summary):
         if np.isfinite(row.low):
             size += f" (95 % interval {row.low:.2f} to {row.high:.2f})"
         told = (
-            f"{CLASSES[name].capitalize() if name != 'gabors' else 'Gabors'}, never shown to the model, are "
+            f"{CLASSES[name].capitalize()}, never shown to the model, are "
             f"predicted with r = {row.r:.2f}, {size}; medians over {row.units:.0f} units."
         )
         if row.compared < FEWEST_PAIRS:
@@ -226,9 +170,7 @@ def transfer_sentences(summary):
                 f"{row.other_unit:.2f}; {difference}."
             )
         said.append(f"{told} {control}")
-    if not said:
-        said.append(f"No unit has a ceiling of {LEAST_CEILING:g} or more: nothing can be said.")
-    return said
+    return said or [f"No unit has a ceiling of {LEAST_CEILING:g} or more: nothing can be said."]
 
 
 def shown_transfer_agreement(agreement):
@@ -247,7 +189,7 @@ def shown_transfer_agreement(agreement):
 def transfer_agreements(agreement):
     """Say how far r over ceiling can be trusted, from units whose true responses are known."""
     return [
-        f"{CLASSES[name].capitalize() if name != 'gabors' else 'Gabors'}: r over ceiling differs from the "
+        f"{CLASSES[name].capitalize()}: r over ceiling differs from the "
         f"correlation with the true responses by {row.median_difference:+.2f} (median over {row.units:.0f} "
         f"units; size {row.median_error:.2f})"
         + (
@@ -297,13 +239,9 @@ SHOWN_TUNING = {
 def describe_physiology(recorded, fits):
     """Say what a session shows of tuning, and which of it the model has learned from.
 
-    Parameters
-    ----------
-    recorded : DataFrame
-        Of `lib.responses.tuning.recorded_measures`.
-    fits : lib.models.fit_run.Fits
-        Its model and stimuli: only v1 learns from more than natural scenes, and "available" stands for
-        movies and static gratings.
+    `recorded` is of `lib.responses.tuning.recorded_measures`; `fits`, of `lib.models.fit_run`, names model
+    and stimuli: only v1 learns from more than natural scenes, and "available" stands for movies and static
+    gratings.
     """
     said, learned = [], fits.stimuli if fits.model == "v1" else []
     for name, column, is_learned in (
@@ -355,17 +293,12 @@ def _average(name):
     return "median" if MEASURES[name].average is np.median else "mean"
 
 
-def agreement_sentences(agreement, first, second, *, alpha=0.05):
+def agreement_sentences(agreement, first, second):
     """Say of every measure how far two sources agree, and whether two different units would as well.
 
-    Parameters
-    ----------
-    agreement : DataFrame
-        Of `lib.responses.tuning.agreement`; may be empty.
-    first, second : str
-        The sources, as they stand in a sentence: "the model", "the recording".
-    alpha : float
-        Of the test, corrected over the measures (Holm).
+    `agreement` is of `lib.responses.tuning.agreement` and may be empty; `first` and `second` are the sources
+    as they stand in a sentence: "the model", "the recording". The tests are corrected over the measures
+    (Holm).
     """
     if agreement.empty:
         return [f"No measure is available from both {first} and {second}."]
@@ -391,18 +324,12 @@ def agreement_sentences(agreement, first, second, *, alpha=0.05):
         else:
             text = f"{what}: the ranks in {first} and {second} correlate at {row.value:.2f} ({size}"
             sure, unsure = f"; {p}).", f"; {p}): no agreement was found."
-        said.append(text + (sure if corrected[name] < alpha else unsure))
+        said.append(text + (sure if corrected[name] < ALPHA else unsure))
     return said
 
 
 def shown_physiology(tables):
-    """A unit a row and a measure a column, the sources beside one another.
-
-    Parameters
-    ----------
-    tables : dict of str to DataFrame
-        {source: index unit_id, columns of `SHOWN_TUNING`}.
-    """
+    """A unit a row and a measure of `SHOWN_TUNING` a column, the sources side by side: {source: table}."""
     columns = {
         f"{label}: {source}": table[name]
         for name, label in SHOWN_TUNING.items()

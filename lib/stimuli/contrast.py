@@ -64,27 +64,20 @@ class Target:
 
 
 def set_mean_contrast(images: np.ndarray, target: Target, *, flat: bool = False) -> np.ndarray:
-    """Images with exactly the target's mean and RMS contrast, inside the displayable range.
+    """Images (h, w) or (n, h, w) with exactly the target's mean and RMS contrast, inside its range.
 
-    ``clip(mean + gain * pattern + offset * mask)``, gain and offset such that mean and standard
-    deviation over ALL pixels are as asked; pixels outside the mask are the mean. Stimuli brought to
-    the same target are thereby comparable. Solved by Newton steps in double precision.
+    Stimuli brought to the same target are thereby comparable. Only the pattern of an image matters: adding a
+    constant or multiplying by a positive number changes nothing. Solved by Newton steps in double precision;
+    returned in float32.
 
     Parameters
     ----------
-    images : (h, w) or (n, h, w) array
-        Only the pattern matters: adding a constant or multiplying by a positive number changes
-        nothing.
     target : Target
         Where a small mask leaves the contrast out of reach, the image of the last step is returned:
         in range, with as much contrast as it got.
     flat : bool
         Whether an image may be flat under the mask, as one of many natural images can be; it becomes
         uniform.
-
-    Returns
-    -------
-    float32 array of the shape of `images`
 
     Raises
     ------
@@ -115,18 +108,13 @@ def set_mean_contrast(images: np.ndarray, target: Target, *, flat: bool = False)
 
 
 def project(images: torch.Tensor, target: Target) -> tuple[torch.Tensor, torch.Tensor]:
-    """`set_mean_contrast` for tensors, whatever the mask; tells where it failed instead of raising.
-
-    Parameters
-    ----------
-    images : (n, 1, h, w) tensor
-    target : Target
+    """`set_mean_contrast` for tensors (n, 1, h, w), whatever the mask; tells where it failed.
 
     Returns
     -------
     images : (n, 1, h, w) tensor
     ok : (n,) bool tensor
-        False where it did not succeed to 1e-5 (an image with too few different values).
+        False where it did not succeed to `TOLERANCE` (an image with too few different values).
     """
     weight = torch.ones(1, 1)
     shown, _, _, off = _fit(_inside(images[:, 0], weight), target, weight)
@@ -134,17 +122,7 @@ def project(images: torch.Tensor, target: Target) -> tuple[torch.Tensor, torch.T
 
 
 def at_mean_contrast(patterns: torch.Tensor, target: Target) -> torch.Tensor:
-    """`set_mean_contrast` for tensors, differentiable in the patterns.
-
-    Parameters
-    ----------
-    patterns : (n, h, w) tensor
-    target : Target
-
-    Returns
-    -------
-    (n, 1, h, w) tensor
-    """
+    """`set_mean_contrast` for tensors, differentiable in the patterns: (n, h, w) -> (n, 1, h, w)."""
     (low, high), weight = target.bounds, target.weight()
     pattern = _inside(patterns, weight)
     pattern = pattern * (target.contrast / _rms(pattern).clamp_min(1e-7))

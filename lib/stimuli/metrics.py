@@ -1,7 +1,7 @@
 """What a stimulus looks like, in numbers: luminance, contrast, symmetry, spectrum, similarity.
 
-Everything is measured inside a mask and in degrees of visual angle. The functions named
-``published_*`` are the formulas of the original report, kept to show what changes.
+Everything is measured inside a mask and in degrees of visual angle. Images are (h, w) arrays, masks (h, w)
+arrays in [0, 1], and `degrees_per_pixel` is the size of a pixel.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from lib.stimuli.patterns import ROTATION, circular_mask, orientation_of, pixel_
 
 Mask = np.ndarray  # (h, w), in [0, 1]
 BIN = np.pi / 16  # width of the orientation bins of the symmetry index
+BLUR = 3.0  # degrees, standard deviation of the window of the local contrast
+BANDS, N_ORIENTATIONS = (0.02, 0.04, 0.08, 0.16), 8  # cycles/degree, of the local energy; its orientations
 NAMES = {  # of what is measured, with units, as a page shows them
     "luminance": "luminance (0 black, 1 white)",
     "contrast": "contrast (SD of the luminance)",
@@ -38,42 +40,20 @@ NAMES = {  # of what is measured, with units, as a page shows them
 # ---- mask, luminance, contrast ------------------------------------------------------------------
 
 
-def local_contrast(image: np.ndarray, *, degrees_per_pixel: float, sigma: float = 3.0) -> np.ndarray:
-    """Standard deviation of an image around each pixel, in a Gaussian window.
-
-    Parameters
-    ----------
-    image : (h, w) array
-    degrees_per_pixel : float
-    sigma : float, degrees
-        Standard deviation of the window.
-
-    Returns
-    -------
-    (h, w) array
-    """
+def local_contrast(image: np.ndarray, *, degrees_per_pixel: float) -> np.ndarray:
+    """Standard deviation (h, w) of an image around each pixel, in a Gaussian window of `BLUR` degrees."""
     image = np.asarray(image, dtype=float) - np.mean(image)
-    blur = sigma / degrees_per_pixel
+    blur = BLUR / degrees_per_pixel
     mean = ndimage.gaussian_filter(image, blur)
     square = ndimage.gaussian_filter(image**2, blur)
     return np.sqrt(np.maximum(square - mean**2, 0))
 
 
 def analysis_disk(image: np.ndarray, *, mask: Mask, degrees_per_pixel: float) -> tuple[float, float, float]:
-    """Disk in which a stimulus is measured.
+    """Centre x, y and radius (degrees) of the disk in which a stimulus is measured.
 
     Centre: centre of mass of the local contrast inside the mask. Radius: that of the disk with
     the mask's area.
-
-    Parameters
-    ----------
-    image : (h, w) array
-    mask : (h, w) array in [0, 1]
-    degrees_per_pixel : float
-
-    Returns
-    -------
-    x, y, radius : float, degrees
     """
     inside = _inside(mask, np.shape(image))
     weight = inside * local_contrast(image, degrees_per_pixel=degrees_per_pixel)
@@ -84,27 +64,14 @@ def analysis_disk(image: np.ndarray, *, mask: Mask, degrees_per_pixel: float) ->
     return float(x), float(y), float(np.sqrt(inside.sum() / np.pi) * degrees_per_pixel)
 
 
-def analysis_mask(
-    image: np.ndarray, *, mask: Mask, degrees_per_pixel: float, edge: float = 0.5
-) -> np.ndarray:
-    """Circular mask of a stimulus, with a soft border: `analysis_disk` drawn.
+def analysis_mask(image: np.ndarray, *, mask: Mask, degrees_per_pixel: float) -> np.ndarray:
+    """Circular mask (h, w) of a stimulus, whose own mask may have any shape: `analysis_disk` drawn.
 
-    Parameters
-    ----------
-    image : (h, w) array
-    mask : (h, w) array in [0, 1]
-        The stimulus's own mask (any shape).
-    degrees_per_pixel : float
-    edge : float
-        Width of the border as a fraction of the radius; at the radius the mask is 0.5.
-
-    Returns
-    -------
-    (h, w) array in [0, 1]
+    Its soft border is half as wide as its radius; at the radius the mask is 0.5.
     """
     x, y, radius = analysis_disk(image, mask=mask, degrees_per_pixel=degrees_per_pixel)
     return circular_mask(
-        np.shape(image), degrees_per_pixel=degrees_per_pixel, x=x, y=y, radius=radius, edge=edge * radius
+        np.shape(image), degrees_per_pixel=degrees_per_pixel, x=x, y=y, radius=radius, edge=radius / 2
     )
 
 
@@ -137,8 +104,6 @@ def power_spectrum(
 
     Parameters
     ----------
-    image : (h, w) array
-    degrees_per_pixel : float
     mask : (h, w) array in [0, 1], optional
         Window; give it a soft border. Absent: the whole image, its outer eighths tapered (Tukey).
 
@@ -159,12 +124,12 @@ def power_spectrum(
     return power, frequency, -frequency
 
 
-def _annulus(fx, fy, power, low):
-    """Power, radius and angle of the frequencies from `low` to the Nyquist frequency."""
+def _annulus(fx, fy, low):
+    """Which frequencies (n, n) lie between `low` and the Nyquist frequency, and radius and angle of all."""
     gx, gy = np.meshgrid(fx, fy)
     radius = np.hypot(gx, gy)
     keep = (radius >= low) & (radius < np.abs(fx).max())
-    return power[keep], radius[keep], np.arctan2(gy, gx)[keep] % np.pi
+    return keep, radius, np.arctan2(gy, gx) % np.pi
 
 
 def lowest_frequency(shape: tuple[int, int], *, degrees_per_pixel: float, mask: Mask | None = None) -> float:
@@ -185,12 +150,6 @@ def orientation_power(
 
     Over the annulus from one cycle across the window to the Nyquist frequency.
 
-    Parameters
-    ----------
-    image : (h, w) array
-    degrees_per_pixel : float
-    mask : (h, w) array in [0, 1], optional
-
     Returns
     -------
     power : (16,) array
@@ -199,9 +158,9 @@ def orientation_power(
     """
     power, fx, fy = power_spectrum(image, degrees_per_pixel=degrees_per_pixel, mask=mask)
     low = lowest_frequency(np.shape(image), degrees_per_pixel=degrees_per_pixel, mask=mask)
-    power, _, angle = _annulus(fx, fy, power, low)
-    bins = np.minimum((angle / BIN).astype(int), 15)
-    mean = np.bincount(bins, power, 16) / np.bincount(bins, minlength=16)
+    keep, _, angle = _annulus(fx, fy, low)
+    bins = np.minimum((angle[keep] / BIN).astype(int), 15)
+    mean = np.bincount(bins, power[keep], 16) / np.bincount(bins, minlength=16)
     return mean, (np.arange(16) + 0.5) * BIN
 
 
@@ -210,17 +169,6 @@ def symmetry_index(image: np.ndarray, n: int, *, degrees_per_pixel: float, mask:
 
     1 for power in one orientation (n = 1) or in two orthogonal ones (n = 2), 0 for none preferred.
     After Walker et al., Nat Neurosci 22:2060 (2019), on a spectrum that leaves out the mean.
-
-    Parameters
-    ----------
-    image : (h, w) array
-    n : int
-    degrees_per_pixel : float
-    mask : (h, w) array in [0, 1], optional
-
-    Returns
-    -------
-    float in [0, 1]
 
     Examples
     --------
@@ -236,19 +184,16 @@ def symmetry_index(image: np.ndarray, n: int, *, degrees_per_pixel: float, mask:
 def radial_profile(
     image: np.ndarray, *, degrees_per_pixel: float, mask: Mask | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Power averaged over orientation, against spatial frequency.
+    """Spatial frequencies (k,), cycles/degree up to the Nyquist frequency, and the power (k,) at each.
 
-    Returns
-    -------
-    frequency : (k,) array, cycles/degree, up to the Nyquist frequency
-    power : (k,) array
+    Averaged over orientation.
     """
     power, fx, fy = power_spectrum(image, degrees_per_pixel=degrees_per_pixel, mask=mask)
     step = fx[1] - fx[0]
-    power, radius, _ = _annulus(fx, fy, power, 0.0)
-    bins = np.round(radius / step).astype(int)
+    keep, radius, _ = _annulus(fx, fy, 0.0)
+    bins = np.round(radius[keep] / step).astype(int)
     count = np.bincount(bins)
-    return np.arange(len(count)) * step, np.bincount(bins, power) / count
+    return np.arange(len(count)) * step, np.bincount(bins, power[keep]) / count
 
 
 def spectral_peak(
@@ -259,12 +204,6 @@ def spectral_peak(
     Widths are full widths at half the peak AMPLITUDE (a quarter of its power), along the radius
     and along the circle through the peak; NaN where the spectrum does not fall that far.
 
-    Parameters
-    ----------
-    image : (h, w) array
-    degrees_per_pixel : float
-    mask : (h, w) array in [0, 1], optional
-
     Returns
     -------
     dict of float
@@ -273,9 +212,7 @@ def spectral_peak(
     """
     power, fx, fy = power_spectrum(image, degrees_per_pixel=degrees_per_pixel, mask=mask)
     low = lowest_frequency(np.shape(image), degrees_per_pixel=degrees_per_pixel, mask=mask)
-    gx, gy = np.meshgrid(fx, fy)
-    radius = np.hypot(gx, gy)
-    allowed = (radius >= low) & (radius < np.abs(fx).max())
+    allowed, *_ = _annulus(fx, fy, low)
     row, col = np.unravel_index(np.argmax(np.where(allowed, power, -1)), power.shape)
     step = fx[1] - fx[0]
     px = fx[col] + step * _vertex(power[row].take(range(col - 1, col + 2), mode="wrap"))
@@ -318,14 +255,7 @@ def shown(measures: dict[str, dict], *, precision: int = 3) -> pd.io.formats.sty
 
 
 def stimulus_metrics(image: np.ndarray, *, mask: Mask, degrees_per_pixel: float) -> dict[str, float]:
-    """All scalar metrics of a stimulus.
-
-    Parameters
-    ----------
-    image : (h, w) array
-    mask : (h, w) array in [0, 1]
-        Region measured, best with a soft border: `analysis_mask`.
-    degrees_per_pixel : float
+    """All scalar metrics of a stimulus inside a mask, best one with a soft border: `analysis_mask`.
 
     Returns
     -------
@@ -362,15 +292,13 @@ def stimulus_metrics(image: np.ndarray, *, mask: Mask, degrees_per_pixel: float)
 # ---- similarity of two stimuli ------------------------------------------------------------------
 
 
-def masked_correlation(first: np.ndarray, second: np.ndarray, *, masks: Sequence[Mask]) -> float:
-    """Pearson correlation of two images over the union of their masks.
+def _union(masks, shape):
+    return np.any([_inside(mask, shape) for mask in masks], axis=0)
 
-    Parameters
-    ----------
-    first, second : (h, w) arrays
-    masks : sequence of (h, w) arrays in [0, 1]
-    """
-    union = np.any([_inside(m, np.shape(first)) for m in masks], axis=0)
+
+def masked_correlation(first: np.ndarray, second: np.ndarray, *, masks: Sequence[Mask]) -> float:
+    """Pearson correlation of two images over the union of their masks."""
+    union = _union(masks, np.shape(first))
     return _correlation(np.asarray(first)[union], np.asarray(second)[union])
 
 
@@ -381,19 +309,12 @@ def _correlation(a, b):
 
 
 def structural_similarity(
-    first: np.ndarray, second: np.ndarray, *, masks: Sequence[Mask] | None = None, data_range: float = 1.0
+    first: np.ndarray, second: np.ndarray, *, masks: Sequence[Mask] | None = None
 ) -> float:
-    """Structural similarity (SSIM), averaged over the union of the masks.
+    """Structural similarity (SSIM) of images in [0, 1], averaged over the union of the masks.
 
     Wang, Bovik, Sheikh & Simoncelli, IEEE Trans Image Process 13:600 (2004): Gaussian window of
     1.5 pixels cut at 11 x 11, K1 = .01, K2 = .03.
-
-    Parameters
-    ----------
-    first, second : (h, w) arrays
-    masks : sequence of (h, w) arrays in [0, 1], optional
-    data_range : float
-        Difference between the highest and the lowest displayable value.
     """
     a, b = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
 
@@ -403,40 +324,21 @@ def structural_similarity(
     mean_a, mean_b = blur(a), blur(b)
     var_a, var_b = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2
     covariance = blur(a * b) - mean_a * mean_b
-    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    c1, c2 = 0.01**2, 0.03**2
     ssim = (
         (2 * mean_a * mean_b + c1)
         * (2 * covariance + c2)
         / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
     )
-    if masks is None:
-        return float(ssim.mean())
-    return float(ssim[np.any([_inside(m, a.shape) for m in masks], axis=0)].mean())
+    return float((ssim if masks is None else ssim[_union(masks, a.shape)]).mean())
 
 
-def local_energy(
-    image: np.ndarray,
-    *,
-    degrees_per_pixel: float,
-    frequencies: Sequence[float] = (0.02, 0.04, 0.08, 0.16),
-    n_orientations: int = 8,
-) -> np.ndarray:
-    """Energy of an image in each frequency band and orientation, whatever its local phase.
+def local_energy(image: np.ndarray, *, degrees_per_pixel: float) -> np.ndarray:
+    """Energy of an image in each band of frequency and orientation, whatever its local phase.
 
     Squared modulus of one-sided log-Gabor filters (one octave half width; Gaussian in
-    orientation), the quadrature energy of a complex cell (Adelson & Bergen 1985).
-
-    Parameters
-    ----------
-    image : (h, w) array
-    degrees_per_pixel : float
-    frequencies : sequence of float, cycles/degree
-        Bands above the Nyquist frequency are left out.
-    n_orientations : int
-
-    Returns
-    -------
-    (bands, n_orientations, h, w) array
+    orientation), the quadrature energy of a complex cell (Adelson & Bergen 1985), at the frequencies `BANDS`
+    below the Nyquist frequency: (bands, `N_ORIENTATIONS`, h, w) array.
     """
     image = np.asarray(image, dtype=float)
     h, w = image.shape
@@ -445,13 +347,13 @@ def local_energy(
     gy = -np.fft.fftfreq(2 * h, degrees_per_pixel)[:, None]
     radius, angle = np.hypot(gx, gy), ROTATION * np.arctan2(gy, gx)
     radius[0, 0] = 1.0
-    step = np.pi / n_orientations
-    bands = [f for f in frequencies if f < 0.5 / degrees_per_pixel]
-    energy = np.empty((len(bands), n_orientations, h, w))
+    step = np.pi / N_ORIENTATIONS
+    bands = [f for f in BANDS if f < 0.5 / degrees_per_pixel]
+    energy = np.empty((len(bands), N_ORIENTATIONS, h, w))
     for i, f in enumerate(bands):
         radial = np.exp(-0.5 * (np.log2(radius / f) / 0.5) ** 2)
         radial[0, 0] = 0
-        for j in range(n_orientations):
+        for j in range(N_ORIENTATIONS):
             off = np.angle(np.exp(1j * (angle - j * step)))
             response = np.fft.ifft2(spectrum * radial * np.exp(-0.5 * (off / step) ** 2))
             energy[i, j] = np.abs(response[:h, :w]) ** 2
@@ -463,14 +365,9 @@ def energy_correlation(
 ) -> float:
     """Phase-invariant similarity: correlation of local energy over bands, orientations, pixels.
 
-    Parameters
-    ----------
-    first, second : (h, w) arrays
-    masks : sequence of (h, w) arrays in [0, 1]
-        Compared over their union.
-    degrees_per_pixel : float
+    The pixels are those of the union of the masks.
     """
-    union = np.any([_inside(m, np.shape(first)) for m in masks], axis=0)
+    union = _union(masks, np.shape(first))
     a, b = (local_energy(image, degrees_per_pixel=degrees_per_pixel)[..., union] for image in (first, second))
     return _correlation(a.ravel(), b.ravel())
 
@@ -478,13 +375,7 @@ def energy_correlation(
 def stimulus_similarity(
     first: np.ndarray, second: np.ndarray, *, masks: Sequence[Mask], degrees_per_pixel: float
 ) -> dict[str, float]:
-    """All similarity measures of two stimuli.
-
-    Returns
-    -------
-    dict of float
-        correlation, structural_similarity, energy_correlation
-    """
+    """All similarity measures of two stimuli: correlation, structural_similarity, energy_correlation."""
     return {
         "correlation": masked_correlation(first, second, masks=masks),
         "structural_similarity": structural_similarity(first, second, masks=masks),

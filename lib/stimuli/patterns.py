@@ -12,16 +12,12 @@ from __future__ import annotations
 
 import numpy as np
 
+DURATION = 0.25  # s, of a presentation of Allen's Gabors
 ROTATION = -1  # sense in which orientation grows on the screen: 1 counter-clockwise, -1 clockwise
 
 
 def pixel_grid(shape: tuple[int, int], *, degrees_per_pixel: float) -> tuple[np.ndarray, np.ndarray]:
-    """Position of every pixel on the screen.
-
-    Parameters
-    ----------
-    shape : (h, w)
-    degrees_per_pixel : float
+    """Position of every pixel of an image (h, w) on the screen.
 
     Returns
     -------
@@ -38,18 +34,9 @@ def pixel_grid(shape: tuple[int, int], *, degrees_per_pixel: float) -> tuple[np.
 def carrier_coordinates(
     x: np.ndarray, y: np.ndarray, orientation: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates across the bars (along the carrier) and along the bars.
+    """Coordinates across the bars (along the carrier) and along the bars, all in degrees.
 
     `orientation_of` is its inverse.
-
-    Parameters
-    ----------
-    x, y : arrays, degrees
-    orientation : array that broadcasts against them, degrees
-
-    Returns
-    -------
-    across, along : arrays, degrees
     """
     theta = ROTATION * np.deg2rad(orientation)
     return x * np.cos(theta) + y * np.sin(theta), y * np.cos(theta) - x * np.sin(theta)
@@ -94,7 +81,6 @@ def grating(
     Parameters
     ----------
     shape : (h, w)
-    degrees_per_pixel : float
     orientation : float or (n,) array, degrees
     spatial_frequency : float or (n,) array, cycles/degree
     phase : float or (n,) array, cycles
@@ -135,13 +121,10 @@ def gabor(
 
     Parameters
     ----------
-    shape : (h, w)
-    degrees_per_pixel : float
+    shape, orientation, spatial_frequency, phase
+        As in `grating`.
     x, y : float or (n,) array, degrees
         Centre: azimuth and elevation.
-    orientation : float or (n,) array, degrees
-    spatial_frequency : float or (n,) array, cycles/degree
-    phase : float or (n,) array, cycles
     sigma : float or (n,) array, degrees
         Standard deviation of the window across the bars.
     aspect : float or (n,) array
@@ -179,7 +162,6 @@ def drifting_gabor(
     spatial_frequency: float = 0.08,
     diameter: float = 20.0,
     temporal_frequency: float = 4.0,
-    duration: float = 0.25,
     n_phases: int = 8,
 ) -> np.ndarray:
     """Frames of one presentation of Allen's receptive-field stimulus (`gabors`).
@@ -190,12 +172,9 @@ def drifting_gabor(
 
     Parameters
     ----------
-    shape : (h, w)
-    degrees_per_pixel : float
     x, y, orientation, spatial_frequency : float, degrees, degrees, degrees, cycles/degree
     diameter : float, degrees
     temporal_frequency : float, Hz
-    duration : float, s
     n_phases : int
         Number of frames, evenly spaced in time.
 
@@ -203,7 +182,7 @@ def drifting_gabor(
     -------
     (n_phases, h, w) array in [-1, 1], 0 outside the aperture
     """
-    time = np.arange(n_phases) * duration / n_phases
+    time = np.arange(n_phases) * DURATION / n_phases
     gx, gy = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
     across, _ = carrier_coordinates(gx - x, gy - y, orientation)
     phase = temporal_frequency * time[:, None, None]
@@ -216,20 +195,9 @@ def drifting_gabor(
 def circular_mask(
     shape: tuple[int, int], *, degrees_per_pixel: float, x: float, y: float, radius: float, edge: float = 0.0
 ) -> np.ndarray:
-    """Disk around (x, y), 1 inside and 0 outside.
+    """Disk (h, w) of some radius around (x, y), in degrees: 1 inside and 0 outside.
 
-    Parameters
-    ----------
-    shape : (h, w)
-    degrees_per_pixel : float
-    x, y : float, degrees
-    radius : float, degrees
-    edge : float, degrees
-        Width of a raised-cosine border, half of it on each side of the radius; 0 for none.
-
-    Returns
-    -------
-    (h, w) array in [0, 1]
+    `edge` (degrees) is the width of a raised-cosine border, half on each side of the radius; 0 for none.
 
     Examples
     --------

@@ -11,15 +11,7 @@ BLOCK = 2000  # images compared with all others at once
 
 
 def first_of_same(images: np.ndarray) -> np.ndarray:
-    """Return, for each image, the position of the first one with exactly its pixels.
-
-    Parameters
-    ----------
-    images : ndarray, (images, height, width)
-
-    Returns
-    -------
-    ndarray of int, (images,)
+    """Return, for each image (images, h, w), the position of the first one with exactly its pixels.
 
     Examples
     --------
@@ -35,16 +27,7 @@ def similar_groups(images: np.ndarray) -> np.ndarray:
 
     Nearly the same are images that correlate above `SIMILAR` when they are reduced to 16 x 20 pixels,
     such as one picture at two contrasts, with noise, or twice compressed. Uniform images are one group.
-
-    Parameters
-    ----------
-    images : ndarray, (images, height, width)
-        Luminance in [0, 1].
-
-    Returns
-    -------
-    ndarray of int, (images,)
-        From 0, in the order of the first image of each group.
+    Of images (images, h, w) in [0, 1]; groups (images,) from 0, in the order of their first images.
     """
     small = np.stack(
         [

@@ -6,16 +6,7 @@ import numpy as np
 def describe_spectra(mei, gabor, *, turn):
     """Say where the spectra of the MEI and the best Gabor peak, and how they differ.
 
-    Parameters
-    ----------
-    mei, gabor : dict
-        Of `lib.stimuli.metrics.stimulus_metrics`.
-    turn : float
-        Degrees between their orientations.
-
-    Returns
-    -------
-    str
+    `mei`, `gabor`: of `lib.stimuli.metrics.stimulus_metrics`; `turn`: degrees between their orientations.
     """
     octaves = abs(np.log2(mei["spatial_frequency"] / gabor["spatial_frequency"]))
     return (
@@ -30,15 +21,8 @@ def describe_spectra(mei, gabor, *, turn):
 def describe_published_symmetry(measured, published):
     """Say how far the mean of the image hides what distinguishes two stimuli in the original's index.
 
-    Parameters
-    ----------
-    measured, published : (dict, dict)
-        Metrics of the MEI and of the best Gabor: of `lib.stimuli.metrics.stimulus_metrics`, and of
-        `lib.original.metrics.published_metrics`.
-
-    Returns
-    -------
-    str
+    Both: metrics of the MEI and of the best Gabor, `measured` of `lib.stimuli.metrics.stimulus_metrics` and
+    `published` of `lib.original.metrics.published_metrics`.
     """
     ours, original = (abs(mei["symmetry_1"] - gabor["symmetry_1"]) for mei, gabor in (measured, published))
     return (

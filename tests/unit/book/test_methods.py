@@ -123,7 +123,7 @@ def kernel():
 
 def readout():
     core = cores.PixelCore((4, 4), degrees_per_pixel=1.0)
-    model = v1.ResponseModel(core, torch.full((1, 16), 0.3), torch.tensor([0.8]), kind="v1", squared=True)
+    model = v1.ResponseModel(core, torch.full((1, 16), 0.3), torch.tensor([0.8]), squared=True)
     image = torch.linspace(0.2, 0.9, 16).reshape(1, 1, 4, 4)
     z = 0.8 + 0.3 * sum(value - 0.5 for value in image.flatten().tolist())
     return (math.log1p(math.exp(8 * z)) / 8) ** 2, float(model(image))

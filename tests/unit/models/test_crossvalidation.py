@@ -11,7 +11,7 @@ def test_no_image_is_in_the_training_of_its_own_fold(monkeypatch):
     """Fault: test images in training, as in a score that is not out of fold; images left out."""
     seen = []
 
-    def remember(features, responses, core, *, kind):
+    def remember(features, responses, core):
         seen.append({tuple(row) for row in features.tolist()})
         assert len(features) == len(responses)
         return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16 * 20, responses.shape[1]))

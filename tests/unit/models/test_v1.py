@@ -318,9 +318,7 @@ def test_scores_that_are_gone_are_made_again(tmp_path):
 @pytest.mark.parametrize("squared, high", [(True, 4.0), (False, 2.0)])
 def test_a_readout_below_zero_is_silence(squared, high):
     """Fails if the square root is squared without rectification: strong inhibition would excite."""
-    model = v1.ResponseModel(
-        torch.nn.Identity(), torch.ones(1, 1), torch.zeros(1), kind="v1", squared=squared
-    )
+    model = v1.ResponseModel(torch.nn.Identity(), torch.ones(1, 1), torch.zeros(1), squared=squared)
     silent, answer = model.from_features(torch.tensor([[-3.0], [2.0]]))[:, 0].tolist()
     assert 0 <= silent < 1e-3 and answer == pytest.approx(high, rel=0.01)
 
