@@ -43,8 +43,10 @@ def load_params(path: Path | str = DEFAULTS) -> dict:
     defaults, given = _read(DEFAULTS), _read(path)
     params = _merge(defaults, given, path.name)
     _check_values(params, path.name)
-    if params["source"] != defaults["source"] and "session" not in given:
-        raise InputError(f"{path.name}: source: {params['source']} needs its own `session:`")
+    for key in ("session", "name", "structure"):
+        if params["source"] != defaults["source"] and key not in given:
+            raise InputError(f"{path.name}: source: {params['source']} needs its own `{key}:`")
+    _check_together(params, path.name)
     params["session"] = _check_session(params, path)
     params["per_unit"] = _check_per_unit(params, path.name)
     _check_inputs(params, path)
@@ -182,7 +184,8 @@ def check_value(value: object, rule: dict, name: str) -> None:
         words = next((form["enum"] for form in rule["anyOf"] if "enum" in form), None)
     unknown = [v for v in (value if many else [value]) if words and v not in words]
     if unknown and many == ("items" in rule):
-        raise InputError(f"{name}: unknown {unknown[0]!r}; {nearest(unknown[0], words)}")
+        near = nearest(unknown[0], words) if len(words) > 3 else f"one of: {', '.join(map(str, words))}"
+        raise InputError(f"{name}: unknown {unknown[0]!r}; {near}")
     twice = [v for k, v in enumerate(value) if v in value[:k]] if many else []
     if twice:
         raise InputError(f"{name}: {twice[0]!r} is named twice in {value!r}; name it once")
@@ -210,6 +213,21 @@ def _check_values(params, file):
             check_value(_at(params, name), rule, f"{file}: {name}")
 
 
+def _check_together(params, file):
+    """Refuse values that are possible each but not together."""
+    low, high = (params["rasterplot"][f"{end}_correlation"] for end in ("low", "high"))
+    if low >= high:
+        raise InputError(
+            f"{file}: rasterplot: low_correlation {low:g} is not below high_correlation {high:g}"
+        )
+    wanted, analysed = params["stimuli"]["units"], params["units"]
+    if isinstance(wanted, list) and isinstance(analysed, list) and (left := set(wanted) - set(analysed)):
+        raise InputError(f"{file}: stimuli.units: {min(left)} is not among units {analysed!r}, the run's own")
+    lacking = set(params["cnn"]["stimuli"]) - {"natural_scenes", "available"}
+    if params["source"] == "arrays" and lacking:
+        raise InputError(f"{file}: cnn.stimuli: source arrays holds natural scenes alone, no {min(lacking)}")
+
+
 def _check_inputs(params, path):
     """Make the paths of `loop` and of one's own model absolute; each must be there."""
     places = [("loop", key) for key in params["loop"]]
@@ -223,6 +241,10 @@ def _check_inputs(params, path):
         for name, one in zip(given, full):
             if one and not _exists(one):
                 raise InputError(f"{path.name}: {section}.{key}: no such file {name!r}")
+            if one and (section, key) == ("loop", "stimuli") and not Path(one).is_dir():
+                raise InputError(
+                    f"{path.name}: loop.stimuli: expected the folder that was shown, got {name!r}"
+                )
         holder[key] = full if isinstance(holder[key], list) else full[0]
     files = [params["loop"][key] for key in ("responses", "units")]
     many = [len(f) if isinstance(f, list) else int(bool(f)) for f in files]
@@ -288,6 +310,11 @@ def _check_session(params, path):
         session = {"id": session}
     form = _form(session, source)
     if form is None and not (source == "simulated" and is_valid(session, SESSIONS[source])):
+        for near in SESSIONS[source].get("anyOf", ()):
+            if isinstance(session, dict) and set(near.get("required", "?")) <= set(session):
+                key = min(set(session) - set(near["properties"]), key=str)
+                said = nearest(key, near["properties"])
+                raise InputError(f"{path.name}: session: unknown key {key!r}; {said}")
         forms = SESSIONS[source]["description"]
         raise InputError(f"{path.name}: session: source {source} expects {forms}, got {session!r}")
     if form is None:

@@ -21,7 +21,8 @@ from lib.params import (
 
 def declare(tmp_path, **changes):
     path = tmp_path / "my.yml"
-    path.write_text(yaml.safe_dump({"name": "mine", **changes}))
+    given = {"name": "mine", "structure": "V1", **changes}
+    path.write_text(yaml.safe_dump({key: value for key, value in given.items() if value is not None}))
     return path
 
 
@@ -57,7 +58,21 @@ def test_a_file_names_only_what_it_changes(tmp_path):
         ({"source": "arrays", "session": {"counts": "no.npz"}}, "or {folder: FOLDER}"),
         ({"source": "nwb", "session": 3}, "expects {file: FILE.nwb or address, images: FILE.npz or folder}"),
         ({"source": "nwb", "session": {"file": "no.nwb", "images": "no.npz"}}, "no such file 'no.nwb'"),
-        ({"source": "allen", "session": {"id": 3, "stal": 2}}, "a session id, see `make sessions`"),
+        ({"source": "allen", "session": {"id": 3, "stal": 2}}, "unknown key 'stal'; did you mean stall?"),
+        (
+            {"source": "arrays", "session": {"folder": ".", "tier": []}},
+            "unknown key 'tier'; did you mean tiers?",
+        ),
+        ({"source": "arrays", "session": {"folder": "."}, "name": None}, "arrays needs its own `name:`"),
+        ({"source": "arrays", "session": {"folder": "."}, "structure": None}, "needs its own `structure:`"),
+        ({"source": "arrays", "session": {"folder": "."}, "cnn": {"stimuli": ["gabors"]}}, "no gabors"),
+        ({"structure": "VISp, VISl"}, "structure: expected an acronym"),
+        ({"device": "gpu"}, "device: unknown 'gpu'; one of: auto, cpu, cuda"),
+        ({"oracle": {"oracle_percentile": 0.6}}, "oracle.oracle_percentile: expected 0, or a number from 1"),
+        ({"rasterplot": {"high_correlation": -0.9}}, "is not below high_correlation -0.9"),
+        ({"units": [1, 2], "stimuli": {"units": [2, 5]}}, "stimuli.units: 5 is not among units [1, 2]"),
+        ({"loop": {"stimuli": __file__}}, "loop.stimuli: expected the folder that was shown"),
+        ({"name": "{unit}"}, "plain folder name"),
         ({"source": "allen", "session": "798911424"}, "a session id, see `make sessions`"),
         ({"source": "allen", "session": {"id": "three"}}, "session.id: expected a whole number such as"),
         ({"source": "allen", "session": {"id": 3, "stall": 0}}, "session.stall: expected"),
