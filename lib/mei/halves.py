@@ -35,10 +35,8 @@ def agreement(
         Each of the same units, fitted to one half of the images; without any, nothing is measured.
     meis : (units, h, w) array
         Made on models of all images.
-    target : Target
     settings, seed
         Of `lib.mei.search.most_exciting_input`, from grey.
-    degrees_per_pixel : float
 
     Returns
     -------
