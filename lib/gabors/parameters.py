@@ -14,7 +14,7 @@ PARAMETERS = ["x", "y", "orientation", "spatial_frequency", "phase", "sigma", "a
 def render_gabors(
     parameters: torch.Tensor, shape: tuple[int, int], *, degrees_per_pixel: float
 ) -> torch.Tensor:
-    """`lib.stimuli.patterns.gabor` for n patches, `PARAMETERS` (n, 7), at once and differentiable: (n, h, w)."""
+    """`lib.stimuli.patterns.gabor` for n patches (n, 7) of `PARAMETERS`, differentiable: (n, h, w)."""
     gx, gy = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
     x, y, orientation, frequency, phase, sigma, aspect = parameters.unbind(1)
     dx = torch.tensor(gx[0].copy(), dtype=parameters.dtype) - x[:, None]
