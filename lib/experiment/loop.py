@@ -48,19 +48,12 @@ def open_loop(
     Parameters
     ----------
     stage : lib.stages.Stage
-    session : Session
     responses, units : str or list of str
         Files, one of units for each of responses; empty: none yet.
     stimuli : str
         The folder that was shown; empty: that of the run.
     source : str
         Of the run's data.
-    seed : int
-
-    Raises
-    ------
-    InputError
-        One line for whatever does not fit.
     """
     folder = Path(stimuli) if stimuli else stage.run_folder / "stimuli"
     given = list(zip(*([files] if isinstance(files, str) else files for files in (responses, units))))
