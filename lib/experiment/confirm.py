@@ -75,17 +75,9 @@ def gain(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
 def outcome(versus: dict[str, tuple], rise: tuple, predicted_rise: float) -> str:
     """Say whether an experiment confirms that an image excites a unit most.
 
-    Confirmed: the intervals of all differences lie above 0. Refuted: one lies below 0, or the interval of
-    the rise above grey lies below half of what was predicted. Otherwise undecided.
-
-    Parameters
-    ----------
-    versus : dict of (mean, low, high)
-        MEI minus each rival.
-    rise : (mean, low, high)
-        MEI minus grey.
-    predicted_rise : float
-        At the rate that the unit had in the experiment.
+    Confirmed: the intervals (mean, low, high) of all differences, MEI minus each rival, lie above 0.
+    Refuted: one lies below 0, or that of the rise above grey lies below half of what was predicted at the
+    rate that the unit had in the experiment. Otherwise undecided.
     """
     if all(low > 0 for _, low, _ in versus.values()):
         return "confirmed"
@@ -137,10 +129,10 @@ def judge(responses: Responses, shown: StimulusSet, session: Session) -> tuple[p
             "mei_recorded": mei.mean(),
             "grey_recorded": grey.mean(),
         }
+        ends = ("recorded", "difference", "low", "high", "gain", "gain_low", "gain_high")
         for name, rival in versus.items():
-            row[f"{name}_recorded"] = rival.mean()
-            row |= dict(zip([f"{name}_{end}" for end in ("difference", "low", "high")], compared[name]))
-            row |= dict(zip([f"{name}_gain", f"{name}_gain_low", f"{name}_gain_high"], gain(mei, rival)))
+            values = (rival.mean(), *compared[name], *gain(mei, rival))
+            row |= {f"{name}_{end}": value for end, value in zip(ends, values)}
         row["log_gain"], row["log_gain_error"] = log_gain(mei, versus["image"])
         row |= dict(zip(("rise", "rise_low", "rise_high"), rise))
         reference = each[references].mean(axis=1)
@@ -162,10 +154,7 @@ def judge(responses: Responses, shown: StimulusSet, session: Session) -> tuple[p
 
 
 def log_gain(first: pd.Series, second: pd.Series) -> tuple[float, float]:
-    """Log of the ratio of mean counts and its standard error by the delta method; half a count is added.
-
-    Each sum gains half a count, so that no ratio is infinite.
-    """
+    """Log of the ratio of mean counts and error (delta method); half a count is added to each sum."""
     both = first.notna() & second.notna()
     a, b, n = first[both], second[both], int(both.sum())
     ma, mb = a.mean() + 0.5 / n, b.mean() + 0.5 / n

@@ -79,13 +79,10 @@ def choose_units(
 
 
 def unit_stimuli(run_folder: Path, unit: int, session: Session) -> dict:
-    """Return what one unit's stages left: its images by kind, its mask, target and models.
+    """Return what one unit's stages left.
 
-    Returns
-    -------
-    dict
-        `images`: {kind: (h, w) array}, without the controls; `mask`, `target`, `judges` (list of
-        modules), `folds` (number of models), `verdict`.
+    `images`: {kind: (h, w) array}, without the controls; `mask`, `target`, `judges` (list of modules),
+    `folds` (number of models), `verdict`.
     """
     folder = Path(run_folder) / "units" / str(unit)
     found, arrays = load_result(folder, "mei")

@@ -150,14 +150,9 @@ def load(name: str = ALL, path: Path = STORED) -> Calibration:
         raise ValueError(f"{path} was made for a goal of {content['goal']:g}, not {GOAL:g}: make it again")
     content = content[name]
     held_out = pd.DataFrame(content["held_out"], columns=COLUMNS).astype({"share": float, "cc_max": float})
-    return Calibration(
-        content["intercept"],
-        {name: Figure(**values) for name, values in content["figures"].items()},
-        np.array(content["covariance"]),
-        content["words"],
-        held_out,
-        content["about"],
-    )
+    figures = {name: Figure(**values) for name, values in content["figures"].items()}
+    covariance, intercept = np.array(content["covariance"]), content["intercept"]
+    return Calibration(intercept, figures, covariance, content["words"], held_out, content["about"])
 
 
 def measured(figures: dict) -> str:
@@ -210,12 +205,9 @@ def reliability(neurons: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_word(calibration: Calibration) -> pd.DataFrame:
-    """What each word of the verdict was worth on the neurons held out.
+    """What each word of the verdict was worth on the neurons held out: a row a word, best first.
 
-    Returns
-    -------
-    DataFrame, index word, best first
-        least (probability), what `share_right` returns, and roughly_right, how many reach `ROUGHLY`.
+    least (probability), what `share_right` returns, and roughly_right, how many reach `ROUGHLY`.
     """
     held = calibration.held_out
     table = _by_word(held.assign(verdict=held.probability.map(calibration.word)))
@@ -236,30 +228,20 @@ def of_run(units: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_word(neurons):
-    rows = {
-        word: share_right(own) | {"roughly_right": share_right(own, goal=ROUGHLY)["right"]}
-        for word in VERDICTS
-        for own in [neurons[neurons.verdict == word]]
-    }
+    rows = {}
+    for word in VERDICTS:
+        own = neurons[neurons.verdict == word]
+        rows[word] = share_right(own) | {"roughly_right": share_right(own, goal=ROUGHLY)["right"]}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("word")
 
 
 def by_kind(calibration: Calibration) -> pd.DataFrame:
-    """The neurons held out, kind by kind: on which the verdict can be trusted, and on which it cannot.
+    """The neurons held out, a row a kind: on which the verdict can be trusted, and on which it cannot.
 
-    Returns
-    -------
-    DataFrame, index kind
-        n, right (MEIs that reach `GOAL`), probability (mean), best (how many have the best word) and
-        best_right (how many of those are right).
+    n, right (MEIs that reach `GOAL`), probability (mean), best (how many have the best word) and best_right
+    (how many of those are right).
     """
     held = calibration.held_out
     right, best = held.share >= GOAL, held.probability >= calibration.words[VERDICTS[0]]
-    table = held.assign(right=right, best=best, best_right=right & best).groupby("kind")
-    return table.agg(
-        n=("right", "size"),
-        right=("right", "sum"),
-        probability=("probability", "mean"),
-        best=("best", "sum"),
-        best_right=("best_right", "sum"),
-    )
+    table = held.assign(n=1, right=right, best=best, best_right=right & best).groupby("kind")
+    return table.agg(dict(n="sum", right="sum", probability="mean", best="sum", best_right="sum"))

@@ -103,15 +103,8 @@ def mei_mask(
     rise[shown.std((1, 2), dtype=float) < 0.99 * target.contrast] = -np.inf  # too small a mask
     k = np.flatnonzero(rise >= fraction * rise.max())[-1] if rise.max() > 0 else 0
     mask, parts = regions[k]
-    return MEIMask(
-        mask.astype(np.float32),
-        float(thresholds[k]),
-        parts,
-        shown[k],
-        float(responses[0]),
-        float(responses[k]),
-        float(grey),
-    )
+    heard = (float(r) for r in (responses[0], responses[k], grey))
+    return MEIMask(mask.astype(np.float32), float(thresholds[k]), parts, shown[k], *heard)
 
 
 def _region(local, threshold, edge) -> tuple[np.ndarray, int]:

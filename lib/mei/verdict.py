@@ -75,16 +75,8 @@ def agreements(found, per_member, *, degrees_per_pixel) -> dict:
 def evidence(judged, *, prediction, counts, halves=None) -> dict:
     """The figures that `judge` weighs, NaN for what was not measured.
 
-    Parameters
-    ----------
-    judged : Series
-        A row of `transfer`.
-    prediction : dict
-        Scalars of 04_cnn, None for what was not measured.
-    counts : (repeats, images) array
-        Recorded counts of the unit.
-    halves : Series or dict of float, optional
-        A row of `lib.mei.halves.agreement`.
+    From rows of `transfer` and of `lib.mei.halves.agreement`, the scalars of 04_cnn (None for what was not
+    measured) and the unit's recorded counts (repeats, images).
 
     Returns
     -------

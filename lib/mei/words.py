@@ -27,18 +27,9 @@ FIGURES = {  # of `lib.mei.verdict.evidence`
 
 
 def made(makers, judges, *, kind, target, fraction, natural_contrast, finest_detail):
-    """Say on which models and under which constraints the images were made.
+    """Say on which models (one list where there is one) and under which constraints the images were made.
 
-    Parameters
-    ----------
-    makers, judges : list
-        Of models, of `kind`; one list where there is one model.
-    target : Target
-        Mean and contrast of every image.
-    fraction, natural_contrast : float
-        Whose product the contrast is.
-    finest_detail : float
-        Cycles per degree.
+    The contrast is `fraction` of `natural_contrast`, the finest detail is in cycles per degree.
     """
     models = (
         f"optimised and evaluated on one model of kind *{kind}*"
