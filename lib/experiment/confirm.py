@@ -27,28 +27,21 @@ def by_block(responses: Responses, shown: StimulusSet) -> pd.DataFrame:
     return responses.counts.groupby([order.block.to_numpy(), order.file.to_numpy()]).mean()
 
 
-def difference(first: np.ndarray, second: np.ndarray, *, level: float = LEVEL) -> tuple[float, float, float]:
+def difference(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
     """Mean of first - second over blocks with its t interval; NaN in blocks that lack one are left out."""
     d = np.asarray(first, float) - np.asarray(second, float)
     d = d[np.isfinite(d)]
     if len(d) < 2:
         return (float(d.mean()) if len(d) else np.nan, np.nan, np.nan)
-    half = stats.t.ppf((1 + level) / 2, len(d) - 1) * d.std(ddof=1) / np.sqrt(len(d))
+    half = stats.t.ppf((1 + LEVEL) / 2, len(d) - 1) * d.std(ddof=1) / np.sqrt(len(d))
     return float(d.mean()), float(d.mean() - half), float(d.mean() + half)
 
 
-def gain(first: np.ndarray, second: np.ndarray, *, level: float = LEVEL) -> tuple[float, float, float]:
+def gain(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
     """Ratio of mean counts with Fieller's interval: the ratios g at which first - g second has mean 0.
 
-    Parameters
-    ----------
-    first, second : (blocks,) arrays
-        Of the same blocks.
-
-    Returns
-    -------
-    value, low, high : float
-        inf where the second is so small that no ratio is too large; NaN with less than two blocks.
+    Both are of the same blocks (blocks,). Value, low and high are inf where the second is so small that no
+    ratio is too large; NaN with less than two blocks.
 
     References
     ----------
@@ -67,7 +60,7 @@ def gain(first: np.ndarray, second: np.ndarray, *, level: float = LEVEL) -> tupl
     if n < 2 or a.mean() <= 0:
         return (np.nan,) * 3 if n < 2 or b.mean() <= 0 else (0.0, 0.0, np.inf)
     value = a.mean() / b.mean() if b.mean() > 0 else np.inf
-    t2 = stats.t.ppf((1 + level) / 2, n - 1) ** 2 / n
+    t2 = stats.t.ppf((1 + LEVEL) / 2, n - 1) ** 2 / n
     (va, vab), (_, vb) = np.cov(a, b)
     # (mean a - g mean b)^2 <= t^2 (va - 2 g vab + g^2 vb), a quadratic in g
     square, constant = b.mean() ** 2 - t2 * vb, a.mean() ** 2 - t2 * va
@@ -82,17 +75,9 @@ def gain(first: np.ndarray, second: np.ndarray, *, level: float = LEVEL) -> tupl
 def outcome(versus: dict[str, tuple], rise: tuple, predicted_rise: float) -> str:
     """Say whether an experiment confirms that an image excites a unit most.
 
-    Confirmed: the intervals of all differences lie above 0. Refuted: one lies below 0, or the interval of
-    the rise above grey lies below half of what was predicted. Otherwise undecided.
-
-    Parameters
-    ----------
-    versus : dict of (mean, low, high)
-        MEI minus each rival.
-    rise : (mean, low, high)
-        MEI minus grey.
-    predicted_rise : float
-        At the rate that the unit had in the experiment.
+    Confirmed: the intervals (mean, low, high) of all differences, MEI minus each rival, lie above 0.
+    Refuted: one lies below 0, or that of the rise above grey lies below half of what was predicted at the
+    rate that the unit had in the experiment. Otherwise undecided.
     """
     if all(low > 0 for _, low, _ in versus.values()):
         return "confirmed"
@@ -102,14 +87,7 @@ def outcome(versus: dict[str, tuple], rise: tuple, predicted_rise: float) -> str
 
 
 def judge(responses: Responses, shown: StimulusSet, session: Session) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Judge every unit that was found again.
-
-    Parameters
-    ----------
-    responses : Responses
-    shown : StimulusSet
-    session : Session
-        Of the run, for the rates of before.
+    """Judge every unit that was found again; the session of the run has the rates of before.
 
     Returns
     -------
@@ -151,10 +129,10 @@ def judge(responses: Responses, shown: StimulusSet, session: Session) -> tuple[p
             "mei_recorded": mei.mean(),
             "grey_recorded": grey.mean(),
         }
+        ends = ("recorded", "difference", "low", "high", "gain", "gain_low", "gain_high")
         for name, rival in versus.items():
-            row[f"{name}_recorded"] = rival.mean()
-            row |= dict(zip([f"{name}_{end}" for end in ("difference", "low", "high")], compared[name]))
-            row |= dict(zip([f"{name}_gain", f"{name}_gain_low", f"{name}_gain_high"], gain(mei, rival)))
+            values = (rival.mean(), *compared[name], *gain(mei, rival))
+            row |= {f"{name}_{end}": value for end, value in zip(ends, values)}
         row["log_gain"], row["log_gain_error"] = log_gain(mei, versus["image"])
         row |= dict(zip(("rise", "rise_low", "rise_high"), rise))
         reference = each[references].mean(axis=1)
@@ -176,10 +154,7 @@ def judge(responses: Responses, shown: StimulusSet, session: Session) -> tuple[p
 
 
 def log_gain(first: pd.Series, second: pd.Series) -> tuple[float, float]:
-    """Log of the ratio of mean counts and its standard error by the delta method; half a count is added.
-
-    Each sum gains half a count, so that no ratio is infinite.
-    """
+    """Log of the ratio of mean counts and error (delta method); half a count is added to each sum."""
     both = first.notna() & second.notna()
     a, b, n = first[both], second[both], int(both.sum())
     ma, mb = a.mean() + 0.5 / n, b.mean() + 0.5 / n
@@ -203,11 +178,9 @@ def matrix(responses: Responses, shown: StimulusSet, *, seed: int = 0) -> tuple[
     meis = shown.table[shown.table.kind == "mei"].reset_index().set_index("unit_id").file
     recorded = (means.loc[meis] - means.loc["blank.png"]).T.set_axis(meis.index, axis=1)
     ranks = recorded.rank(axis=1, ascending=False)
-    own = np.array([ranks.loc[unit, unit] for unit in recorded.index])
-    rng = np.random.default_rng([seed, 20])
-    columns = [ranks.columns.get_loc(unit) for unit in ranks.index]
-    rows = np.arange(len(columns))
-    null = [ranks.to_numpy()[rows, rng.permutation(columns)].mean() for _ in range(SHUFFLES)]
+    rows, columns, ranks = np.arange(len(ranks)), ranks.columns.get_indexer(ranks.index), ranks.to_numpy()
+    own, rng = ranks[rows, columns], np.random.default_rng([seed, 20])
+    null = [ranks[rows, rng.permutation(columns)].mean() for _ in range(SHUFFLES)]
     p = permutation_p(np.array([-own.mean()]), -np.array(null)[:, None])[0] if len(rows) > 1 else np.nan
     return recorded.rename_axis(index="unit_id", columns="mei_of"), {
         "n": len(own),
@@ -218,18 +191,12 @@ def matrix(responses: Responses, shown: StimulusSet, *, seed: int = 0) -> tuple[
     }
 
 
-def pooled(values: np.ndarray, errors: np.ndarray, groups=None, *, level: float = LEVEL) -> dict:
-    """Mean over units, and over sessions, of measurements that have errors of their own.
+def pooled(values: np.ndarray, errors: np.ndarray, groups=None) -> dict:
+    """Mean over units, and over sessions, of measurements (n,) that have errors of their own.
 
     Units are a random sample whose true values differ (standard deviation tau); with several sessions
-    their means are pooled the same way, for units of one session have more in common. t interval
-    after Hartung and Knapp.
-
-    Parameters
-    ----------
-    values, errors : (n,) arrays
-    groups : (n,) sequence, optional
-        Session of each.
+    (`groups`: that of each) their means are pooled the same way, for units of one session have more in
+    common. t interval after Hartung and Knapp.
 
     Returns
     -------
@@ -252,14 +219,14 @@ def pooled(values: np.ndarray, errors: np.ndarray, groups=None, *, level: float 
     values, errors, groups = values[kept], errors[kept], groups[kept]
     names = list(dict.fromkeys(groups.tolist()))
     if len(names) > 1:
-        parts = [_random_effects(values[groups == g], errors[groups == g], level) for g in names]
-        whole = _random_effects(*(np.array([part[k] for part in parts]) for k in ("mean", "error")), level)
+        parts = pd.DataFrame([_random_effects(values[groups == g], errors[groups == g]) for g in names])
+        whole = _random_effects(parts["mean"].to_numpy(), parts["error"].to_numpy())
     else:
-        whole = _random_effects(values, errors, level)
+        whole = _random_effects(values, errors)
     return {k: whole[k] for k in ("mean", "low", "high", "tau")} | {"n": len(values), "sessions": len(names)}
 
 
-def _random_effects(values, errors, level):
+def _random_effects(values, errors):
     n, weights = len(values), errors**-2.0
     if n == 0:
         return dict.fromkeys(("mean", "low", "high", "tau", "error"), np.nan)
@@ -270,19 +237,19 @@ def _random_effects(values, errors, level):
     weights = 1 / (errors**2 + tau2)
     mean = (weights * values).sum() / weights.sum()
     if n == 1:
-        error, t = errors[0], stats.norm.ppf((1 + level) / 2)
+        error, t = errors[0], stats.norm.ppf((1 + LEVEL) / 2)
     else:
         scatter = (weights * (values - mean) ** 2).sum() / (n - 1)
-        error, t = np.sqrt(max(scatter, 1.0) / weights.sum()), stats.t.ppf((1 + level) / 2, n - 1)
+        error, t = np.sqrt(max(scatter, 1.0) / weights.sum()), stats.t.ppf((1 + LEVEL) / 2, n - 1)
     return {"mean": mean, "low": mean - t * error, "high": mean + t * error, "tau": tau2**0.5, "error": error}
 
 
-def shares(units: pd.DataFrame, *, level: float = LEVEL) -> pd.DataFrame:
+def shares(units: pd.DataFrame) -> pd.DataFrame:
     """Outcomes by the verdict of before: numbers, and the share confirmed with Wilson's interval."""
     rows = {}
     for word, group in units.groupby("before", sort=False):
         n, good = len(group), int((group.outcome == "confirmed").sum())
-        z2 = stats.norm.ppf((1 + level) / 2) ** 2
+        z2 = stats.norm.ppf((1 + LEVEL) / 2) ** 2
         middle, half = good + z2 / 2, np.sqrt(z2 * good * (n - good) / n + z2**2 / 4)
         rows[word] = {name: int((group.outcome == name).sum()) for name in OUTCOMES} | {
             "n": n,

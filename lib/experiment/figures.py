@@ -22,25 +22,16 @@ def whose(ax, recorded):
     largest = np.maximum(recorded.to_numpy().max(axis=1, keepdims=True), 1e-9)
     order = [*recorded.index, *(unit for unit in recorded if unit not in recorded.index)]
     relative = (recorded / largest)[order].to_numpy()
-    return figures.matrix(
-        ax,
-        relative,
-        xlabel="MEI of unit",
-        ylabel="unit",
-        label="rise above grey / largest",
-        value_range=(0, 1),
-    )
+    labels = dict(xlabel="MEI of unit", ylabel="unit", label="rise above grey / largest")
+    return figures.matrix(ax, relative, **labels, value_range=(0, 1))
 
 
 def held(axes, drifts, agreement):
     """Draw the mean counts over the blocks, and how alike paired units answer the same scenes."""
-    lines = {
-        f"{part}, {name}" if len(drifts) > 1 else part: values
-        for name, parts in drifts.items()
-        for part, values in parts.items()
-    }
-    for label, values in lines.items():
-        axes[0].plot(values.index, values, label=label)
+    for name, parts in drifts.items():
+        for part, values in parts.items():
+            label = f"{part}, {name}" if len(drifts) > 1 else part
+            axes[0].plot(values.index, values, label=label)
     axes[0].set_ylim(bottom=0)
     axes[0].set_xlabel("block")
     axes[0].set_ylabel("mean count")

@@ -87,8 +87,6 @@ def write_stimuli(
         Seconds of a stimulus and of the grey after it.
     width, height, degrees_per_pixel, grey, gamma
         Of the screen (`lib.experiment.screen.Screen`); grey 0: the mean of the images.
-    seed : int
-        Of the order.
 
     Raises
     ------
@@ -99,7 +97,8 @@ def write_stimuli(
     session = load_session(run_folder)
     table = pd.read_csv(required(run_folder / "units.csv"), index_col="unit_id")
     chosen = stimuli.choose_units(table, units, stimuli.failed_units(run_folder))
-    shown, images = stimuli.all_stimuli(run_folder, chosen, session)
+    results = {unit: stimuli.unit_stimuli(run_folder, unit, session) for unit in chosen}
+    shown, images = stimuli.tabulate(results, session)
     where = Screen(width, height, degrees_per_pixel, grey or session.mean_luminance, gamma)
     where.size_of(images.shape[1:], session.degrees_per_pixel)
     return write_set(
@@ -201,13 +200,7 @@ def read_stimuli(folder: Path | str) -> StimulusSet:
 
 
 def read_picture(shown: StimulusSet, name: str) -> np.ndarray:
-    """Return the grey values (height, width) of a picture of the set.
-
-    Raises
-    ------
-    InputError
-        Not there, unreadable, of another size, or not 8-bit grey.
-    """
+    """Return the grey values (height, width) of a picture, once it is there and 8-bit grey of the screen."""
     path = shown.folder / name
     if not path.is_file():
         raise InputError(f"{path} is not there, stimuli.csv names it; `make stimuli` writes the folder again")
@@ -220,8 +213,7 @@ def read_picture(shown: StimulusSet, name: str) -> np.ndarray:
     if mode != "L" or values.shape != size:
         raise InputError(
             f"{path} is a picture {mode} of {values.shape[1]} x {values.shape[0]} pixels, expected 8-bit "
-            "grey of "
-            f"{size[1]} x {size[0]}; `make stimuli` writes it again"
+            f"grey of {size[1]} x {size[0]}; `make stimuli` writes it again"
         )
     return values
 

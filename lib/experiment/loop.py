@@ -16,18 +16,7 @@ from lib.experiment.responses import Responses, read_responses
 
 @dataclass(frozen=True)
 class Loop:
-    """What there is of a loop.
-
-    Attributes
-    ----------
-    shown : StimulusSet or None
-    reason : str
-        Why there are no stimuli.
-    recordings : list of Responses
-        Empty as long as no responses are given.
-    simulated : bool
-        The recordings are.
-    """
+    """The stimuli that were shown, or the reason why there are none, and what was recorded or simulated."""
 
     shown: StimulusSet | None
     reason: str
@@ -45,22 +34,8 @@ def open_loop(
 ) -> Loop:
     """Open the stimuli and the responses of a run; on a simulated session, simulate the next day first.
 
-    Parameters
-    ----------
-    stage : lib.stages.Stage
-    session : Session
-    responses, units : str or list of str
-        Files, one of units for each of responses; empty: none yet.
-    stimuli : str
-        The folder that was shown; empty: that of the run.
-    source : str
-        Of the run's data.
-    seed : int
-
-    Raises
-    ------
-    InputError
-        One line for whatever does not fit.
+    Responses and units are files, one of units for each of responses; empty: none yet. Stimuli is the folder
+    that was shown; empty: that of the run. The source is that of the run's data.
     """
     folder = Path(stimuli) if stimuli else stage.run_folder / "stimuli"
     given = list(zip(*([files] if isinstance(files, str) else files for files in (responses, units))))

@@ -22,18 +22,7 @@ FIRST_ID = 960000000
 
 
 def next_units(truth: TrueUnits, *, rng: np.random.Generator) -> TrueUnits:
-    """Return the units as they are on the next day: their rates changed, their fields moved.
-
-    Parameters
-    ----------
-    truth : TrueUnits
-    rng : numpy Generator
-
-    Returns
-    -------
-    TrueUnits
-        Of the same units and ids; loss is drawn by `answer`.
-    """
+    """Return the same units on the next day: their rates changed, their fields moved; none is lost yet."""
     table, n = truth.table.copy(), len(truth.table)
     factor = np.exp(RATE * rng.normal(size=n))
     way, far = rng.uniform(0, 2 * np.pi, n), rng.uniform(*MOVED, n)
@@ -46,18 +35,10 @@ def next_units(truth: TrueUnits, *, rng: np.random.Generator) -> TrueUnits:
 
 def seen_images(shown: StimulusSet) -> np.ndarray:
     """Return what the pictures show on the screen, (n, 115, 147) luminances where the images stand."""
-    some = next(iter(shown.images.values()))
-    return np.stack(
-        [
-            shown.screen.crop(
-                shown.screen.luminance(read_picture(shown, name)),
-                some.shape,
-                degrees_per_pixel=shown.degrees_per_pixel,
-                pixels=IMAGE_SHAPE,
-            )
-            for name in shown.table.index
-        ]
-    )
+    screen, some = shown.screen, next(iter(shown.images.values()))
+    how = dict(degrees_per_pixel=shown.degrees_per_pixel, pixels=IMAGE_SHAPE)
+    luminances = (screen.luminance(read_picture(shown, name)) for name in shown.table.index)
+    return np.stack([screen.crop(luminance, some.shape, **how) for luminance in luminances])
 
 
 def expected_responses(units: TrueUnits, seen: np.ndarray) -> np.ndarray:
@@ -81,8 +62,6 @@ def record(
     ----------
     expected : DataFrame
         Counts in 0.25 s; index file, a column per unit.
-    presentations : DataFrame
-        presentations.csv.
     latency : (units,) array, s
         After which a response sets in; it lasts as long as its stimulus.
     window : (float, float)
@@ -107,19 +86,11 @@ def draw_day(truth: TrueUnits, shown: StimulusSet, *, seed: int) -> tuple[TrueUn
 def answer(
     run_folder: Path | str, shown: StimulusSet, *, window: tuple[float, float], seed: int
 ) -> tuple[Path, Path]:
-    """Simulate the next day of a simulated session; returns the files of responses and of the units.
+    """Simulate the next day of a session with truth.h5; returns the files of responses and of the units.
 
     Written as an experimenter would, to next_day/ of the run's folder: the units have new ids, some
-    are lost, some are new, and the table of units says which is which.
-
-    Parameters
-    ----------
-    run_folder : Path
-        With truth.h5.
-    shown : StimulusSet
-    window : (float, float)
-        Of the counts, s after onset.
-    seed : int
+    are lost, some are new, and the table of units says which is which. The window of the counts is in s
+    after onset.
     """
     units, rng = draw_day(TrueUnits.load(Path(run_folder) / "truth.h5"), shown, seed=seed)
     expected = pd.DataFrame(expected_responses(units, seen_images(shown)), index=shown.table.index)
@@ -127,16 +98,13 @@ def answer(
     counts = record(expected, shown.presentations, latency, window=window, rng=rng)
     ids = FIRST_ID + np.arange(len(units.table))
     folder = Path(run_folder) / "next_day"
-    write_atomically(
-        folder / "responses.npz",
-        lambda path: np.savez_compressed(
-            path,
-            set=np.array(shown.name),
-            presentation=shown.presentations.presentation.to_numpy(),
-            counts=counts,
-            unit_ids=ids,
-        ),
-    )
+    content = {
+        "set": np.array(shown.name),
+        "presentation": shown.presentations.presentation.to_numpy(),
+        "counts": counts,
+        "unit_ids": ids,
+    }
+    write_atomically(folder / "responses.npz", lambda path: np.savez_compressed(path, **content))
     again = pd.Series(ids, index=units.table.index).reindex(shown.units).astype("Int64")
     table = again.rename("next_unit_id").rename_axis("unit_id").reset_index()
     write_atomically(folder / "units.csv", lambda path: table.to_csv(path, index=False))

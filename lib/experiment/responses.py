@@ -62,7 +62,6 @@ def read_responses(
         units (id, spike_times) and a table of intervals with start_time, presentation and set.
     units : Path
         CSV with the columns unit_id (of the run) and next_unit_id (of the recording, empty: lost).
-    shown : StimulusSet
     session : Session
         Of the run: its count window, and what its units answered to the reference scenes.
 
@@ -85,10 +84,9 @@ def read_responses(
     if len(agreement) >= PAIRS_FOR_A_CHECK and not p < 0.01:
         raise InputError(
             f"{Path(units).name}: the units that it pairs answer the same "
-            f"{(shown.table.kind == 'reference').sum()} "
-            f"scenes no more alike (correlation {agreement.mean():.2f}) than units paired at random (p = "
-            f"{p:.2g}); "
-            "pair the units that are the same, and leave out those that may not be"
+            f"{(shown.table.kind == 'reference').sum()} scenes no more alike (correlation "
+            f"{agreement.mean():.2f}) than units paired at random (p = {p:.2g}); pair the units that are the "
+            "same, and leave out those that may not be"
         )
     lost = [unit for unit in shown.units if unit not in table]
     return Responses(path.name, table, lost, len(ids) - len(found), agreement, p)
@@ -135,8 +133,7 @@ def _check(file, name, numbers, counts, ids, shown):
     if name != shown.name:
         raise InputError(
             f"{file} holds responses to stimulus set {name}, stimuli/ of this run is set {shown.name}; "
-            "give the "
-            "responses to this set, or the run that made the other"
+            "give the responses to this set, or the run that made the other"
         )
     if counts.ndim != 2 or counts.shape != (len(numbers), len(ids)) or counts.dtype.kind not in "iuf":
         raise InputError(
@@ -154,8 +151,7 @@ def _check(file, name, numbers, counts, ids, shown):
     if never:
         raise InputError(
             f"{file}: {len(never)} of the {len(shown.table)} stimuli have no response, such as "
-            f"{min(never)}; record "
-            "every stimulus of stimuli.csv at least once"
+            f"{min(never)}; record every stimulus of stimuli.csv at least once"
         )
     if not np.isfinite(counts).all() or counts.min() < 0:
         raise InputError(f"{file}: counts hold negative or missing values; leave such presentations out")
@@ -191,16 +187,11 @@ def _read_units(path, ids, file, shown):
 
 
 def pairing(
-    counts: pd.DataFrame, shown: StimulusSet, session: Session, *, seed: int = 0
+    counts: pd.DataFrame, shown: StimulusSet, session: Session, *, seed: int
 ) -> tuple[pd.Series, float]:
-    """How alike paired units answer the reference scenes on both days, against random pairs.
+    """Each unit's correlation over the reference scenes between both days, and p.
 
-    Returns
-    -------
-    agreement : Series
-        Correlation over the scenes, of each unit.
-    p : float
-        Share of random pairings whose mean correlation is as large.
+    p is the share of random pairings whose mean correlation is as large.
     """
     scenes = shown.table[shown.table.kind == "reference"]
     rows = pd.Index(session.image_ids).get_indexer(scenes.source)

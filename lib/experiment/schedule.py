@@ -17,14 +17,8 @@ POWER, ALPHA = 0.8, 0.025  # of each comparison: one end of a 95 % interval
 def repeats_needed(table: pd.DataFrame, fano: pd.Series) -> pd.DataFrame:
     """How many repeats tell each unit's MEI from what it is compared with, if the predictions hold.
 
-    Counts have the variance that the unit showed before, in proportion to their mean.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of `lib.experiment.stimuli.all_stimuli`.
-    fano : Series
-        Variance over mean of the recorded counts, index unit_id.
+    Counts of the stimuli of `lib.experiment.stimuli.tabulate` have the variance that the unit showed before,
+    in proportion to their mean: `fano`, index unit_id.
 
     Returns
     -------
@@ -60,19 +54,10 @@ def fano_factors(counts: np.ndarray, unit_ids: np.ndarray) -> pd.Series:
 
 
 def passes(n: int, needs: pd.Series, *, minutes: float, duration: float, gap: float) -> int:
-    """Return how often all stimuli are shown: as often as the units need, as far as the time goes.
+    """Return how often all n stimuli are shown: as often as the units need, as far as the time goes.
 
-    Parameters
-    ----------
-    n : int
-        Stimuli, each shown once a pass; with `BLANKS` blanks.
-    needs : Series
-        Repeats that each unit needs; those that no time is enough for do not count.
-
-    Raises
-    ------
-    InputError
-        The time is too short for `FEWEST` passes.
+    Units that no time is enough for do not count; a time that is too short for `FEWEST` passes raises
+    InputError.
     """
     seconds = (n + BLANKS) * (duration + gap)
     fit = int(60 * minutes // seconds)
@@ -88,14 +73,8 @@ def passes(n: int, needs: pd.Series, *, minutes: float, duration: float, gap: fl
 def presentations(files: list[str], repeats: int, *, duration: float, gap: float, seed: int) -> pd.DataFrame:
     """The order of the experiment: passes (blocks) that hold every stimulus once, in random order.
 
-    Parameters
-    ----------
-    files : list of str
-        blank.png among them, which is shown `BLANKS` times a pass.
-    repeats : int
-        Passes.
-    duration, gap : float
-        Seconds of a stimulus and of the grey after it.
+    blank.png, one of the files, is shown `BLANKS` times a pass. Duration of a stimulus and gap of grey after
+    it are in seconds.
 
     Returns
     -------

@@ -50,22 +50,20 @@ class Screen:
             )
         return size
 
+    def _middle(self, size) -> tuple[slice, slice]:
+        """Rows and columns of the middle of the screen that take `size` (h, w)."""
+        (h, w), top, left = size, (self.height - size[0]) // 2, (self.width - size[1]) // 2
+        return slice(top, top + h), slice(left, left + w)
+
     def render(self, image: np.ndarray, *, degrees_per_pixel: float) -> np.ndarray:
-        """Return the luminance (height, width) of the whole screen that shows an image, float32.
+        """Return the luminance (height, width) of the whole screen that shows an image (h, w), float32.
 
-        The image is interpolated (bicubic) and stays in [0, 1].
-
-        Parameters
-        ----------
-        image : (h, w) array in [0, 1]
-        degrees_per_pixel : float
-            Of the image.
+        The image is interpolated (bicubic) and stays in [0, 1]; `degrees_per_pixel` are its own.
         """
-        h, w = self.size_of(image.shape, degrees_per_pixel)
+        size = self.size_of(image.shape, degrees_per_pixel)
         shown = np.full((self.height, self.width), self.grey, np.float32)
-        top, left = (self.height - h) // 2, (self.width - w) // 2
-        large = Image.fromarray(np.asarray(image, np.float32)).resize((w, h), Image.BICUBIC)
-        shown[top : top + h, left : left + w] = np.clip(np.asarray(large), 0, 1)
+        large = Image.fromarray(np.asarray(image, np.float32)).resize(size[::-1], Image.BICUBIC)
+        shown[self._middle(size)] = np.clip(np.asarray(large), 0, 1)
         return shown
 
     def encode(self, luminance: np.ndarray) -> np.ndarray:
@@ -89,36 +87,22 @@ class Screen:
     def crop(
         self, luminance: np.ndarray, shape: tuple[int, int], *, degrees_per_pixel: float, pixels: tuple
     ) -> np.ndarray:
-        """Return the part of a screen where the image stands, averaged to another size.
+        """Return the part of a screen (height, width) where an image stands, averaged to `pixels` (h, w).
 
-        Parameters
-        ----------
-        luminance : (height, width) array
-        shape, degrees_per_pixel
-            Of the image that was rendered.
-        pixels : (h, w)
-            Of the result.
+        Shape and degrees_per_pixel are those of the image that was rendered.
         """
-        h, w = self.size_of(shape, degrees_per_pixel)
-        top, left = (self.height - h) // 2, (self.width - w) // 2
-        part = np.asarray(luminance, np.float32)[top : top + h, left : left + w]
+        where = self._middle(self.size_of(shape, degrees_per_pixel))
+        part = np.asarray(luminance, np.float32)[where]
         return np.asarray(Image.fromarray(part).resize(pixels[::-1], Image.BOX))
 
 
-def place(luminance: np.ndarray, *, degrees_per_pixel: float, grey: float, share: float = 0.95) -> tuple:
-    """Where and how large a stimulus is: centre and radius of its squared deviation from grey.
-
-    Parameters
-    ----------
-    luminance : (h, w) array
-        Its centre is the middle of the screen.
-    share : float
-        Of the squared deviation that lies within the radius.
+def place(luminance: np.ndarray, *, degrees_per_pixel: float, grey: float) -> tuple:
+    """Where and how large a stimulus (h, w) is: centre of its squared deviation from grey, radius of 95 %.
 
     Returns
     -------
     x, y, radius : float, degrees
-        x to the right, y upwards; NaN for a uniform image.
+        x to the right, y upwards from the middle of the screen; NaN for a uniform image.
     """
     power = (np.asarray(luminance, float) - grey) ** 2
     if not power.max() > 1e-12:
@@ -129,5 +113,5 @@ def place(luminance: np.ndarray, *, degrees_per_pixel: float, grey: float, share
     cx, cy = (power.sum(0) * x).sum() / power.sum(), (power.sum(1) * y).sum() / power.sum()
     distance = np.hypot(x - cx, (y - cy)[:, None]).ravel()
     order = np.argsort(distance)
-    inside = np.searchsorted(np.cumsum(power.ravel()[order]), share * power.sum())
+    inside = np.searchsorted(np.cumsum(power.ravel()[order]), 0.95 * power.sum())
     return float(cx), float(cy), float(distance[order[min(inside, len(order) - 1)]])

@@ -60,9 +60,8 @@ def choose_units(
         No unit, or one that has no MEI.
     """
     able = table[table.selected & table.verdict.notna() & ~table.index.isin(list(failed))]
-    able = able.assign(rank=able.verdict.map({word: k for k, word in enumerate(VERDICTS)})).sort_values(
-        ["rank", "oracle_correlation"], ascending=[True, False]
-    )
+    able = able.assign(rank=able.verdict.map({word: k for k, word in enumerate(VERDICTS)}))
+    able = able.sort_values(["rank", "oracle_correlation"], ascending=[True, False])
     if isinstance(units, list):
         for unit in units:
             if unit not in able.index:
@@ -80,13 +79,10 @@ def choose_units(
 
 
 def unit_stimuli(run_folder: Path, unit: int, session: Session) -> dict:
-    """Return what one unit's stages left: its images by kind, its mask, target and models.
+    """Return what one unit's stages left.
 
-    Returns
-    -------
-    dict
-        `images`: {kind: (h, w) array}, without the controls; `mask`, `target`, `judges` (list of
-        modules), `folds` (number of models), `verdict`.
+    `images`: {kind: (h, w) array}, without the controls; `mask`, `target`, `judges` (list of modules),
+    `folds` (number of models), `verdict`.
     """
     folder = Path(run_folder) / "units" / str(unit)
     found, arrays = load_result(folder, "mei")
@@ -112,17 +108,8 @@ def unit_stimuli(run_folder: Path, unit: int, session: Session) -> dict:
 def controls(unit: int, everything: dict[int, dict]) -> dict[str, tuple[np.ndarray, int]]:
     """Other units' MEIs in a unit's place: moved there, under its mask, at its mean and contrast.
 
-    Those of the units whose masks are most alike in size.
-
-    Parameters
-    ----------
-    unit : int
-    everything : dict of int to dict
-        Of `unit_stimuli`.
-
-    Returns
-    -------
-    dict of str to (image, id of the other unit)
+    Those of the units whose masks are most alike in size. `everything` holds the results of `unit_stimuli`;
+    returns {kind: (image, id of the other unit)}.
     """
     own = everything[unit]
     area = {u: float((e["mask"] > 0.5).sum()) for u, e in everything.items()}
@@ -147,25 +134,14 @@ def _middle(mask):
 def _shifted(image, shift):
     """The image moved by (rows, columns), 0 where nothing comes in."""
     moved = np.zeros_like(image)
-    to, of = zip(
-        *(
-            (slice(max(s, 0), n + min(s, 0)), slice(max(-s, 0), n + min(-s, 0)))
-            for s, n in zip(shift, image.shape)
-        )
-    )
+    to = tuple(slice(max(s, 0), n + min(s, 0)) for s, n in zip(shift, image.shape))
+    of = tuple(slice(max(-s, 0), n + min(-s, 0)) for s, n in zip(shift, image.shape))
     moved[to] = image[of]
     return moved
 
 
-def all_stimuli(run_folder: Path, units: list[int], session: Session) -> tuple[pd.DataFrame, np.ndarray]:
-    """Every stimulus of the next experiment.
-
-    Parameters
-    ----------
-    run_folder : Path
-        `build/<name>`, finished.
-    units : list of int
-    session : Session
+def tabulate(everything: dict[int, dict], session: Session) -> tuple[pd.DataFrame, np.ndarray]:
+    """Every stimulus of the next experiment, from the results of `unit_stimuli` of each unit.
 
     Returns
     -------
@@ -177,11 +153,6 @@ def all_stimuli(run_folder: Path, units: list[int], session: Session) -> tuple[p
     images : (n, h, w) float32 array
         In [0, 1], at the resolution of the analysis.
     """
-    return tabulate({unit: unit_stimuli(run_folder, unit, session) for unit in units}, session)
-
-
-def tabulate(everything: dict[int, dict], session: Session) -> tuple[pd.DataFrame, np.ndarray]:
-    """`all_stimuli` from the results of each unit as `unit_stimuli` returns them."""
     units, degrees, rows, images = list(everything), session.degrees_per_pixel, [], []
     for unit, own in everything.items():
         shown = {kind: (image, 0) for kind, image in own["images"].items()} | controls(unit, everything)

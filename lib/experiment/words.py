@@ -22,8 +22,7 @@ def untold(plan, repeats):
         )
     return " ".join(said) or (
         f"With {counted(repeats, 'repeat')}, each MEI should be told from the best natural image and from "
-        "the MEIs "
-        "of other units with a chance of at least 80 %, if the predictions hold."
+        "the MEIs of other units with a chance of at least 80 %, if the predictions hold."
     )
 
 
@@ -83,25 +82,21 @@ def opened(loop):
     if not loop.answered:
         return (
             f"{said}\n\n*No responses have come back yet, so that the rest of this chapter is empty. `make "
-            "stimuli` "
-            "has written the folder that goes to the rig; its README.md says what to bring back and where to "
-            "name it.*"
+            "stimuli` has written the folder that goes to the rig; its README.md says what to bring back and "
+            "where to name it.*"
         )
     if loop.simulated:
         said += (
             "\n\n**The animal is simulated**, as the session is. On its next day some units are lost, "
-            "firing rates "
-            "have changed and receptive fields have moved by a degree or two; it is shown the exported "
-            "pictures "
-            "as a screen would show them. What follows shows how a closed loop looks, not that an animal "
-            "agrees."
+            "firing rates have changed and receptive fields have moved by a degree or two; it is shown the "
+            "exported pictures as a screen would show them. What follows shows how a closed loop looks, not "
+            "that an animal agrees."
         )
     for recording in loop.recordings:
         lost = f"{listed(recording.lost)} lost" if recording.lost else "none lost"
         said += (
             f"\n\nIn {recording.name}, {recording.counts.shape[1]} of {len(loop.shown.units)} units were "
-            "found again "
-            f"({lost}); {counted(recording.unpaired, 'unit')} of the recording "
+            f"found again ({lost}); {counted(recording.unpaired, 'unit')} of the recording "
             f"{'is' if recording.unpaired == 1 else 'are'} not of this run."
         )
     return said
@@ -165,9 +160,8 @@ def pooled_gain(found):
     )
 
 
-def own_mei(found, name=""):
+def own_mei(found, name):
     """Say whether each unit is driven most by its own MEI (`lib.experiment.confirm.matrix`)."""
-    start = f"In {name}, " if name else ""
     verdict = (
         f"which chance does not explain (p = {found['p']:.2g})"
         if found["p"] < 0.05
@@ -176,9 +170,9 @@ def own_mei(found, name=""):
         else "with too few units to test"
     )
     return (
-        f"{start}{found['first']} of {found['n']} units respond most to their own MEI; "
-        f"{found['expected_first']:.1f} would "
-        f"by chance. The median rank of the own MEI is {found['median_rank']:g}, {verdict}."
+        f"In {name}, {found['first']} of {found['n']} units respond most to their own MEI; "
+        f"{found['expected_first']:.1f} would by chance. The median rank of the own MEI is "
+        f"{found['median_rank']:g}, {verdict}."
     )
 
 

@@ -26,25 +26,12 @@ AT_EQUAL_TRUTH = 1.02
 LEAST_GAIN = 1.05  # what an MEI must evoke of the best Gabor's response to be more than a Gabor
 
 
-# ---- other stimuli, and the comparison ----------------------------------------------------------
-
-
 def linear_receptive_field(
     model: torch.nn.Module | list[torch.nn.Module], shape: tuple[int, int], *, mean: float
 ) -> np.ndarray:
-    """Gradient of every unit's response at a grey image, as a stimulus.
+    """Gradient of every unit's response at an image of uniform `mean`, as a stimulus: (U, h, w) float32.
 
-    Parameters
-    ----------
-    model : torch module, or list of them
-    shape : (h, w)
-    mean : float
-        Luminance of the grey image.
-
-    Returns
-    -------
-    (U, h, w) float32 array
-        All 0 for units without a linear part, such as ideal complex cells.
+    All 0 for units without a linear part, such as ideal complex cells.
     """
     model = one_model(model).eval()
     grey = torch.full((1, 1, *shape), float(mean), requires_grad=True)
@@ -54,18 +41,7 @@ def linear_receptive_field(
 
 
 def equalise(stimuli: dict[str, np.ndarray], target: Target) -> dict[str, np.ndarray]:
-    """Bring stimuli to one mean, contrast and mask; flat ones are left out.
-
-    Parameters
-    ----------
-    stimuli : dict of str to (h, w) array
-        Any luminance.
-    target : Target
-
-    Returns
-    -------
-    dict of str to (h, w) float32 array
-    """
+    """Bring stimuli {name: (h, w) array} to one mean, contrast and mask; flat ones are left out."""
     weight = 1.0 if target.mask is None else np.asarray(target.mask)
     return {
         name: set_mean_contrast(image, target)
@@ -87,7 +63,6 @@ def competitors(
         Stimuli made on them.
     images : (n, h, w) array
         Natural images.
-    target : Target
 
     Returns
     -------
@@ -106,21 +81,9 @@ def competitors(
 def compare_stimuli(
     stimuli: dict[str, np.ndarray], models: list[torch.nn.Module], *, unit: int = 0
 ) -> pd.DataFrame:
-    """Predicted responses of one unit to several stimuli.
+    """Predicted responses of one unit (a column of the models') to the stimuli of `equalise`.
 
-    Parameters
-    ----------
-    stimuli : dict of str to (h, w) array
-        Of `equalise`.
-    models : list of torch modules
-        Not used in making any of the stimuli.
-    unit : int
-        Column of the models' predictions.
-
-    Returns
-    -------
-    DataFrame
-        Rows: names of the stimuli; columns: one per model.
+    The models had no part in making any of them. A row per stimulus, a column per model.
     """
     shown = list(stimuli.values())
     responses = np.stack([predicted_responses(model, shown)[:, unit] for model in models], axis=1)
@@ -128,14 +91,9 @@ def compare_stimuli(
 
 
 def gain_over(
-    judged: pd.DataFrame,
-    everyone: pd.DataFrame,
-    name: str = "gabor",
-    *,
-    bias: float = AT_EQUAL_TRUTH,
-    least: float = LEAST_GAIN,
+    judged: pd.DataFrame, everyone: pd.DataFrame, *, bias: float = AT_EQUAL_TRUTH, least: float = LEAST_GAIN
 ) -> dict:
-    """Gain of one unit's masked MEI over another stimulus, and what other images could have changed.
+    """Gain of one unit's masked MEI over its best Gabor, and what other images could have changed.
 
     The judges predict the gain. Its error is the grouped jackknife's, over the models of all folds: those
     that made the stimuli overrate them, but scatter with the images they left out as the others do.
@@ -146,8 +104,6 @@ def gain_over(
         Of `compare_stimuli`, on models that made none of the stimuli.
     everyone : DataFrame
         The same on all models, each of which left out another fold of the images.
-    name : str
-        The other stimulus.
     bias : float
         Largest gain that fitting errors alone produce; a standard error, or this, is divided out.
     least : float
@@ -160,7 +116,7 @@ def gain_over(
         a gain of `least`); NaN for all but the gain with one model.
     """
     mine, all_ = (
-        np.log(np.maximum(t.loc["mei"], 1e-6) / np.maximum(t.loc[name], 1e-6)).to_numpy(float)
+        np.log(np.maximum(t.loc["mei"], 1e-6) / np.maximum(t.loc["gabor"], 1e-6)).to_numpy(float)
         for t in (judged, everyone)
     )
     mean, folds = mine.mean(), len(all_)
@@ -177,17 +133,8 @@ def gain_over(
 def compare_predictions(table: pd.DataFrame, *, folds: int) -> pd.DataFrame:
     """The masked MEI against each other stimulus, in the predictions for one unit.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Of `compare_stimuli`, on models that each left out another fold of the images.
-    folds : int
-        Number of folds.
-
-    Returns
-    -------
-    DataFrame
-        Of `lib.statistics.jackknife_comparison`, a row per stimulus; p_holm: corrected for their number.
+    Of `compare_stimuli`, on models that each left out another of `folds` folds of the images. A row per
+    stimulus, as `lib.statistics.jackknife_comparison` says; p_holm: corrected for their number.
     """
     rows = {
         name: jackknife_comparison(table.loc["mei"], table.loc[name], folds=folds)

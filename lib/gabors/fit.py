@@ -12,8 +12,6 @@ from lib.gabors.parameters import PARAMETERS, bounds, canonical, from_free
 from lib.stimuli.metrics import masked_correlation
 from lib.stimuli.patterns import ROTATION, gabor, pixel_grid
 
-# ---- the Gabor fitted to an image ---------------------------------------------------------------
-
 
 @dataclasses.dataclass
 class GaborFit:
@@ -44,28 +42,15 @@ def gabor_fitted_to(
     Parameters
     ----------
     image : (h, w) array
-    degrees_per_pixel : float
     mask : (h, w) array in [0, 1], optional
         Weights of the pixels.
     starts : int
         Gabors of the grid from which the fit goes on.
 
-    Returns
-    -------
-    GaborFit
-
     Examples
     --------
-    >>> image = 0.5 + 0.2 * gabor(
-    ...     (20, 30),
-    ...     degrees_per_pixel=2.0,
-    ...     x=6,
-    ...     y=-4,
-    ...     orientation=60,
-    ...     spatial_frequency=0.08,
-    ...     phase=0,
-    ...     sigma=6,
-    ... )
+    >>> like = dict(orientation=60, spatial_frequency=0.08, phase=0, sigma=6)
+    >>> image = 0.5 + 0.2 * gabor((20, 30), degrees_per_pixel=2.0, x=6, y=-4, **like)
     >>> fit = gabor_fitted_to(image, degrees_per_pixel=2.0)
     >>> round(fit.r, 3), round(fit.parameters["orientation"])
     (1.0, 60)
@@ -77,9 +62,7 @@ def gabor_fitted_to(
     if np.ptp(image[weight > 0]) == 0:
         raise ValueError("the image is flat under the mask; a Gabor cannot be fitted to it")
     scale = np.array([10, 10, 57, 1, 0.3, 1, 1])
-    limits = [
-        b.numpy(force=True).astype(float) for b in map(from_free, bounds(image.shape, degrees_per_pixel))
-    ]
+    limits = [from_free(b).numpy(force=True).astype(float) for b in bounds(image.shape, degrees_per_pixel)]
 
     def parameters(q):
         p = q * scale
@@ -87,9 +70,8 @@ def gabor_fitted_to(
         return np.clip(p, *limits)
 
     def fit(q):
-        pattern = gabor(
-            image.shape, degrees_per_pixel=degrees_per_pixel, **dict(zip(PARAMETERS, parameters(q)))
-        )
+        named = dict(zip(PARAMETERS, parameters(q)))
+        pattern = gabor(image.shape, degrees_per_pixel=degrees_per_pixel, **named)
         design = np.stack([(weight * pattern).ravel(), weight.ravel()], axis=1)
         coefficients = np.linalg.lstsq(design, target.ravel(), rcond=None)[0]
         return pattern, coefficients, design @ coefficients - target.ravel()

@@ -55,19 +55,8 @@ def gabor_grid(
 ) -> pd.DataFrame:
     """Parameters of a full grid of Gabors: position, orientation, frequency, phase and size.
 
-    Positions fill the image, or the mask; the size is a number of cycles.
-
-    Parameters
-    ----------
-    shape : (h, w)
-    degrees_per_pixel : float
-    grid : {"full", "coarse", "quick"}
-        At least 74,880 or 6,144 Gabors.
-    mask : (h, w) array in [0, 1], optional
-
-    Returns
-    -------
-    DataFrame with columns `PARAMETERS`
+    Positions fill the image (h, w), or where a mask reaches 0.5; the size is a number of cycles. The grid is
+    one of `GRIDS`, the columns are `PARAMETERS`.
     """
     if grid not in GRIDS:
         raise ValueError(f"grid is {grid!r}; give one of {', '.join(GRIDS)}")
@@ -91,7 +80,7 @@ def gabor_grid(
 
 def _positions(inside, n, degrees_per_pixel):
     """At least n points (degrees) of the widest square lattice that has so many in the region."""
-    rows, cols = np.nonzero(inside)
+    (h, w), (rows, cols) = inside.shape, np.nonzero(inside)
     spacing = np.sqrt(len(rows) / n)
     while True:
         number = [max(round((np.ptp(c) + 1) / spacing), 1) for c in (rows, cols)]
@@ -100,17 +89,10 @@ def _positions(inside, n, degrees_per_pixel):
             for c, k in zip((rows, cols), number)
         ]
         row, col = (axis.ravel() for axis in np.meshgrid(*at, indexing="ij"))
-        kept = inside[
-            np.round(row).astype(int).clip(0, inside.shape[0] - 1),
-            np.round(col).astype(int).clip(0, inside.shape[1] - 1),
-        ]
+        kept = inside[np.round(row).astype(int).clip(0, h - 1), np.round(col).astype(int).clip(0, w - 1)]
         if kept.sum() >= n:
-            h, w = inside.shape
             return degrees_per_pixel * np.stack([col[kept] - (w - 1) / 2, (h - 1) / 2 - row[kept]], axis=1)
         spacing *= 0.98
-
-
-# ---- the best Gabor -----------------------------------------------------------------------------
 
 
 def search_grid(
@@ -124,7 +106,7 @@ def search_grid(
     workers: int = 1,
     progress: bool = False,
 ) -> GridSearch:
-    """Show every Gabor of a grid to all units of a model at once.
+    """Show every Gabor of a grid to all units of a model at once, and keep the best few of each.
 
     Parameters
     ----------
@@ -133,13 +115,10 @@ def search_grid(
     target : Target
         Mean and contrast of the whole image; a mask is one for all units, without it the grid fills the
         image.
-    degrees_per_pixel : float
-    grid : {"full", "coarse", "quick"}
-    keep : int
-        Gabors kept for each unit.
+    grid : str
+        One of `GRIDS`.
     workers : int
         Batches at once, each in a thread.
-    progress : bool
     """
     model = one_model(model).eval()
     table = gabor_grid(shape, degrees_per_pixel=degrees_per_pixel, grid=grid, mask=target.mask)
@@ -179,17 +158,8 @@ def zoom(
     neighbours, half a spacing of the grid away along one parameter, or halves its steps where none is better.
     A step to another place leaves the bars where they are.
 
-    Parameters
-    ----------
-    model, shape, target, degrees_per_pixel, grid, workers
-        As for `search_grid`.
-    found : GridSearch
-        What that returned.
-
-    Returns
-    -------
-    GridSearch
-        With the best `ZOOMED` of each unit moved, best first.
+    Takes what `search_grid` found, and its arguments; returns it with the best `ZOOMED` of each unit moved,
+    best first.
     """
     model = one_model(model).eval()
     table = gabor_grid(shape, degrees_per_pixel=degrees_per_pixel, grid=grid, mask=target.mask)
@@ -256,7 +226,7 @@ def images_of(
 
 
 def search_run(
-    run_folder: Path | str, *, model: str | dict, grid: str, contrast: float, progress: bool = True
+    run_folder: Path | str, *, model: str | dict, grid: str, contrast: float, progress: bool
 ) -> GridSearch:
     """Search the grid, and between its points, for all units of a run, on the models that make stimuli.
 
@@ -266,14 +236,8 @@ def search_run(
         `build/<name>` with session.h5 and models/<model>.
     model : str or dict
         Kind of the models, or somebody's own (`lib.models.own`).
-    grid : {"full", "coarse", "quick"}
     contrast : float
         RMS contrast of the Gabors over the images' mean standard deviation.
-    progress : bool
-
-    Returns
-    -------
-    GridSearch
     """
     session = load_session(run_folder)
     makers, _ = ensemble.split_members(ensemble.load_models(run_folder, own.kind_of(model)))
@@ -286,17 +250,8 @@ def search_run(
 def load_starts(run_folder: Path | str, column: int, *, grid: str) -> GridSearch | None:
     """Read the starts of one unit, made by `python -m workflow.jobs gabor_grid`.
 
-    Parameters
-    ----------
-    run_folder : Path
-    column : int
-        Position of the unit among those the models were fitted to.
-    grid : str
-        The grid wanted.
-
-    Returns
-    -------
-    GridSearch, or None where the run's grid is another one (a parameter of this unit alone)
+    `column` is the position of the unit among those the models were fitted to. None where the run's grid is
+    another one (a parameter of this unit alone).
 
     Raises
     ------

@@ -14,17 +14,7 @@ PARAMETERS = ["x", "y", "orientation", "spatial_frequency", "phase", "sigma", "a
 def render_gabors(
     parameters: torch.Tensor, shape: tuple[int, int], *, degrees_per_pixel: float
 ) -> torch.Tensor:
-    """`lib.stimuli.patterns.gabor` for many patches at once, differentiable.
-
-    Parameters
-    ----------
-    parameters : (n, 7) tensor
-        Columns `PARAMETERS`.
-
-    Returns
-    -------
-    (n, h, w) tensor
-    """
+    """`lib.stimuli.patterns.gabor` for n patches (n, 7) of `PARAMETERS`, differentiable: (n, h, w)."""
     gx, gy = pixel_grid(shape, degrees_per_pixel=degrees_per_pixel)
     x, y, orientation, frequency, phase, sigma, aspect = parameters.unbind(1)
     dx = torch.tensor(gx[0].copy(), dtype=parameters.dtype) - x[:, None]
@@ -63,17 +53,15 @@ def bounds(shape: tuple[int, int], degrees_per_pixel: float) -> list[torch.Tenso
 def to_free(p: torch.Tensor) -> torch.Tensor:
     """Return parameters in units in which steps of equal size change the Gabor about equally."""
     x, y, theta, f, phase, sigma, aspect = p.unbind(-1)
-    return torch.stack(
-        [x / 10, y / 10, torch.deg2rad(theta), f.log(), phase * 3, sigma.log(), aspect.log()], -1
-    )
+    free = [x / 10, y / 10, torch.deg2rad(theta), f.log(), phase * 3, sigma.log(), aspect.log()]
+    return torch.stack(free, -1)
 
 
 def from_free(q: torch.Tensor) -> torch.Tensor:
     """Return the parameters of which `to_free` is the scale."""
     x, y, theta, f, phase, sigma, aspect = q.unbind(-1)
-    return torch.stack(
-        [x * 10, y * 10, torch.rad2deg(theta), f.exp(), phase / 3, sigma.exp(), aspect.exp()], -1
-    )
+    p = [x * 10, y * 10, torch.rad2deg(theta), f.exp(), phase / 3, sigma.exp(), aspect.exp()]
+    return torch.stack(p, -1)
 
 
 def canonical(parameters: np.ndarray) -> pd.DataFrame:

@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import torch
-from tqdm.auto import tqdm
 
 from lib.gabors.grid import BATCH, GridSearch, images_of, own_responses, search_grid
 from lib.gabors.parameters import PARAMETERS, bounds, canonical, from_free, to_free
@@ -54,7 +53,6 @@ def best_gabor(
     grid: str = "full",
     refine_from: int = 10,
     steps: int = 60,
-    progress: bool = False,
 ) -> GaborSearch:
     """The Gabor that excites each unit of a model most.
 
@@ -63,7 +61,7 @@ def best_gabor(
 
     Parameters
     ----------
-    model, shape, degrees_per_pixel, grid, progress
+    model, shape, degrees_per_pixel, grid
         As for `search_grid`.
     target : Target
         Its mask is that of all units.
@@ -93,54 +91,39 @@ def best_gabor(
     """
     model = one_model(model).eval()
     starts = starts or search_grid(
-        model,
-        shape,
-        target,
-        degrees_per_pixel=degrees_per_pixel,
-        grid=grid,
-        keep=refine_from,
-        progress=progress,
+        model, shape, target, degrees_per_pixel=degrees_per_pixel, grid=grid, keep=refine_from
     )
     images = images_of(shape, target, degrees_per_pixel=degrees_per_pixel)
     candidates = torch.tensor(starts.parameters)
     if also is not None:
         more = torch.as_tensor(np.asarray(also, np.float32)).expand(len(candidates), -1, -1)
         candidates = torch.cat([candidates, more], 1)
-    top, ranked = _rank(model, candidates, images, refine_from)
-    best = _refine(model, ranked, images, bounds(shape, degrees_per_pixel), steps, progress)
+    top, ranked = _first(refine_from, candidates, own_responses(model, candidates, images))
+    best = _refine(model, ranked, images, bounds(shape, degrees_per_pixel), steps)
     found, first = (canonical(p.numpy(force=True).astype(float)) for p in (best, ranked[:, 0]))
-    final = set_mean_contrast(
-        gabor(
-            shape,
-            degrees_per_pixel=degrees_per_pixel,
-            **{name: found[name].to_numpy() for name in PARAMETERS},
-        ),
-        target,
+    patterns = gabor(
+        shape, degrees_per_pixel=degrees_per_pixel, **{name: found[name].to_numpy() for name in PARAMETERS}
     )
+    final = set_mean_contrast(patterns, target)
     responses = np.diagonal(predicted_responses(model, final)).copy()
     return GaborSearch(found, final, responses, first, top[:, 0].numpy(force=True), starts.n_grid)
 
 
-def _rank(model, parameters, images, keep):
-    """The `keep` Gabors of each unit's own (units, k, 7) to which it responds most, best first."""
-    values = own_responses(model, parameters, images)
+def _first(keep, parameters, values):
+    """The largest `keep` of each unit's values (units, k), and their parameters, of (units, k, 7)."""
     top, order = values.topk(min(keep, values.shape[1]), dim=1)
     return top, parameters.gather(1, order[..., None].expand(-1, -1, parameters.shape[2]))
 
 
-def _refine(model, starts, images, bounds, steps, progress):
+def _refine(model, starts, images, bounds, steps):
     """Best parameters (units, 7) by gradient from the starts (units, k, 7)."""
-    starts, total = to_free(starts), steps
-    bar = tqdm(total=total, desc="Gabor refinement", disable=not progress)
-    for stage, keep in ((total // 3, 3), (total - total // 3, 1)):
-        best, value = _ascend(model, starts, images, bounds, stage, bar)
-        order = value.topk(min(keep, value.shape[1]), dim=1).indices
-        starts = best.gather(1, order[..., None].expand(-1, -1, best.shape[2]))
-    bar.close()
+    starts = to_free(starts)
+    for stage, keep in ((steps // 3, 3), (steps - steps // 3, 1)):
+        _, starts = _first(keep, *_ascend(model, starts, images, bounds, stage))
     return from_free(starts[:, 0])
 
 
-def _ascend(model, starts, images, bounds, steps, bar):
+def _ascend(model, starts, images, bounds, steps):
     """Adam on the response of each unit from each of its starts; the best iterate of each."""
     units, k, _ = starts.shape
     own = torch.arange(units).repeat_interleave(k)
@@ -162,7 +145,6 @@ def _ascend(model, starts, images, bounds, steps, bar):
             free.grad = gradient
             optimiser.step()
             schedule.step()
-            bar.update()
             with torch.no_grad():
                 free.clamp_(*bounds)
     return best.reshape(starts.shape), best_value.reshape(units, k)

@@ -7,15 +7,7 @@ from lib.gabors.compare import AT_EQUAL_TRUTH, LABELS, LEAST_GAIN
 
 
 def describe(search, fit, *, refine_from):
-    """Say which Gabor won a search of one unit, and how well a Gabor fits its MEI.
-
-    Parameters
-    ----------
-    search : GaborSearch
-    fit : GaborFit
-    refine_from : int
-        Gabors of the grid that the search refined.
-    """
+    """Say which Gabor won a `GaborSearch` of one unit, and how well a `GaborFit` fits its MEI."""
     best = search.parameters.iloc[0]
     return (
         f"The search evaluated {search.n_grid:,} Gabors on a grid and refined the best {refine_from}. The "
@@ -29,12 +21,7 @@ def describe(search, fit, *, refine_from):
 def shown_beside_gabors(of_mei, of_gabor):
     """Return names and true responses to the optimum, the MEI and everything that is compared with it.
 
-    Parameters
-    ----------
-    of_mei : dict
-        Of `lib.mei.truth.judge_mei`: there mei is the whole MEI.
-    of_gabor : dict
-        Of `lib.mei.truth.judge_gabor`: there mei is the masked MEI.
+    As `judge_mei` and `judge_gabor` of `lib.mei.truth` found them; in the latter mei is the masked MEI.
     """
     shown = {"true optimum": of_mei["optimum_true_response"], "whole MEI": of_mei["whole_mei_true_response"]}
     shown |= {
@@ -68,18 +55,9 @@ def shown_tests(tests, *, unit="spikes"):
 
 
 def describe_comparison(table, tests, *, alpha=0.05, unit="spikes"):
-    """Say what MEI, best Gabor and best natural image evoke, and whether the first two differ.
+    """Say what MEI, best Gabor and best natural image evoke (in `unit`), and whether the first two differ.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Of `compare_stimuli`.
-    tests : DataFrame
-        Of `compare_predictions`.
-    alpha : float
-        Of the corrected test.
-    unit : str
-        Of the responses.
+    From the tables of `compare_stimuli` and `compare_predictions`; `alpha` is that of the corrected test.
     """
     mean, gabor = table.mean(axis=1), tests.loc["gabor"]
     above = int((table.loc["mei"] > table.loc["gabor"]).sum())
@@ -113,15 +91,7 @@ def describe_gain(gain):
 
 
 def describe_counts(response, recorded):
-    """Say what the images that were shown evoked, beside what is predicted for the MEI.
-
-    Parameters
-    ----------
-    response : Series
-        Predicted responses to mei and image_full, spikes.
-    recorded : (images,) array
-        Mean counts.
-    """
+    """Say what the images that were shown evoked (mean counts), beside what is predicted for the MEI."""
     more = (
         "an image that was shown evoked more, at its own contrast, than the MEI is predicted to evoke at the "
         "contrast of all stimuli compared here"

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from tqdm import tqdm
 
 from lib.models.ensemble import one_model
 from lib.stimuli.contrast import Target, project
@@ -164,14 +163,11 @@ class Ascent:
         self.active = self.active[~done]
 
 
-def ascend(
-    objective: Callable, images: torch.Tensor, target: Target, settings: AscentSettings, progress: bool
-) -> Ascent:
+def ascend(objective: Callable, images: torch.Tensor, target: Target, settings: AscentSettings) -> Ascent:
     """Raise `objective` from (n, 1, h, w) images, on the sphere of a `Target`'s mean and contrast."""
     run, frequency = Ascent(objective, images, settings.steps), radial_frequency(images.shape[-2:])
     size = torch.full((len(images), 1, 1, 1), float(settings.step_size))
-    steps = range(1, settings.steps + 1)
-    for step in tqdm(steps, desc="optimising images", disable=not progress):
+    for step in range(1, settings.steps + 1):
         weights, blur_over = settings.weights(step, frequency)
         now, length = run.images[run.active], size[run.active] * target.contrast
         direction = _ascent_direction(run.gradients[run.active], now, weights, target.value_range)

@@ -25,7 +25,7 @@ from scipy.stats import beta
 GOAL, ROUGHLY = 0.85, 0.7
 VERDICTS = ("well supported", "uncertain", "not supported")  # best first
 STORED = Path(__file__).with_suffix(".json")
-EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # of the bins of a reliability diagram
 ALL, FEW = "with half models", "without half models"  # what is stored
 COLUMNS = ["kind", "seed", "cc_max", "probability", "share"]  # of the neurons held out
 
@@ -90,14 +90,9 @@ class Calibration:
     about: dict
 
     def judge(self, figures: pd.DataFrame, *, more: float = 0.0) -> pd.DataFrame:
-        """Probability that MEIs with these figures are right.
+        """Probability that MEIs with these figures are right: one a row, NaN where not measured.
 
-        Parameters
-        ----------
-        figures : DataFrame
-            One MEI a row; columns `figures`, NaN where not measured.
-        more : float
-            Log odds of other evidence, such as `lib.mei.recorded.log_ratio`.
+        `more` is the log odds of other evidence, such as `lib.mei.recorded.log_ratio`.
 
         Returns
         -------
@@ -111,11 +106,13 @@ class Calibration:
         odds = self.intercept + added.sum(1) + more
         x = np.column_stack([np.ones(len(x)), x])
         off = 1.96 * np.sqrt(np.einsum("ni,ij,nj->n", x, self.covariance, x))
-        table = pd.DataFrame(added, columns=list(self.figures), index=figures.index)
-        table.insert(0, "verdict", [self.word(p) for p in expit(odds)])
-        for n, (name, value) in enumerate((("", odds), ("_low", odds - off), ("_high", odds + off))):
-            table.insert(1 + n, f"verdict_probability{name}", expit(value))
-        return table
+        head = {
+            "verdict": [self.word(p) for p in expit(odds)],
+            "verdict_probability": expit(odds),
+            "verdict_probability_low": expit(odds - off),
+            "verdict_probability_high": expit(odds + off),
+        }
+        return pd.DataFrame(head | dict(zip(self.figures, added.T)), index=figures.index)
 
     def word(self, probability: float) -> str:
         """Return the word of the verdict for a probability."""
@@ -147,26 +144,15 @@ def save(calibrations: dict[str, Calibration], path: Path = STORED) -> None:
 
 @cache
 def load(name: str = ALL, path: Path = STORED) -> Calibration:
-    """Read a stored `Calibration`.
-
-    Raises
-    ------
-    ValueError
-        It was made for another `GOAL` than that of the code.
-    """
+    """Read a stored `Calibration`; `ValueError` if it was made for another `GOAL` than that of the code."""
     content = json.loads(Path(path).read_text(encoding="utf-8"))
     if content["goal"] != GOAL:
         raise ValueError(f"{path} was made for a goal of {content['goal']:g}, not {GOAL:g}: make it again")
     content = content[name]
     held_out = pd.DataFrame(content["held_out"], columns=COLUMNS).astype({"share": float, "cc_max": float})
-    return Calibration(
-        content["intercept"],
-        {name: Figure(**values) for name, values in content["figures"].items()},
-        np.array(content["covariance"]),
-        content["words"],
-        held_out,
-        content["about"],
-    )
+    figures = {name: Figure(**values) for name, values in content["figures"].items()}
+    covariance, intercept = np.array(content["covariance"]), content["intercept"]
+    return Calibration(intercept, figures, covariance, content["words"], held_out, content["about"])
 
 
 def measured(figures: dict) -> str:
@@ -184,13 +170,7 @@ def of_units(units: pd.DataFrame) -> Calibration:
 
 
 def share_right(neurons: pd.DataFrame, *, goal: float = GOAL) -> dict:
-    """How many of some neurons' MEIs are right.
-
-    Parameters
-    ----------
-    neurons : DataFrame
-        With `share`; NaN is not right.
-    goal : float
+    """How many of some neurons' MEIs are right: those whose `share` reaches the goal; NaN does not.
 
     Returns
     -------
@@ -207,23 +187,16 @@ def share_right(neurons: pd.DataFrame, *, goal: float = GOAL) -> dict:
     }
 
 
-def reliability(neurons: pd.DataFrame, *, edges: tuple = EDGES) -> pd.DataFrame:
-    """Predicted and measured share of right MEIs: what a reliability diagram draws.
-
-    Parameters
-    ----------
-    neurons : DataFrame
-        With `probability` and `share`.
-    edges : sequence of float
-        Of the bins of probability.
+def reliability(neurons: pd.DataFrame) -> pd.DataFrame:
+    """Predicted and measured share of right MEIs, of neurons with `probability` and `share`.
 
     Returns
     -------
-    DataFrame, one row a bin that holds neurons
+    DataFrame, one row a bin (`EDGES`) that holds neurons
         from, to, predicted (mean probability), and what `share_right` returns.
     """
-    inside = np.clip(np.digitize(neurons.probability, edges) - 1, 0, len(edges) - 2)
-    bins = ((neurons[inside == k], ends) for k, ends in enumerate(itertools.pairwise(edges)))
+    inside = np.clip(np.digitize(neurons.probability, EDGES) - 1, 0, len(EDGES) - 2)
+    bins = ((neurons[inside == k], ends) for k, ends in enumerate(itertools.pairwise(EDGES)))
     return pd.DataFrame(
         {"from": low, "to": high, "predicted": here.probability.mean(), **share_right(here)}
         for here, (low, high) in bins
@@ -232,12 +205,9 @@ def reliability(neurons: pd.DataFrame, *, edges: tuple = EDGES) -> pd.DataFrame:
 
 
 def by_word(calibration: Calibration) -> pd.DataFrame:
-    """What each word of the verdict was worth on the neurons held out.
+    """What each word of the verdict was worth on the neurons held out: a row a word, best first.
 
-    Returns
-    -------
-    DataFrame, index word, best first
-        least (probability), what `share_right` returns, and roughly_right, how many reach `ROUGHLY`.
+    least (probability), what `share_right` returns, and roughly_right, how many reach `ROUGHLY`.
     """
     held = calibration.held_out
     table = _by_word(held.assign(verdict=held.probability.map(calibration.word)))
@@ -246,12 +216,9 @@ def by_word(calibration: Calibration) -> pd.DataFrame:
 
 
 def of_run(units: pd.DataFrame) -> pd.DataFrame:
-    """What each word is worth among the MEIs of a run, as `by_word` without least.
+    """What each word is worth among the MEIs of units.csv, as `by_word` without least.
 
-    Parameters
-    ----------
-    units : DataFrame
-        Of units.csv. Where mei_share is not known, as of recorded neurons, nothing but n is.
+    Where mei_share is not known, as of recorded neurons, nothing but n is.
     """
     units = units[units.verdict.notna()].rename(columns={"mei_share": "share"})
     table = _by_word(units)
@@ -261,30 +228,20 @@ def of_run(units: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_word(neurons):
-    rows = {
-        word: share_right(own) | {"roughly_right": share_right(own, goal=ROUGHLY)["right"]}
-        for word in VERDICTS
-        for own in [neurons[neurons.verdict == word]]
-    }
+    rows = {}
+    for word in VERDICTS:
+        own = neurons[neurons.verdict == word]
+        rows[word] = share_right(own) | {"roughly_right": share_right(own, goal=ROUGHLY)["right"]}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("word")
 
 
 def by_kind(calibration: Calibration) -> pd.DataFrame:
-    """The neurons held out, kind by kind: on which the verdict can be trusted, and on which it cannot.
+    """The neurons held out, a row a kind: on which the verdict can be trusted, and on which it cannot.
 
-    Returns
-    -------
-    DataFrame, index kind
-        n, right (MEIs that reach `GOAL`), probability (mean), best (how many have the best word) and
-        best_right (how many of those are right).
+    n, right (MEIs that reach `GOAL`), probability (mean), best (how many have the best word) and best_right
+    (how many of those are right).
     """
     held = calibration.held_out
     right, best = held.share >= GOAL, held.probability >= calibration.words[VERDICTS[0]]
-    table = held.assign(right=right, best=best, best_right=right & best).groupby("kind")
-    return table.agg(
-        n=("right", "size"),
-        right=("right", "sum"),
-        probability=("probability", "mean"),
-        best=("best", "sum"),
-        best_right=("best_right", "sum"),
-    )
+    table = held.assign(n=1, right=right, best=best, best_right=right & best).groupby("kind")
+    return table.agg(dict(n="sum", right="sum", probability="mean", best="sum", best_right="sum"))

@@ -10,18 +10,18 @@ from lib.mei.search import MEIResult, own_responses
 from lib.models.ensemble import check_model, white_noise
 from lib.stimuli.contrast import project
 
+BATCH = 32  # images through the model at a time
+
 
 def diverse_exciting_inputs(
     model: torch.nn.Module | list[torch.nn.Module],
     mei: MEIResult,
     *,
-    number: int = 4,
+    number: int,
     fraction: float = 0.85,
     starts: int = 3,
     steps: int = 200,
-    batch_size: int = 32,
     seed: int = 0,
-    progress: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Per unit a set of images that drive it nearly as well as its MEI and differ most.
 
@@ -33,13 +33,10 @@ def diverse_exciting_inputs(
 
     Parameters
     ----------
-    model : torch module or list of them
     mei : MEIResult
         Of the same model; gives units, mean, contrast, finest detail and the first image.
     number : int
         Images in a set, the MEI included.
-    fraction : float
-        Of the MEI's response.
     starts : int
         Starts of every image (the one before it, its contrast reversed, and white noise); the
         best is kept.
@@ -58,7 +55,7 @@ def diverse_exciting_inputs(
     check_model(model, shape, mei.target, units=mei.units)
     known = torch.as_tensor(best)[:, None]
     goal = fraction * torch.as_tensor(mei.best_responses)
-    drive = Response(model, torch.as_tensor(mei.units)[rows], 1.0, batch_size)
+    drive = Response(model, torch.as_tensor(mei.units)[rows], 1.0, BATCH)
     # relative to the penalty at the start, which is far larger than a correlation
     settings = AscentSettings(steps=steps, tolerance=1e-6, highest_frequency=mei.settings.highest_frequency)
     correlation = [torch.ones(len(best))]
@@ -67,13 +64,13 @@ def diverse_exciting_inputs(
         x[::starts] = -known[:, -1:]
         x, _ = project(settings.in_band(x), mei.target)
         objective = _Diversity(drive, known[rows], goal[rows], mei.target)
-        run = ascend(objective, x, mei.target, settings, progress)
+        run = ascend(objective, x, mei.target, settings)
         won = torch.arange(0, len(rows), starts) + run.values.reshape(-1, starts).argmax(1)
         correlation.append(objective.correlations(run.images[won], won).amax(1))
         known = torch.cat([known, run.images[won]], 1)
     images = known.numpy(force=True)
     largest = torch.stack(correlation, 1).numpy(force=True)
-    return images, own_responses(model, images, mei.units, batch_size), largest
+    return images, own_responses(model, images, mei.units, BATCH), largest
 
 
 class _Diversity:

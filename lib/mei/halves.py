@@ -35,10 +35,8 @@ def agreement(
         Each of the same units, fitted to one half of the images; without any, nothing is measured.
     meis : (units, h, w) array
         Made on models of all images.
-    target : Target
     settings, seed
         Of `lib.mei.search.most_exciting_input`, from grey.
-    degrees_per_pixel : float
 
     Returns
     -------
@@ -63,11 +61,11 @@ def agreement(
         zero = predicted_responses(halves[half], grey)[0]
         return (answers - zero) / np.maximum(most - zero, 1e-6)
 
+    def energy(image):
+        return local_energy(image, degrees_per_pixel=degrees_per_pixel).ravel()
+
     def alike(one, other):
-        energies = [
-            [local_energy(i, degrees_per_pixel=degrees_per_pixel).ravel() for i in x] for x in (one, other)
-        ]
-        return np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(*energies)])
+        return np.array([np.corrcoef(energy(a), energy(b))[0, 1] for a, b in zip(one, other)])
 
     return pd.DataFrame(
         {

@@ -11,13 +11,15 @@ from scipy import ndimage
 from lib.mei.search import MEIResult, own_responses
 from lib.stimuli.contrast import set_mean_contrast
 
+# Standard deviations by which power is smoothed: cycles per image, and parts of the image's height.
+FREQUENCY, PLACE = 1.5, 1 / 15
+
 
 def localise(
     model: torch.nn.Module | list[torch.nn.Module],
     found: MEIResult,
     *,
     power: float = 1 / 3,
-    place: float = 1 / 15,
     batch_size: int = 64,
 ) -> MEIResult:
     """Weaken in most exciting inputs what lies far from the bulk of them, in frequency and in place.
@@ -32,13 +34,8 @@ def localise(
     ----------
     model : torch module or list of them
         Which made them; responses are recomputed on it.
-    found : MEIResult
-        Of `most_exciting_input`.
     power : float
         0 changes nothing.
-    place : float
-        Standard deviation, over the image's height, by which power is smoothed in place; in
-        frequency it is 1.5 cycles per image.
 
     Returns
     -------
@@ -48,8 +45,8 @@ def localise(
     h, w = found.images.shape[2:]
     images = found.images.reshape(-1, h, w)
     spectrum = np.fft.fft2(images - images.mean((1, 2), keepdims=True, dtype=float))
-    pattern = np.fft.ifft2(spectrum * _envelope(np.abs(spectrum), 1.5) ** power).real
-    pattern = pattern * _envelope(pattern, place * h, mode="constant") ** power
+    pattern = np.fft.ifft2(spectrum * _envelope(np.abs(spectrum), FREQUENCY) ** power).real
+    pattern = pattern * _envelope(pattern, PLACE * h, mode="constant") ** power
     images = set_mean_contrast(pattern, found.target).reshape(found.images.shape)
     responses = own_responses(model, images, found.units, batch_size)
     return replace(found, images=images, responses=responses, best=responses.argmax(1))

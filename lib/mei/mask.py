@@ -58,7 +58,6 @@ def mei_mask(
     smoothing: float = 1.5,
     edge: float = 1.5,
     levels: int = 64,
-    batch_size: int = 64,
 ) -> MEIMask:
     """Smallest of a family of masks under which an image, at its contrast, raises the response as much.
 
@@ -70,21 +69,14 @@ def mei_mask(
 
     Parameters
     ----------
-    model : torch module or list of them
-    image : (h, w) array
     target : Target
         Mean and contrast.
-    unit : int
-    fraction : float
     smoothing, edge : float
         Pixels.
     levels : int
         Number of thresholds tried.
 
-    Raises
-    ------
-    ValueError
-        A flat image.
+    A flat image raises ValueError.
 
     Examples
     --------
@@ -106,20 +98,13 @@ def mei_mask(
     regions += [_region(local, t * local.max(), edge) for t in thresholds[1:]]
     shown = np.stack([set_mean_contrast(image, target.within(mask)) for mask, _ in regions])
     stimuli = np.concatenate([shown, np.full_like(image, target.mean)[None]])
-    *responses, grey = predicted_responses(model, stimuli, units=[unit], batch_size=batch_size)[:, 0]
+    *responses, grey = predicted_responses(model, stimuli, units=[unit])[:, 0]
     rise = np.array(responses) - grey
     rise[shown.std((1, 2), dtype=float) < 0.99 * target.contrast] = -np.inf  # too small a mask
     k = np.flatnonzero(rise >= fraction * rise.max())[-1] if rise.max() > 0 else 0
     mask, parts = regions[k]
-    return MEIMask(
-        mask.astype(np.float32),
-        float(thresholds[k]),
-        parts,
-        shown[k],
-        float(responses[0]),
-        float(responses[k]),
-        float(grey),
-    )
+    heard = (float(r) for r in (responses[0], responses[k], grey))
+    return MEIMask(mask.astype(np.float32), float(thresholds[k]), parts, shown[k], *heard)
 
 
 def _region(local, threshold, edge) -> tuple[np.ndarray, int]:
@@ -129,16 +114,13 @@ def _region(local, threshold, edge) -> tuple[np.ndarray, int]:
     """
     above = local > threshold
     reach = max(round(NEAR * len(local) / 2), 1)
-    labels, count = ndimage.label(ndimage.binary_dilation(above, _disk(reach)), np.ones((3, 3)))
+    y, x = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    disk = x**2 + y**2 <= reach**2
+    labels, count = ndimage.label(ndimage.binary_dilation(above, disk), np.ones((3, 3)))
     energy = ndimage.sum_labels(local**2 * above, labels, np.arange(1, count + 1))
     strong = 1 + np.flatnonzero(energy >= LEAST_PART * energy.max())
     hulls = np.any([_convex_hull(above & (labels == part)) for part in strong], axis=0)
     return np.exp(-(ndimage.distance_transform_edt(~hulls) ** 2) / (2 * edge**2)), len(strong)
-
-
-def _disk(radius):
-    y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
-    return x**2 + y**2 <= radius**2
 
 
 def _convex_hull(region) -> np.ndarray:

@@ -28,11 +28,7 @@ EDGES = {"map_distance": (8.0, 16.0), "grating_turn": (25.0, 50.0)}
 def fields(counts: np.ndarray, presentations: pd.DataFrame) -> pd.DataFrame:
     """Receptive fields among the recorded Gabors: `fit_gaussians` of the maps, averaged over orientations.
 
-    Parameters
-    ----------
-    counts : (P,) or (P, U) array
-        Of all presentations.
-    presentations : DataFrame of P rows
+    The counts (P,) or (P, U) are those of all P presentations.
     """
     return fit_gaussians(*receptive_fields.response_map(condition_means(counts, presentations)))
 
@@ -40,15 +36,9 @@ def fields(counts: np.ndarray, presentations: pd.DataFrame) -> pd.DataFrame:
 def disagreement(
     counts: np.ndarray, presentations: pd.DataFrame | None, *, x: float, y: float, orientation: float
 ) -> dict:
-    """How far a unit's MEI is from what its responses to recorded stimuli show.
+    """How far a unit's MEI (x, y, orientation: degrees) is from what it responds to among recorded stimuli.
 
-    Parameters
-    ----------
-    counts : (P,) array
-        Of all presentations.
-    presentations : DataFrame of P rows, or None
-    x, y, orientation : float
-        Of the MEI, degrees.
+    The counts (P,) are those of all P presentations.
 
     Returns
     -------
@@ -80,12 +70,7 @@ def log_ratio(name: str, value: float) -> float:
 
 
 def by_verdict(units: pd.DataFrame) -> pd.DataFrame:
-    """How far the MEIs of a run are from what was recorded, by verdict, with other units as the control.
-
-    Parameters
-    ----------
-    units : DataFrame
-        Of units.csv.
+    """How far the MEIs of units.csv are from what was recorded, by verdict, with other units as the control.
 
     Returns
     -------

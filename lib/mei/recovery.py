@@ -29,18 +29,10 @@ IMAGE_HEIGHT = 30
 
 
 def choose_designs(images: list[int], repeats: list[int], rates: list[float]) -> list[tuple[int, int, float]]:
-    """Designs (images, repeats, rate): every size at the units' own rate, the largest at every rate.
-
-    Parameters
-    ----------
-    images, repeats : list of int
-    rates : list of float
-        Factors on the firing rate.
-    """
-    sizes = [(n, t, 1.0) for n in sorted(images) for t in sorted(repeats)]
-    return sizes + [
-        (max(images), t, float(rate)) for rate in sorted(rates) if rate != 1 for t in sorted(repeats)
-    ]
+    """Designs (images, repeats, rate): every size at the units' own rate, the most images at every rate."""
+    repeats = sorted(repeats)
+    sizes = [(n, t, 1.0) for n in sorted(images) for t in repeats]
+    return sizes + [(max(images), t, float(rate)) for rate in sorted(rates) if rate != 1 for t in repeats]
 
 
 def simulate_recovery(
@@ -71,9 +63,6 @@ def simulate_recovery(
         At least 7, one of each kind.
     image_height : int
         Pixels; lower than in the report, for speed.
-    steps : int
-        Of the ascent, at most.
-    seed : int
 
     Returns
     -------
@@ -106,10 +95,10 @@ def simulate_recovery(
         n, repeats, rate = design
         counts = _record(expected[:n] * rate, repeats, rng=np.random.default_rng([seed, 7]))
         model = v1.fit_windowed(features[:n], counts.mean(0), core, windows=windows[n]).eval()
-        found = localise.localise(
-            model,
-            search.most_exciting_input(model, shape, target, starts=("grey",), settings=settings, seed=seed),
-        ).best_images
+        found = search.most_exciting_input(
+            model, shape, target, starts=("grey",), settings=settings, seed=seed
+        )
+        found = localise.localise(model, found).best_images
         true = ensemble.predicted_responses(truth, found).diagonal()
         rows.append(
             pd.DataFrame(
@@ -132,13 +121,8 @@ def simulate_recovery(
     return pd.concat(rows, ignore_index=True)
 
 
-def recovery_by_design(recovered: pd.DataFrame, *, resamples: int = 1000) -> pd.DataFrame:
-    """Median over units for every design, with its bootstrap interval over units.
-
-    Parameters
-    ----------
-    recovered : DataFrame
-        Of `simulate_recovery`.
+def recovery_by_design(recovered: pd.DataFrame) -> pd.DataFrame:
+    """Median over units for every design of `simulate_recovery`, with its bootstrap interval over units.
 
     Returns
     -------
@@ -148,7 +132,7 @@ def recovery_by_design(recovered: pd.DataFrame, *, resamples: int = 1000) -> pd.
     """
     rows = []
     for (n, repeats, rate), units in recovered.groupby(["images", "repeats", "rate"]):
-        low, high = bootstrap_interval(units.response_ratio.to_numpy(), resamples=resamples)
+        low, high = bootstrap_interval(units.response_ratio.to_numpy(), resamples=1000)
         rows.append(
             {
                 "images": n,
@@ -167,12 +151,7 @@ def recovery_by_design(recovered: pd.DataFrame, *, resamples: int = 1000) -> pd.
 
 
 def recovery_by_kind(recovered: pd.DataFrame) -> pd.DataFrame:
-    """Recovery of every kind of unit against the number of images, at the units' own rate.
-
-    Parameters
-    ----------
-    recovered : DataFrame
-        Of `simulate_recovery`; the designs of the most repeats count.
+    """Recovery of every kind of unit against the number of images, at the units' own rate and most repeats.
 
     Returns
     -------
@@ -198,40 +177,18 @@ def _record(expected, repeats, *, rng):
 
 
 def lines(by_design: pd.DataFrame, along: str) -> dict[str, pd.DataFrame]:
-    """What the figure draws: recovery along one factor, a line for each number of repeats.
+    """What the figure draws: a table (x, value, low, high) for each number of repeats.
 
-    Parameters
-    ----------
-    by_design : DataFrame
-        Of `recovery_by_design`.
-    along : str
-        images (at the units' own rate) or spikes_per_second (at the largest number of images).
-
-    Returns
-    -------
-    dict of str to DataFrame with columns x, value, low, high
+    Along images (at the units' own rate) or spikes_per_second (at the largest number of images).
     """
-    kept = (
-        by_design[by_design.rate == 1]
-        if along == "images"
-        else by_design[by_design.images == by_design.images.max()]
-    )
-    return {
-        f"{repeats} repeats": rows.sort_values(along)[[along, "median", "low", "high"]].set_axis(
-            ["x", "value", "low", "high"], axis=1
-        )
-        for repeats, rows in kept.groupby("repeats")
-    }
+    kept = by_design.rate == 1 if along == "images" else by_design.images == by_design.images.max()
+    table = by_design.loc[kept, ["repeats", along, "median", "low", "high"]].sort_values(along)
+    table.columns = ["repeats", "x", "value", "low", "high"]
+    return {f"{n} repeats": rows.drop(columns="repeats") for n, rows in table.groupby("repeats")}
 
 
 def load_designs(run_folder: Path | str) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    """Read what `recovery_by_design` and `recovery_by_kind` found in a run, and the number of units.
-
-    Raises
-    ------
-    InputError
-        One line with the command, if it is not there.
-    """
+    """Read what `recovery_by_design` and `recovery_by_kind` found in a run, and the number of units."""
     path = Path(run_folder) / "power.json"
     if not path.exists():
         raise InputError(f"{path} is not there: `make report` makes it, before 08_population")

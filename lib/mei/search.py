@@ -94,7 +94,6 @@ def most_exciting_input(
     settings: AscentSettings = AscentSettings(),
     batch_size: int = 32,
     seed: int = 0,
-    progress: bool = False,
 ) -> MEIResult:
     """Images of fixed mean and RMS contrast that maximise the predicted response.
 
@@ -108,8 +107,6 @@ def most_exciting_input(
     ----------
     model : torch module or list of them
         (n, 1, h, w) -> (n, units), in evaluation mode; a list is averaged.
-    shape : (int, int)
-        Height and width in pixels.
     target : Target
         Mean, contrast and displayable range of the image; its mask plays no part.
     starts : sequence of str or array
@@ -121,7 +118,6 @@ def most_exciting_input(
         Natural images, for the start "natural".
     units : sequence of int, optional
         Columns of the model's output; all by default.
-    settings : AscentSettings
     batch_size : int
         Images through the model at a time.
 
@@ -140,7 +136,7 @@ def most_exciting_input(
     >>> round(float(np.corrcoef(found.best_images[0].ravel(), pattern.ravel())[0, 1]), 3)
     1.0
     """
-    return _optimise(model, shape, target, starts, images, units, settings, batch_size, seed, 1.0, progress)
+    return _optimise(model, shape, target, starts, images, units, settings, batch_size, seed, 1.0)
 
 
 def most_inhibiting_input(
@@ -149,24 +145,18 @@ def most_inhibiting_input(
     target: Target,
     *,
     starts: Sequence[str] | np.ndarray = ("noise", "noise", "noise", "grey"),
-    images: np.ndarray | None = None,
-    units: Sequence[int] | None = None,
     settings: AscentSettings = AscentSettings(),
-    batch_size: int = 32,
     seed: int = 0,
-    progress: bool = False,
 ) -> MEIResult:
-    """Images of fixed mean and RMS contrast that minimise the predicted response.
+    """Images of fixed mean and RMS contrast that minimise the predicted response, of all units.
 
     Arguments, result and errors as for `most_exciting_input`; here `best` is the start with the
     smallest response and the trace never rises.
     """
-    return _optimise(model, shape, target, starts, images, units, settings, batch_size, seed, -1.0, progress)
+    return _optimise(model, shape, target, starts, None, None, settings, 32, seed, -1.0)
 
 
-def _optimise(
-    model, shape, target, starts, images, units, settings, batch_size, seed, sign, progress
-) -> MEIResult:
+def _optimise(model, shape, target, starts, images, units, settings, batch_size, seed, sign) -> MEIResult:
     """`most_exciting_input` for `sign` times the response."""
     shape = tuple(int(n) for n in shape)
     count = check_model(model, shape, target, units=units)
@@ -175,22 +165,21 @@ def _optimise(
     if "natural" in names and images is None:
         raise ValueError("start 'natural' has no images: pass images=(n, h, w)")
     response = Response(model, torch.as_tensor(units), sign, batch_size)
-    x = [
-        _start_image(start, response, shape, target, settings, seed + i)
-        if names[i] != "natural"
-        else _best_natural(model, images, units, sign, target, settings, batch_size)
-        for i, start in enumerate(starts)
-    ]
-    x = torch.cat(
-        [
-            _check_start(*xi, name, target).expand(len(units), -1, -1, -1)
-            for xi, name in zip(x, names, strict=True)
-        ],
-        1,
-    )
+    x = []
+    for i, (start, name) in enumerate(zip(starts, names)):
+        if name == "natural":
+            image, ok = _best_natural(model, images, units, sign, target, settings, batch_size)
+        else:
+            image, ok = _start_image(start, response, shape, target, settings, seed + i)
+        if not ok.all():
+            raise ValueError(
+                f"a start ({name}) cannot have mean {target.mean:g} and contrast "
+                f"{target.contrast:g} inside {target.value_range}: lower the contrast"
+            )
+        x.append(image.expand(len(units), -1, -1, -1))
     response.units = response.units.repeat_interleave(len(names))
-    x = _revive(response, x.reshape(-1, 1, *shape), len(names), target, settings, seed)
-    run = ascend(response, x, target, settings, progress)
+    x = _revive(response, torch.cat(x, 1).reshape(-1, 1, *shape), len(names), target, settings, seed)
+    run = ascend(response, x, target, settings)
     return _result(run, model, units, names, sign, target, settings, batch_size)
 
 
@@ -219,15 +208,6 @@ def _start_image(start, response, shape, target, settings, seed):
             f"of {', '.join(FLAT_STARTS)}"
         )
     return project(settings.in_band(x), target)
-
-
-def _check_start(images, ok, name, target):
-    if not ok.all():
-        raise ValueError(
-            f"a start ({name}) cannot have mean {target.mean:g} and contrast "
-            f"{target.contrast:g} inside {target.value_range}: lower the contrast"
-        )
-    return images
 
 
 def _revive(response, images, n_starts, target, settings, seed):
@@ -261,9 +241,8 @@ def _best_natural(model, images, units, sign, target, settings, batch_size):
     """(units, 1, h, w) natural image of the largest sign * response per unit, and (units,) ok."""
     x = torch.as_tensor(np.ascontiguousarray(images), dtype=torch.float32)[:, None]
     x, ok = project(settings.in_band(x), target)
-    responses = sign * predicted_responses(
-        model, x[:, 0].numpy(force=True), units=units, batch_size=batch_size
-    )
+    shown = x[:, 0].numpy(force=True)
+    responses = sign * predicted_responses(model, shown, units=units, batch_size=batch_size)
     responses[~ok.numpy(force=True)] = -np.inf
     best = torch.as_tensor(responses.argmax(0))
     return x[best], ok[best]
@@ -273,11 +252,10 @@ def own_responses(
     model: torch.nn.Module | list[torch.nn.Module], images: np.ndarray, units: Sequence[int], batch_size: int
 ) -> np.ndarray:
     """(units, n, h, w) -> (units, n) responses of each unit to its own images."""
-    n = images.shape[:2]
-    flat = predicted_responses(
-        model, images.reshape(-1, *images.shape[2:]), units=units, batch_size=batch_size
-    )
-    return flat.reshape(*n, n[0])[np.arange(n[0]), :, np.arange(n[0])]
+    n, own = images.shape[:2], np.arange(len(images))
+    flat = images.reshape(-1, *images.shape[2:])
+    responses = predicted_responses(model, flat, units=units, batch_size=batch_size)
+    return responses.reshape(*n, len(own))[own, :, own]
 
 
 def _result(run, model, units, names, sign, target, settings, batch_size) -> MEIResult:

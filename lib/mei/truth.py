@@ -30,23 +30,10 @@ def true_responses(truth: TrueUnits, images: np.ndarray) -> np.ndarray:
 def best_image(
     truth: TrueUnits, shape: tuple[int, int], target: Target, *, seed: int = 0
 ) -> tuple[np.ndarray | None, float]:
-    """Return the image of a mean and RMS contrast that truly excites a unit most, and its response.
+    """Return the image (h, w) of a mean and contrast that truly excites one unit most, and its response.
 
-    The known optimum pattern and ascents on the true unit compete; the largest response wins.
-
-    Parameters
-    ----------
-    truth : TrueUnits
-        Of one unit.
-    shape : (int, int)
-        Height and width in pixels.
-    target : Target
-        Mean and contrast of the image.
-
-    Returns
-    -------
-    image : (h, w) array, or None if the unit does not depend on the image
-    response : float
+    The known optimum pattern and ascents on the true unit compete; the largest response wins. The image is
+    None if the unit does not depend on the image.
     """
     grey = np.full((1, *shape), target.mean, np.float32)
     if not np.isfinite(truth.table.spatial_frequency.iloc[0]):
@@ -63,20 +50,9 @@ def best_image(
 def reference_responses(
     truth: TrueUnits, shape: tuple[int, int], target: Target
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the responses of true units to grey and to their best images of a mean and contrast.
+    """Return the responses (units,) of true units to grey and to their best images of a mean and contrast.
 
-    As `best_image`, for all units at once and from the known optimum alone.
-
-    Parameters
-    ----------
-    truth : TrueUnits
-        Of units that depend on the image.
-    shape : (int, int)
-    target : Target
-
-    Returns
-    -------
-    grey, optimum : (units,) arrays
+    As `best_image`, for all units at once, which depend on the image, and from the known optimum alone.
     """
     known = np.stack([truth.optimal_image(u, shape, target) for u in truth.table.index])
     climbed = search.most_exciting_input(
@@ -89,22 +65,10 @@ def reference_responses(
 def tuning_errors(
     truth: TrueUnits, *, x: float, y: float, orientation: float, spatial_frequency: float
 ) -> dict:
-    """Return how far a stimulus lies from the true optimum.
+    """Return how far a stimulus (degrees, cycles per degree) lies from the true optimum of one unit.
 
-    Parameters
-    ----------
-    truth : TrueUnits
-        Of one unit.
-    x, y, orientation : float
-        Of the stimulus, degrees.
-    spatial_frequency : float
-        Cycles per degree.
-
-    Returns
-    -------
-    dict
-        `position_error_deg`, `orientation_error_deg`, `frequency_error_octaves`; NaN where the
-        true unit prefers none.
+    As `position_error_deg`, `orientation_error_deg` and `frequency_error_octaves`; NaN where the true unit
+    prefers none.
     """
     true = truth.table.iloc[0]
     return {
@@ -127,15 +91,12 @@ def judge_mei(
 
     Parameters
     ----------
-    truth : TrueUnits
-        Of one unit.
     stimuli : dict of str to (h, w) array
         The MEI, called whole_mei, and others.
     target : Target
         Mean and contrast of the MEI, at which the optimum is looked for.
     mask : (h, w) array in [0, 1]
         Of the MEI, where its position, orientation and frequency are measured.
-    degrees_per_pixel : float
 
     Returns
     -------
@@ -168,8 +129,6 @@ def judge_gabor(
 
     Parameters
     ----------
-    truth : TrueUnits
-        Of one unit.
     stimuli : dict of str to (h, w) array
     gabor : Series
         The best Gabor's x, y, orientation (degrees) and spatial_frequency (cycles per degree).
@@ -184,12 +143,8 @@ def judge_gabor(
     """
     answers = true_responses(truth, np.stack(list(stimuli.values())))
     scalars = {f"{name}_true_response": float(r) for name, r in zip(stimuli, answers)}
-    scalars |= {
-        f"gabor_{name}": value
-        for name, value in tuning_errors(
-            truth, **gabor[["x", "y", "orientation", "spatial_frequency"]]
-        ).items()
-    }
+    errors = tuning_errors(truth, **gabor[["x", "y", "orientation", "spatial_frequency"]])
+    scalars |= {f"gabor_{name}": value for name, value in errors.items()}
     if field is not None:
         true = truth.table.iloc[0]
         scalars["map_error_deg"] = float(np.hypot(field.x - true.x, field.y - true.y))

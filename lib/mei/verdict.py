@@ -26,7 +26,6 @@ def agreement(images, responses, *, degrees_per_pixel, best=None) -> dict:
     ----------
     images : (n, h, w) array
     responses : (n,) array
-    degrees_per_pixel : float
     best : int, optional
         Index of one of the images.
 
@@ -44,12 +43,11 @@ def agreement(images, responses, *, degrees_per_pixel, best=None) -> dict:
             "(n, h, w) and (n,) with n at least 2"
         )
     energy = [local_energy(i, degrees_per_pixel=degrees_per_pixel).ravel() for i in images]
-    others = np.arange(len(images)) != best
-    pairs, middle, ratio = (
-        (np.triu_indices(len(images), 1), np.mean, responses.min() / responses.max())
-        if best is None
-        else ((best, others), np.median, np.median(responses[others]) / responses[best])
-    )
+    if best is None:
+        pairs, middle, ratio = np.triu_indices(len(images), 1), np.mean, responses.min() / responses.max()
+    else:
+        others = np.arange(len(images)) != best
+        pairs, middle, ratio = (best, others), np.median, np.median(responses[others]) / responses[best]
     return {
         "image_correlation": float(middle(np.corrcoef(images.reshape(len(images), -1))[pairs])),
         "energy_correlation": float(middle(np.corrcoef(energy)[pairs])),
@@ -58,7 +56,7 @@ def agreement(images, responses, *, degrees_per_pixel, best=None) -> dict:
 
 
 def agreements(found, per_member, *, degrees_per_pixel) -> dict:
-    """How far one unit's images agree, over starts and over the models that make them.
+    """`agreement` of one unit's images "over starts" and "over fold models", empty for one model.
 
     Parameters
     ----------
@@ -66,39 +64,19 @@ def agreements(found, per_member, *, degrees_per_pixel) -> dict:
         Of one unit.
     per_member : MEIResult
         The images that the models make alone, a unit a model.
-    degrees_per_pixel : float
-
-    Returns
-    -------
-    dict of dict
-        `agreement` under "over starts" and "over fold models"; the second is empty for one model.
     """
-    many = len(per_member.best) > 1
+    how, members = dict(degrees_per_pixel=degrees_per_pixel), per_member.best_images
     return {
-        "over starts": agreement(
-            found.images[0], found.responses[0], best=found.best[0], degrees_per_pixel=degrees_per_pixel
-        ),
-        "over fold models": agreement(
-            per_member.best_images, per_member.best_responses, degrees_per_pixel=degrees_per_pixel
-        )
-        if many
-        else {},
+        "over starts": agreement(found.images[0], found.responses[0], best=found.best[0], **how),
+        "over fold models": agreement(members, per_member.best_responses, **how) if len(members) > 1 else {},
     }
 
 
 def evidence(judged, *, prediction, counts, halves=None) -> dict:
     """The figures that `judge` weighs, NaN for what was not measured.
 
-    Parameters
-    ----------
-    judged : Series
-        A row of `transfer`.
-    prediction : dict
-        Scalars of 04_cnn, None for what was not measured.
-    counts : (repeats, images) array
-        Recorded counts of the unit.
-    halves : Series or dict of float, optional
-        A row of `lib.mei.halves.agreement`.
+    From rows of `transfer` and of `lib.mei.halves.agreement`, the scalars of 04_cnn (None for what was not
+    measured) and the unit's recorded counts (repeats, images).
 
     Returns
     -------
@@ -121,9 +99,7 @@ def evidence(judged, *, prediction, counts, halves=None) -> dict:
     }
 
 
-def transfer(
-    makers, judges, images, target: Target, *, units, natural_images, masks=None, batch_size=64
-) -> pd.DataFrame:
+def transfer(makers, judges, images, target: Target, *, units, natural_images, masks=None) -> pd.DataFrame:
     """Whether MEIs drive models that had no part in making them.
 
     Parameters
@@ -134,7 +110,6 @@ def transfer(
         One MEI per unit.
     target : Target
         Their mean and contrast.
-    units : sequence of int
     natural_images : (n, h, w) array
         Brought to the same mean and contrast, within `masks` (units, h, w) if given.
 
@@ -149,14 +124,13 @@ def transfer(
     units, n = list(units), len(images)
     grey = np.full((1, *images.shape[1:]), target.mean, np.float32)
     own = np.arange(n)
-    makers_own, judges_own = (
-        predicted_responses(m, images, units=units, batch_size=batch_size)[own, own] for m in (makers, judges)
-    )
-    makers_grey, judges_grey = (predicted_responses(m, grey, units=units)[0] for m in (makers, judges))
-    natural = [
-        _natural_responses((makers, judges), natural_images, u, target.within(mask), batch_size)
-        for u, mask in zip(units, [None] * n if masks is None else masks, strict=True)
-    ]
+    both = (makers, judges)
+    makers_own, judges_own = (predicted_responses(m, images, units=units)[own, own] for m in both)
+    makers_grey, judges_grey = (predicted_responses(m, grey, units=units)[0] for m in both)
+    natural = []
+    for unit, mask in zip(units, [None] * n if masks is None else masks, strict=True):
+        stimuli = set_mean_contrast(natural_images, target.within(mask), flat=True)
+        natural.append([predicted_responses(m, stimuli, units=[unit])[:, 0] for m in both])
     by_makers, by_judges = np.array(natural).transpose(1, 0, 2)
     above = (by_judges >= judges_own[:, None]).sum(1)
     return pd.DataFrame(
@@ -173,21 +147,10 @@ def transfer(
     )
 
 
-def _natural_responses(models, images, unit, target, batch_size):
-    """(models, n): responses of one unit to natural images at a mean, contrast and mask."""
-    stimuli = set_mean_contrast(images, target, flat=True)
-    return [predicted_responses(m, stimuli, units=[unit], batch_size=batch_size)[:, 0] for m in models]
-
-
 def judge(figures: dict, heard: dict) -> dict:
     """How far one MEI can be believed: by simulated neurons with such figures, and by recorded stimuli.
 
-    Parameters
-    ----------
-    figures : dict of float
-        Of `evidence`.
-    heard : dict of float
-        Of `lib.mei.recorded.disagreement`.
+    `figures` are those of `evidence`, `heard` those of `lib.mei.recorded.disagreement`.
 
     Returns
     -------
@@ -199,8 +162,8 @@ def judge(figures: dict, heard: dict) -> dict:
         odds and whether it passed the threshold. An MEI that the recording contradicts is at best the second
         of the words.
     """
-    name = calibration.measured(figures)
-    measured = calibration.load(name)
+    stored = calibration.measured(figures)
+    measured = calibration.load(stored)
     heard = {name: value for name, value in heard.items() if np.isfinite(value)}
     ratios = {name: recorded.log_ratio(name, value) for name, value in heard.items()}
     row = measured.judge(pd.DataFrame([figures]), more=sum(ratios.values())).iloc[0].to_dict()
@@ -226,4 +189,4 @@ def judge(figures: dict, heard: dict) -> dict:
     contradicted = any(value >= recorded.EDGES[name][1] for name, value in heard.items())
     if contradicted and row["verdict"] == VERDICTS[0]:
         row["verdict"] = VERDICTS[1]
-    return {**row, "verdict_calibration": name, "verdict_checks": checks}
+    return {**row, "verdict_calibration": stored, "verdict_checks": checks}

@@ -27,18 +27,9 @@ FIGURES = {  # of `lib.mei.verdict.evidence`
 
 
 def made(makers, judges, *, kind, target, fraction, natural_contrast, finest_detail):
-    """Say on which models and under which constraints the images were made.
+    """Say on which models (one list where there is one) and under which constraints the images were made.
 
-    Parameters
-    ----------
-    makers, judges : list
-        Of models, of `kind`; one list where there is one model.
-    target : Target
-        Mean and contrast of every image.
-    fraction, natural_contrast : float
-        Whose product the contrast is.
-    finest_detail : float
-        Cycles per degree.
+    The contrast is `fraction` of `natural_contrast`, the finest detail is in cycles per degree.
     """
     models = (
         f"optimised and evaluated on one model of kind *{kind}*"
@@ -103,11 +94,9 @@ def others(drives, correlations, heard, *, alike=0.5, unit="spikes"):
     drives, correlations : (n,) arrays
         Of `diverse_exciting_inputs`, the MEI first.
     heard : (n + 2,) array
-        The judges' responses to these images, to the most inhibiting one and to grey.
+        The judges' responses to these images, to the most inhibiting one and to grey, in `unit`.
     alike : float
         Correlation with the MEI below which the first other image counts as unlike it.
-    unit : str
-        Of the responses.
     """
     finding = (
         "the model responds to patterns that are unlike each other"
@@ -125,17 +114,7 @@ def others(drives, correlations, heard, *, alike=0.5, unit="spikes"):
 
 
 def judged(believed, row, *, unit="spikes"):
-    """Give the verdict, what it was worth, and what the judges predict.
-
-    Parameters
-    ----------
-    believed : dict
-        Of `lib.mei.verdict.judge`.
-    row : Series
-        Of `lib.mei.verdict.transfer`.
-    unit : str
-        Of the responses.
-    """
+    """Give the verdict (of `lib.mei.verdict.judge`), its worth, and what the judges predict (`transfer`)."""
     p, low, high = (believed[f"verdict_probability{end}"] for end in ("", "_low", "_high"))
     worth = word_worth(believed["verdict"], calibration.load(believed["verdict_calibration"]))
     return (
@@ -210,16 +189,15 @@ def reliability_sentence(bins, *, least=20):
 
 def shown_by_word(table):
     """`lib.mei.calibration.by_word`, or of a run, as a page shows it."""
-    shown = {"MEIs": table.n.map("{:.0f}".format)}
-    if "least" in table:
-        shown = {"probability from": table.least.map("{:.2f}".format)} | shown
+    shown = {"probability from": table.least.map("{:.2f}".format)} if "least" in table else {}
     shown |= {
-        f"at least {goal:g} of the best": table[name].map("{:.0f}".format)
-        for name, goal in (("right", calibration.GOAL), ("roughly_right", calibration.ROUGHLY))
+        "MEIs": table.n.map("{:.0f}".format),
+        f"at least {calibration.GOAL:g} of the best": table.right.map("{:.0f}".format),
+        f"at least {calibration.ROUGHLY:g} of the best": table.roughly_right.map("{:.0f}".format),
+        "share right, 95 % interval": [
+            f"{r.part:.2f} ({r.low:.2f} to {r.high:.2f})" for r in table.itertuples()
+        ],
     }
-    shown["share right, 95 % interval"] = [
-        f"{r.part:.2f} ({r.low:.2f} to {r.high:.2f})" for r in table.itertuples()
-    ]
     shown = pd.DataFrame(shown).replace(r"^nan.*", "–", regex=True)
     return shown.rename_axis(index=None, columns="verdict").style
 
@@ -243,7 +221,7 @@ def shown_by_kind(table):
             "neurons": table.n,
             "mean probability": table.probability.map("{:.2f}".format),
             "share right": (table.right / table.n).map("{:.2f}".format),
-            f"{calibration.VERDICTS[0]}": table.best,
+            calibration.VERDICTS[0]: table.best,
             "of these right": table.best_right,
         }
     )
@@ -307,6 +285,17 @@ def shown_responses(scalars):
 
 
 RECORDED = "*This is a recorded neuron: only an experiment can tell how it responds to these stimuli.*"
+ERRORS = {
+    "position_error_deg": "degrees in position",
+    "orientation_error_deg": "degrees in orientation",
+    "frequency_error_octaves": "octaves in spatial frequency",
+}
+
+
+def _errors(values, start=""):
+    """Each of `ERRORS` that the unit defines, in words; their names in `values` begin with `start`."""
+    defined = {words: values[start + name] for name, words in ERRORS.items()}
+    return [f"{value:.2f} {words}" for words, value in defined.items() if np.isfinite(value)]
 
 
 def sentence(scalars):
@@ -324,44 +313,22 @@ def sentence(scalars):
     )
     if not np.isfinite(scalars["mei_truth_correlation"]):
         return text + " Its responses do not depend on the image, so it has no optimum to show."
-    errors = [
-        f"{scalars[f'whole_mei_{name}_error_{unit}']:.2f} {word} in {said}"
-        for name, unit, word, said in (
-            ("position", "deg", "degrees", "position"),
-            ("orientation", "deg", "degrees", "orientation"),
-            ("frequency", "octaves", "octaves", "spatial frequency"),
-        )
-        if np.isfinite(scalars[f"whole_mei_{name}_error_{unit}"])
-    ]
     return (
         f"{text} The MEI evokes {100 * mine / reached:.0f} % of the response to the true optimum at the "
         f"same mean and contrast ({reached:.2f} spikes). The correlation of the two images is "
-        f"{scalars['mei_truth_correlation']:.3f}, and the MEI is off by {listed(errors)}."
+        f"{scalars['mei_truth_correlation']:.3f}, and the MEI is off by "
+        f"{listed(_errors(scalars, 'whole_mei_'))}."
     )
 
 
-ERRORS = {
-    "position_error_deg": "degrees in position",
-    "orientation_error_deg": "degrees in orientation",
-    "frequency_error_octaves": "octaves in spatial frequency",
-}
-
-
 def describe_errors(errors):
-    """Say how far an MEI misses the true optimum; errors that the unit does not define are left out.
+    """Say how far an MEI misses the true optimum: of `lib.mei.truth.tuning_errors`, {} if it is unknown.
 
-    Parameters
-    ----------
-    errors : dict of str to float
-        Of `lib.mei.truth.tuning_errors`; empty for a recorded neuron.
-
-    Returns
-    -------
-    str
+    Errors that the unit does not define are left out.
     """
     if not errors:
         return "This is a recorded neuron, whose true tuning is unknown."
-    defined = [f"{errors[name]:.2f} {words}" for name, words in ERRORS.items() if np.isfinite(errors[name])]
+    defined = _errors(errors)
     if not defined:
         return "This simulated neuron is untuned, so tuning errors are undefined."
     return f"The MEI misses the true optimum by {listed(defined)}."
@@ -370,14 +337,8 @@ def describe_errors(errors):
 def gabor_sentence(scalars, *, predicted, optimum):
     """Say what `judge_gabor` found, relative to the optimum and to the predicted responses.
 
-    Parameters
-    ----------
-    scalars : dict
-        Of `judge_gabor`; empty for a recorded neuron.
-    predicted : dict
-        Predicted responses to mei (masked) and gabor, spikes.
-    optimum : float or None
-        True response to the optimum, spikes.
+    `scalars` is empty for a recorded neuron, `predicted` has the responses to mei (masked) and gabor, and
+    `optimum` is None where it is not known; all in spikes.
     """
     if not scalars:
         return RECORDED
@@ -408,14 +369,13 @@ def recovery_sentence(by_design, *, goal):
         )
     shorter = by_design[(by_design.rate == best.rate) & (by_design.minutes < best.minutes)]
     open_ = int((shorter.high >= goal).sum())
-    shorter = counted(open_, "shorter design")
     return (
         f"At the neurons' own firing rate ({best.spikes_per_second:.1f} spikes per second), the shortest "
         f"of these recordings whose MEIs reach {goal:g} of the response to the optimum (median over "
         f"neurons) shows {best.images:.0f} images {best.repeats:.0f} times, which takes "
         f"{best.minutes:.1f} minutes of stimulation; it reaches {best['median']:.2f} (95 % interval "
         f"{best.low:.2f} to {best.high:.2f})."
-        + (f" {shorter} cannot be told from the goal." if open_ else "")
+        + (f" {counted(open_, 'shorter design')} cannot be told from the goal." if open_ else "")
     )
 
 
@@ -423,9 +383,9 @@ def kinds_sentence(by_kind, *, goal):
     """Say which kinds of neurons fall short of a goal even in the largest recording: `recovery_by_kind`."""
     most = by_kind[by_kind.x == by_kind.x.max()]
     short = most[most.value < goal].sort_values("value")
-    named = listed(f"*{row.kind.replace('_', ' ')}* ({row.value:.2f})" for row in short.itertuples())
     if short.empty:
         return "In the largest recording, every kind of neuron reaches it in the mean."
+    named = listed(f"*{row.kind.replace('_', ' ')}* ({row.value:.2f})" for row in short.itertuples())
     return f"Even in the largest recording, these kinds fall short of it in the mean: {named}."
 
 

@@ -30,17 +30,9 @@ def table(rows):
 
 
 def dropped_zeros(counts):
-    """Effect of leaving out every pair of trial and unit without a spike.
+    """Effect of leaving out every pair of trial and unit of (T, I, U) counts without a spike.
 
-    Parameters
-    ----------
-    counts : (T, I, U) array, NaN where not shown
-
-    Returns
-    -------
-    table : DataFrame
-    means : (2, U) array
-        Mean count of each unit without and with the zeros.
+    Returns the table, and each unit's mean count without and with the zeros (2, U).
     """
     shown = np.isfinite(counts)
     spikes = counts > 0
@@ -58,41 +50,28 @@ def dropped_zeros(counts):
     ), means
 
 
-def window(data, latency=0.0):
+def window(data):
     """Effect of counting from the onset of the image on, without the latency of the response."""
     if data.spike_times is None:
         return "spike times"
     start, stop = data.window
     rows = data.presentations
-    starts, stops, _ = counting.windows(rows, latency=latency, duration=stop - start)
-    scenes, _, _ = counting.scene_counts(
-        counting.count_spikes(data.spike_times, starts=starts, stops=stops), rows
-    )
-    both = (scenes, data.counts)
+    starts, stops, _ = counting.windows(rows, latency=0.0, duration=stop - start)
+    counts = counting.count_spikes(data.spike_times, starts=starts, stops=stops)
+    both = (counting.scene_counts(counts, rows)[0], data.counts)
+    variance = [np.nanmedian(reliability.explainable_variance(c)) for c in both]
+    oracles = [np.nanmedian(reliability.oracle_correlation(c)) for c in both]
     return table(
         [
-            (
-                "window after onset (s)",
-                f"{latency:g} to {latency + stop - start:g}",
-                f"{start:g} to {stop:g}",
-            ),
-            (
-                "median explainable variance",
-                *(np.nanmedian(reliability.explainable_variance(c)) for c in both),
-            ),
-            ("median oracle correlation", *(np.nanmedian(reliability.oracle_correlation(c)) for c in both)),
+            ("window after onset (s)", f"0 to {stop - start:g}", f"{start:g} to {stop:g}"),
+            ("median explainable variance", *variance),
+            ("median oracle correlation", *oracles),
         ]
     )
 
 
 def file_order(image_ids, mean_counts):
-    """Effect of joining images and responses by the order of file names, not by frame.
-
-    Parameters
-    ----------
-    image_ids : (I,) array of int
-    mean_counts : (I, U) array
-    """
+    """Effect of joining images (I,) and responses (I, U) by the order of file names, not by frame."""
     order = sorted(range(len(image_ids)), key=lambda k: f"natural_scene_{image_ids[k]}.tiff")
     wrong = int(np.sum(np.asarray(order) != np.arange(len(order))))
     a, b = mean_counts[order], mean_counts
@@ -108,10 +87,11 @@ def file_order(image_ids, mean_counts):
 
 def stretched(shape):
     """Effect of resizing images to 60 x 96 pixels whatever their shape (h, w)."""
-    factor = (ORIGINAL_SHAPE[1] / ORIGINAL_SHAPE[0]) / (shape[1] / shape[0])
+    theirs, ours = ORIGINAL_SHAPE[1] / ORIGINAL_SHAPE[0], shape[1] / shape[0]
+    factor = theirs / ours
     return table(
         [
-            ("width over height", ORIGINAL_SHAPE[1] / ORIGINAL_SHAPE[0], shape[1] / shape[0]),
+            ("width over height", theirs, ours),
             ("horizontal stretch", f"{100 * (factor - 1):.1f} %", "0.0 %"),
             ("a line at 45 degrees is shown at (degrees)", np.rad2deg(np.arctan(1 / factor)), 45.0),
         ]
@@ -121,13 +101,13 @@ def stretched(shape):
 # ---- the selection ------------------------------------------------------------------------------
 
 
-def raster_gaps(presentations, bin_width=0.1):
-    """Share of the bins of a raster from the first to the last scene that hold no scene."""
+def raster_gaps(presentations):
+    """Share of the bins (0.1 s) of a raster from the first to the last scene that hold no scene."""
     if presentations is None:
         return "presentations"
     blocks = counting.stimulus_blocks(presentations)
-    whole = int((blocks.stop_time.max() - blocks.start_time.min()) / bin_width)
-    inside = int(((blocks.stop_time - blocks.start_time) / bin_width).sum())
+    whole = int((blocks.stop_time.max() - blocks.start_time.min()) / 0.1)
+    inside = int(((blocks.stop_time - blocks.start_time) / 0.1).sum())
     return table(
         [
             ("blocks of natural scenes", len(blocks), len(blocks)),
@@ -137,7 +117,7 @@ def raster_gaps(presentations, bin_width=0.1):
     )
 
 
-def outliers(mean_counts, *, seed=42):
+def outliers(mean_counts, *, seed):
     """Effect of the unscaled isolation forest, and of its columns in the variance."""
     forests = [selection.isolation_forest(mean_counts, seed=seed, published=p) for p in (True, False)]
     variance = selection.response_variance(mean_counts)
@@ -157,47 +137,32 @@ def outliers(mean_counts, *, seed=42):
 def entropy(counts):
     """Effect of taking the number of distinct mean responses for an entropy.
 
-    Returns
-    -------
-    table : DataFrame
-    values : (2, U) array
-        The original's (nats) and the entropy of the counts (bits).
+    Returns the table, and (2, U) the original's values (nats) and the entropy of the counts (bits).
     """
     mean_counts = np.nanmean(counts, axis=0)
     values = np.stack([selection.response_entropy_published(mean_counts), selection.response_entropy(counts)])
     distinct = pd.Series([len(np.unique(unit)) for unit in mean_counts.T])
     rank = [pd.Series(v).corr(distinct, method="spearman") for v in values]
+    largest = np.nanmax(values[0]) / np.log(len(mean_counts))
     return table(
         [
             ("unit", "nats, of means", "bits, of counts"),
             ("median over units", *np.nanmedian(values, axis=1)),
-            (
-                "largest value / logarithm of the number of images",
-                np.nanmax(values[0]) / np.log(len(mean_counts)),
-                None,
-            ),
+            ("largest value / logarithm of the number of images", largest, None),
             ("rank correlation with the number of distinct means", *rank),
         ]
     ), values
 
 
-def oracle(counts, *, draws=50, seed=0):
+def oracle(counts, *, seed):
     """Effect of one random repeat per image instead of all of them.
 
     The spread is that of the value of one draw, which the original averages over 50.
     """
-    single = np.stack(
-        [
-            reliability.oracle_correlation_published(counts, draws=1, seed=seed + k).oracle
-            for k in range(draws)
-        ]
-    )
-    whole = [
-        reliability.oracle_correlation_published(
-            counts, draws=draws, seed=seed, drop_zeros=True
-        ).oracle.to_numpy(),
-        reliability.oracle_correlation(counts),
-    ]
+    published = reliability.oracle_correlation_published
+    single = np.stack([published(counts, draws=1, seed=seed + k).oracle for k in range(50)])
+    theirs = published(counts, draws=50, seed=seed, drop_zeros=True).oracle.to_numpy()
+    whole = [theirs, reliability.oracle_correlation(counts)]
     with np.errstate(invalid="ignore"):
         spread = np.nanmedian(single.std(axis=0))
     return table(
@@ -215,15 +180,8 @@ def oracle(counts, *, draws=50, seed=0):
 def model(images, mean_counts, predictions, *, weights):
     """Size of the original's network, its smoothness penalty, and its missing nonlinearity.
 
-    A linear model of coarse pixels stands for the network's output, whose ELU + 1 is stated only.
-
-    Parameters
-    ----------
-    images : (I, h, w) array
-    mean_counts, predictions : (I, U) array
-        Recorded, and predicted by the model of the run.
-    weights : int
-        Of that model, per unit.
+    A linear model of coarse pixels stands for the network's output, whose ELU + 1 is stated only. The
+    predictions (I, U) are those of the model of the run, which has so many weights per unit.
     """
     size = sum(p.numel() for p in network.Network(images.shape[1:]).parameters())
     linear = linear_fit(images, mean_counts)
@@ -247,13 +205,9 @@ def weights_per_unit(run_folder, kind):
     model = ensemble.load_models(run_folder, kind)[0]
     with np.load(Path(run_folder) / "models" / kind / "predictions.npz") as file:
         units = file["predictions"].shape[1]
-    learned = set(dict(model.named_parameters()))
-    sizes = [
-        values.numel()
-        for name, values in model.state_dict().items()
-        if name in learned or not name.startswith("core.")
-    ]
-    return round(sum(sizes) / units)
+    learned, state = dict(model.named_parameters()), model.state_dict()
+    weights = [values for name, values in state.items() if name in learned or not name.startswith("core.")]
+    return round(sum(values.numel() for values in weights) / units)
 
 
 def smoothness_penalty(size, *, padding=0):
@@ -269,11 +223,11 @@ def smoothness_penalty(size, *, padding=0):
         return "fails"
 
 
-def linear_fit(images, mean_counts, *, size=(6, 8), penalty=1.0):
-    """Ridge regression of the counts on coarse pixels, each image left out: (I, U) predictions."""
-    small = F.interpolate(torch.as_tensor(images)[:, None], size=size, mode="area").flatten(1).numpy()
+def linear_fit(images, mean_counts):
+    """Ridge regression of the counts on 6 x 8 pixels, each image left out: (I, U) predictions."""
+    small = F.interpolate(torch.as_tensor(images)[:, None], size=(6, 8), mode="area").flatten(1).numpy()
     x = (small - small.mean(axis=0)).astype(float)
-    hat = x @ np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T) + 1 / len(x)
+    hat = x @ np.linalg.solve(x.T @ x + np.eye(x.shape[1]), x.T) + 1 / len(x)
     fit = hat @ mean_counts
     left_out = np.diag(hat)[:, None]
     return (fit - left_out * mean_counts) / (1 - left_out)
@@ -282,17 +236,9 @@ def linear_fit(images, mean_counts, *, size=(6, 8), penalty=1.0):
 def luck(predictions, mean_counts, *, permutations=500, seed=0):
     """The best correlation that units reach on few validation images when there is nothing to find.
 
-    Images are permuted, a set of `VALIDATION` is drawn, and the best of `COMPARED` units is taken,
-    which are drawn with replacement from those of the run.
-
-    Parameters
-    ----------
-    predictions, mean_counts : (I, U) arrays
-
-    Returns
-    -------
-    table : DataFrame
-    best : (permutations,) array
+    Images of (I, U) predictions and counts are permuted, a set of `VALIDATION` is drawn, and the best of
+    `COMPARED` units is taken, which are drawn with replacement from those of the run. Returns the table and
+    the best of each permutation.
     """
     varied = (predictions.std(axis=0) > 0) & (mean_counts.std(axis=0) > 0)
     a, b = predictions[:, varied], mean_counts[:, varied]

@@ -30,54 +30,27 @@ PRINTED_GABOR = [0.03669, 0.40972, 0.1323, 0.99926, 0.99757]  # in the order of 
 
 
 def round_unit(shape, *, steps, seed=0):
-    """The original's algorithm and ours on a unit whose optimum is round.
+    """The original's algorithm and ours, of so many steps, on a unit whose optimum is round.
 
-    Parameters
-    ----------
-    shape : (h, w)
-    steps : int
-        Of either algorithm.
-
-    Returns
-    -------
-    table : DataFrame
-    images : dict of str to (h, w) array
-        original, here
+    Returns the table, and the images (h, w) of both as original and here.
     """
     unit = original_mei.IsotropicUnit(shape).eval()
     start = np.random.default_rng(seed).uniform(size=shape).astype(np.float32)
-    runs = {
-        weight: original_mei.published_mei(unit, start, steps=steps, penalty=weight)
-        for weight in (0.0, 2.0, 20.0)
-    }
-    theirs = runs[2.0]
-    ours = search.most_exciting_input(
-        unit,
-        shape,
-        Target(mean=0.5, contrast=0.05),
-        starts=("noise",),
-        seed=seed,
-        settings=AscentSettings(steps=steps),
+    free, theirs, strict = (
+        original_mei.published_mei(unit, start, steps=steps, penalty=weight) for weight in (0.0, 2.0, 20.0)
     )
+    target, settings = Target(mean=0.5, contrast=0.05), AscentSettings(steps=steps)
+    ours = search.most_exciting_input(unit, shape, target, starts=("noise",), seed=seed, settings=settings)
     images = {"original": theirs.image, "here": ours.best_images[0]}
-    change = max(np.abs(run.image - theirs.image).max() for run in runs.values())
-    symmetry = [metrics.symmetry_index(image, 1, degrees_per_pixel=1.0) for image in images.values()]
-    unpenalised = runs[0.0]
-    best = max(unpenalised.penalised_trace.max(), unpenalised.response)
+    change = max(np.abs(run.image - theirs.image).max() for run in (free, strict))
+    final = free.response / max(free.penalised_trace.max(), free.response)
+    plotted = float(theirs.penalised_trace[-1] / theirs.response)
     return table(
         [
-            ("one-fold symmetry of a round optimum", *symmetry),
+            ("one-fold symmetry of a round optimum", *(_symmetry(image, 1) for image in images.values())),
             ("largest change of a pixel, penalty weight 0 to 20", float(change), None),
-            (
-                "response to the final image / best response during the ascent",
-                unpenalised.response / best,
-                1.0,
-            ),
-            (
-                "value plotted as the response / response",
-                float(theirs.penalised_trace[-1] / theirs.response),
-                1.0,
-            ),
+            ("response to the final image / best response during the ascent", final, 1.0),
+            ("value plotted as the response / response", plotted, 1.0),
             ("blur halfway / initial blur", sigma_at_half(steps), 0.5),
         ]
     ), images
@@ -107,13 +80,8 @@ def best_conditions(counts, presentations, *, draws=20, seed=0):
     """How often the best condition is found, if the recorded means were the truth.
 
     Counts are drawn anew from Poisson distributions with the recorded condition means, for units
-    with a significant map. The original takes the three highest single presentations, and by an
-    off-by-one the presentation after each.
-
-    Parameters
-    ----------
-    counts : (P, U) array
-    presentations : DataFrame of P rows, or None
+    with a significant map, from those of all presentations (P, U). The original takes the three highest
+    single presentations, and by an off-by-one the presentation after each.
     """
     if presentations is None or not (presentations.stimulus_name == "gabors").any():
         return "recorded Gabors"
@@ -125,16 +93,13 @@ def best_conditions(counts, presentations, *, draws=20, seed=0):
         return "significant map"
     where = means.index.get_indexer(pd.MultiIndex.from_frame(rows[conditions.GABOR]))
     truth = means.to_numpy()[:, tuned]
-    rng, right = np.random.default_rng(seed), []
+    best, rng, right = truth.argmax(axis=0), np.random.default_rng(seed), []
     for _ in range(draws):
         drawn = rng.poisson(truth[where])
         highest = np.argsort(-drawn, axis=0, kind="stable")[:3]
         after = np.minimum(highest + 1, len(rows) - 1)
         averaged = conditions.condition_means(drawn, rows).to_numpy().argmax(axis=0)
-        best = truth.argmax(axis=0)
-        right.append(
-            [np.mean(where[highest] == best), np.mean(where[after] == best), np.mean(averaged == best)]
-        )
+        right.append([np.mean(chosen == best) for chosen in (where[highest], where[after], averaged)])
     single, off, here = np.mean(right, axis=0)
     return table(
         [
@@ -145,39 +110,26 @@ def best_conditions(counts, presentations, *, draws=20, seed=0):
     )
 
 
-def published_gabor(*, scene_height, recorded_frequency=0.08):
-    """The numbers of the original's Gabor from its formula, and what they are made of.
+def published_gabor(*, scene_height):
+    """The numbers of the original's Gabor from its formula, and what they are made of; degrees.
 
     Column "printed" holds those that the original printed.
-
-    Parameters
-    ----------
-    scene_height : float, degrees
-    recorded_frequency : float, cycles/degree
-        Of the recorded Gabors.
     """
     image = original_metrics.published_gabor()
+    theirs = original_metrics.published_metrics(image)
     pixel = scene_height / image.shape[0]
     peak = metrics.spectral_peak(image, degrees_per_pixel=pixel)["spatial_frequency"]
-    mask = patterns.circular_mask(image.shape, degrees_per_pixel=1.0, x=0.5, y=-0.5, radius=12)
-    index = [metrics.symmetry_index(image, n, degrees_per_pixel=1.0) for n in (1, 2)]
+    mask = patterns.circular_mask(image.shape, degrees_per_pixel=1.0, x=0.5, y=-0.5, radius=DISK)
+    share = f"{100 * theirs['dc_share']:.1f} %"
     rows = table(
         [
             ("standard deviation", float(image.std()), None),
-            ("luminance", original_metrics.published_luminance(image), metrics.luminance(image, mask=mask)),
-            (
-                "masked contrast",
-                original_metrics.published_contrast(image),
-                metrics.contrast(image, mask=mask),
-            ),
-            ("one-fold symmetry", original_metrics.published_symmetry(image, 1), index[0]),
-            ("two-fold symmetry", original_metrics.published_symmetry(image, 2), index[1]),
-            (
-                "share of the mean (DC) in the sum of the index",
-                f"{100 * original_metrics.published_dc_share(image):.1f} %",
-                "0.0 %",
-            ),
-            ("spatial frequency (cycles/deg), here the recorded one", peak, recorded_frequency),
+            ("luminance", theirs["luminance"], metrics.luminance(image, mask=mask)),
+            ("masked contrast", theirs["contrast"], metrics.contrast(image, mask=mask)),
+            ("one-fold symmetry", theirs["symmetry_1"], _symmetry(image, 1)),
+            ("two-fold symmetry", theirs["symmetry_2"], _symmetry(image, 2)),
+            ("share of the mean (DC) in the sum of the index", share, "0.0 %"),
+            ("spatial frequency (cycles/deg), here the recorded one", peak, 0.08),
         ]
     )
     rows.insert(0, "printed", PRINTED_GABOR + [None] * (len(rows) - len(PRINTED_GABOR)))
@@ -186,21 +138,13 @@ def published_gabor(*, scene_height, recorded_frequency=0.08):
 
 def swapped_orientation():
     """Direction of the bars that the original and AllenSDK draw for one orientation, as tables."""
-    drawn = []
+    like = dict(degrees_per_pixel=1.0, x=0, y=0, sigma=5, phase=0, spatial_frequency=1 / np.pi)
+    rows = []
     for orientation in (0, 90):
         theirs = original_metrics.published_gabor((orientation,))
-        ours = patterns.gabor(
-            ORIGINAL_SHAPE,
-            degrees_per_pixel=1.0,
-            x=0,
-            y=0,
-            sigma=5,
-            phase=0,
-            orientation=orientation,
-            spatial_frequency=1 / np.pi,
-        )
-        drawn.append([_bars(image) for image in (theirs, ours)])
-    return table([(f"bars drawn for orientation {o}", *d) for o, d in zip((0, 90), drawn)])
+        ours = patterns.gabor(ORIGINAL_SHAPE, orientation=orientation, **like)
+        rows.append((f"bars drawn for orientation {orientation}", _bars(theirs), _bars(ours)))
+    return table(rows)
 
 
 def _bars(image):
@@ -213,42 +157,25 @@ def shown_to_the_model(run_folder, session, units, *, kind):
 
     By the models that made no stimulus, at the mean and contrast of the first unit's stimuli.
 
-    Parameters
-    ----------
-    run_folder : Path
-    session : Session
-    units : DataFrame
-        Index: unit ids; gabor_response, mei_response; those without a response are left out.
-    kind : str
-        Of the models.
-
-    Returns
-    -------
-    table : DataFrame or str
-    responses : DataFrame
-        best Gabor, the original's Gabor: predicted counts, a row per unit.
+    Units (index unit_id, with gabor_response and mei_response) without a response are left out. Returns the
+    table, and predicted counts to the best Gabor and the original's Gabor, a row per unit.
     """
     units = units.dropna(subset=["gabor_response", "mei_response"])
     if units.empty:
         return "MEI and Gabor", None
     contrast = load_result(Path(run_folder) / "units" / str(units.index[0]), "mei")[0]["contrast"]
     _, judges = ensemble.split_members(ensemble.load_models(run_folder, kind))
-    image = stimuli.set_mean_contrast(
-        original_metrics.published_gabor(shape=session.images.shape[1:]),
-        Target(mean=session.mean_luminance, contrast=contrast),
-    )
+    image = original_metrics.published_gabor(shape=session.images.shape[1:])
+    image = stimuli.set_mean_contrast(image, Target(mean=session.mean_luminance, contrast=contrast))
     columns = [session.unit_index(unit) for unit in units.index]
     theirs = ensemble.predicted_responses(judges, image[None], units=columns)[0]
     best = units.gabor_response.to_numpy(float)
+    more = int((theirs > best).sum()), int((best > theirs).sum())
     return table(
         [
             ("median predicted count to the Gabor", np.median(theirs), np.median(best)),
             ("median predicted count to the masked MEI", None, units.mei_response.median()),
-            (
-                "neurons that respond more to this Gabor than to the other",
-                int((theirs > best).sum()),
-                int((best > theirs).sum()),
-            ),
+            ("neurons that respond more to this Gabor than to the other", *more),
         ]
     ), pd.DataFrame({"best Gabor": best, "the original's Gabor": theirs}, units.index)
 
@@ -256,21 +183,15 @@ def shown_to_the_model(run_folder, session, units, *, kind):
 # ---- metrics ------------------------------------------------------------------------------------
 
 
-def symmetry(shape=ORIGINAL_SHAPE, *, draws=20, seed=0):
-    """One- and two-fold symmetry, the original's and ours, of stimuli whose symmetry is known.
-
-    Returns
-    -------
-    DataFrame
-        Index: the stimulus; columns: original 1, here 1, original 2, here 2.
-    """
+def symmetry(*, draws=20, seed=0):
+    """One- and two-fold symmetry, the original's and ours, of stimuli whose symmetry is known: a row each."""
     rng = np.random.default_rng(seed)
     patch = dict(degrees_per_pixel=1.0, x=0, y=0, spatial_frequency=0.08, phase=0.1, sigma=6.0)
-    single, crossed = (patterns.gabor(shape, orientation=o, **patch) for o in (0, 90))
+    single, crossed = (patterns.gabor(ORIGINAL_SHAPE, orientation=o, **patch) for o in (0, 90))
     known = {
         "Gabor": [single],
         "two crossed Gabors": [single + crossed],
-        "white noise": rng.normal(size=(draws, *shape)),
+        "white noise": rng.normal(size=(draws, *ORIGINAL_SHAPE)),
         "the original's Gabor": [original_metrics.published_gabor()],
     }
     rows = {}
@@ -281,40 +202,27 @@ def symmetry(shape=ORIGINAL_SHAPE, *, draws=20, seed=0):
             for n in (1, 2)
             for f in (original_metrics.published_symmetry, _symmetry)
         ]
-    return pd.DataFrame.from_dict(
-        rows, orient="index", columns=["1-fold, original", "1-fold, here", "2-fold, original", "2-fold, here"]
-    )
+    columns = ["1-fold, original", "1-fold, here", "2-fold, original", "2-fold, here"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
-def spectrum_angles(orientations=(45, 22.5)):
+def spectrum_angles():
     """Effect of angles between pixel indices of a spectrum that is not square.
 
     The direction is that of the axial average's first harmonic, between 0 and 90 degrees.
     """
+
+    def direction(power, angles):
+        return np.rad2deg(np.abs(np.angle(np.sum(power * np.exp(2j * angles)))) / 2)
+
+    patch = dict(degrees_per_pixel=1.0, x=0, y=0, spatial_frequency=0.15, phase=0, sigma=6)
     rows = []
-    for orientation in orientations:
-        image = patterns.gabor(
-            ORIGINAL_SHAPE,
-            degrees_per_pixel=1.0,
-            x=0,
-            y=0,
-            orientation=orientation,
-            spatial_frequency=0.15,
-            phase=0,
-            sigma=6,
-        )
-        theirs, _ = original_metrics.published_orientation_power(image - image.mean())
-        ours, angles = metrics.orientation_power(image, degrees_per_pixel=1.0)
-        their_angles = (np.arange(len(theirs)) - 15.5) * metrics.BIN
-        rows.append(
-            (
-                f"direction of the spectrum of a Gabor of {orientation:g} degrees",
-                *(
-                    np.rad2deg(np.abs(np.angle(np.sum(power * np.exp(2j * at)))) / 2)
-                    for power, at in ((theirs, their_angles), (ours, angles))
-                ),
-            )
-        )
+    for orientation in (45, 22.5):
+        image = patterns.gabor(ORIGINAL_SHAPE, orientation=orientation, **patch)
+        power, _ = original_metrics.published_orientation_power(image - image.mean())
+        theirs = direction(power, (np.arange(len(power)) - 15.5) * metrics.BIN)
+        ours = direction(*metrics.orientation_power(image, degrees_per_pixel=1.0))
+        rows.append((f"direction of the spectrum of a Gabor of {orientation:g} degrees", theirs, ours))
     return table(rows)
 
 
@@ -325,18 +233,7 @@ def _symmetry(image, n):
 def fixed_disk(run_folder, units, *, degrees_per_pixel, aside=6):
     """Effect of a mask of one radius for all stimuli, and of a centre that is set by eye.
 
-    Parameters
-    ----------
-    run_folder : Path
-    units : iterable of int
-        With a result of 06_gabor.
-    degrees_per_pixel : float
-    aside : int
-        Pixels by which an eye may miss the centre, to each of four sides.
-
-    Returns
-    -------
-    DataFrame, or what is lacking
+    Of units with a result of 06_gabor. An eye may miss the centre by `aside` pixels to each of four sides.
     """
     rows = []
     for unit in units:
@@ -353,68 +250,47 @@ def fixed_disk(run_folder, units, *, degrees_per_pixel, aside=6):
             original_metrics.published_contrast(image, radius=pixels, centre=middle + shift)
             for shift in aside * np.array([(0, 0), (0, 1), (0, -1), (1, 0), (-1, 0)])
         )
-        rows.append(
-            [
-                pixels * degrees_per_pixel,
-                radius,
-                there,
-                metrics.contrast(image, mask=own),
-                1 - np.min(beside) / there,
-            ]
-        )
+        lost = 1 - np.min(beside) / there
+        rows.append([pixels * degrees_per_pixel, radius, there, metrics.contrast(image, mask=own), lost])
     if not rows:
         return "MEI"
     theirs, radius, fixed, fitted, lost = np.median(rows, axis=0)
     low, high = np.min(rows, axis=0)[1], np.max(rows, axis=0)[1]
+    off = f"contrast lost if the centre is {aside} pixels off, median"
     return table(
         [
             ("radius of the disk (deg), median over MEIs", theirs, radius),
             ("smallest to largest radius (deg)", f"{theirs:.1f}", f"{low:.1f} to {high:.1f}"),
             ("contrast inside, median", fixed, fitted),
-            (
-                f"contrast lost if the centre is {aside} pixels off, median",
-                f"{100 * lost:.0f} %",
-                "0 %, the centre is computed",
-            ),
+            (off, f"{100 * lost:.0f} %", "0 %, the centre is computed"),
         ]
     )
 
 
-def luminance(contrasts=(0.1, 0.4), radius=DISK):
+def luminance():
     """What the original's luminance says of grey, and of two Gabors of different contrast.
 
     A disk of pixels is summed and divided by pi r^2; before that each image is stretched to [0, 1].
     """
-    shape = ORIGINAL_SHAPE
-    mask = patterns.circular_mask(shape, degrees_per_pixel=1.0, x=0.5, y=-0.5, radius=radius)
-    rows = [
-        (
-            "uniform 0.5",
-            original_metrics.published_luminance(np.full(shape, 0.5), radius=radius),
-            metrics.luminance(np.full(shape, 0.5), mask=mask),
-        )
-    ]
-    for c in contrasts:
-        image = 0.3 + c / 2 * patterns.gabor(
-            shape, degrees_per_pixel=1.0, x=0, y=0, orientation=90, spatial_frequency=0.08, phase=0.1, sigma=6
-        )
-        stretched_image = (image - image.min()) / np.ptp(image)
-        rows.append(
-            (
-                f"a Gabor of contrast {c:g} on a grey of 0.3",
-                original_metrics.published_luminance(stretched_image, radius=radius),
-                metrics.luminance(image, mask=mask),
-            )
-        )
+    mask = patterns.circular_mask(ORIGINAL_SHAPE, degrees_per_pixel=1.0, x=0.5, y=-0.5, radius=DISK)
+    like = dict(degrees_per_pixel=1.0, x=0, y=0, orientation=90, spatial_frequency=0.08, phase=0.1, sigma=6)
+    patch, images = patterns.gabor(ORIGINAL_SHAPE, **like), {"uniform 0.5": np.full(ORIGINAL_SHAPE, 0.5)}
+    images |= {f"a Gabor of contrast {c:g} on a grey of 0.3": 0.3 + c / 2 * patch for c in (0.1, 0.4)}
+    rows = []
+    for name, image in images.items():
+        spread = np.ptp(image)
+        shown = (image - image.min()) / spread if spread else image
+        theirs = original_metrics.published_luminance(shown, radius=DISK)
+        rows.append((name, theirs, metrics.luminance(image, mask=mask)))
     return table(rows)
 
 
 # ---- published values ---------------------------------------------------------------------------
 
 
-def stimuli_of_unit(run_folder, unit=951097947):
+def stimuli_of_unit(run_folder):
     """MEI and best Gabor of the unit whose values the original printed; empty if it was not selected."""
-    folder = Path(run_folder) / "units" / str(unit)
+    folder = Path(run_folder) / "units" / "951097947"
     if not folder.exists():
         return {}
     return {"mei": load_result(folder, "mei")[1]["mei"], "gabor": stimuli_of(folder)["gabor"]}
@@ -423,26 +299,13 @@ def stimuli_of_unit(run_folder, unit=951097947):
 def published_of_models(correlations, images):
     """The published values of models, MEI and Gabor beside a run's (the rest: `lib.original.printed_values`).
 
-    Parameters
-    ----------
-    correlations : Series
-        Index unit_id: correlation to average of the model.
-    images : dict of str to (h, w) array
-        Of `stimuli_of_unit`.
-
-    Returns
-    -------
-    DataFrame
-        Columns published, here: the original's formulas; NaN for what the run does not have.
+    From the correlations to average of its models, index unit_id, and what `stimuli_of_unit` returned, by
+    the original's formulas; NaN for what the run does not have.
     """
-    rows = [
-        (f"prediction of {unit}", value, correlations.get(unit, np.nan))
-        for unit, value in {951097947: 0.59, 951097919: 0.46, 951092949: 0.34, 951098928: 0.32}.items()
-    ]
-    for name, values in {
-        "mei": (0.4496, 0.1511, 0.9696, 0.9846),
-        "gabor": (0.4097, 0.1323, 0.9993, 0.9976),
-    }.items():
+    printed = {951097947: 0.59, 951097919: 0.46, 951092949: 0.34, 951098928: 0.32}
+    rows = [(f"prediction of {u}", value, correlations.get(u, np.nan)) for u, value in printed.items()]
+    printed = {"mei": (0.4496, 0.1511, 0.9696, 0.9846), "gabor": (0.4097, 0.1323, 0.9993, 0.9976)}
+    for name, values in printed.items():
         mine = original_metrics.published_metrics(images[name]) if name in images else {}
         rows += [
             (f"{what} of the {name} of 951097947", value, mine.get(what, np.nan))

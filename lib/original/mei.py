@@ -10,8 +10,6 @@ from scipy import ndimage
 
 from lib.models.ensemble import predicted_responses
 
-# ------------------------------------------------------------------ the original report's algorithm
-
 
 @dataclass(frozen=True)
 class PublishedMEI:
@@ -35,49 +33,29 @@ class PublishedMEI:
     contrast_trace: np.ndarray
 
 
-def published_mei(
-    model,
-    start,
-    *,
-    unit=0,
-    steps=1000,
-    sigma=7.0,
-    alpha=0.1,
-    exponent=0.25,
-    penalty=2.0,
-    target_contrast=0.2656,
-) -> PublishedMEI:
-    """The original report's algorithm, faults included, for the side by side.
+def published_mei(model, start, *, steps=1000, penalty=2.0, target_contrast=0.2656) -> PublishedMEI:
+    """The original report's algorithm, faults included, for the first unit of a model, from a start (h, w).
 
     Its frequencies run 0..h-1 (negative ones count as high), its contrast is a penalty that the
     stretching to [0, 1] undoes, its sigma shrinks by a recursion, and the last iterate is kept.
-
-    Parameters
-    ----------
-    model : torch module
-        (1, 1, h, w) -> (1, units).
-    start : (h, w) array in [0, 1]
-    unit : int
-    steps, sigma, alpha, exponent, penalty, target_contrast
-        As in the original; sigma in pixels.
     """
     image = np.asarray(start, dtype=np.float32)
     h, w = image.shape
     radius = torch.hypot(torch.arange(h)[:, None].float(), torch.arange(w // 2 + 1)[None].float())
-    weights = 1 / (radius + 1e-8) ** exponent
+    weights = 1 / (radius + 1e-8) ** 0.25
     weights = weights / weights.mean()
-    trace = []
+    sigma, trace = 7.0, []  # pixels
     for step in range(1, steps + 1):
         x = torch.as_tensor(image)[None, None].requires_grad_(True)
-        spread, response = x.std(), model(x)[0, unit]
+        spread, response = x.std(), model(x)[0, 0]
         value = response - penalty * (target_contrast - spread).abs()
         gradient = torch.autograd.grad(value, x)[0][0, 0]
         trace.append((response.item(), value.item(), spread.item()))
         smooth = torch.fft.irfftn(torch.fft.rfftn(gradient) * weights, s=(h, w)).numpy(force=True)
         sigma = sigma + (0.001 - sigma) * step / steps
-        image = ndimage.gaussian_filter(image + np.float32(alpha) * smooth, sigma)
+        image = ndimage.gaussian_filter(image + np.float32(0.1) * smooth, sigma)
         image = (image - image.min()) / (image.max() - image.min())
-    response = predicted_responses(model, image[None])[0, unit]
+    response = predicted_responses(model, image[None])[0, 0]
     return PublishedMEI(image, float(response), *np.array(trace, np.float32).T)
 
 
@@ -85,24 +63,17 @@ class IsotropicUnit(torch.nn.Module):
     """A model neuron without a preferred orientation: a rectified difference of two Gaussians.
 
     What an algorithm adds of its own to a most exciting input shows on it: the true optimum is
-    round, so any orientation in its image is the algorithm's.
-
-    Parameters
-    ----------
-    shape : (int, int)
-    sigma : float
-        Standard deviation of the centre in pixels; the surround's is twice that, of equal volume.
-    gain : float
-        Response to the optimum per unit of its norm.
+    round, so any orientation in its image is the algorithm's. Their standard deviations are 3 and 6 pixels,
+    their volumes equal.
     """
 
-    def __init__(self, shape, *, sigma=3.0, gain=5.0):
+    def __init__(self, shape):
         super().__init__()
         rows, columns = (torch.arange(n) - (n - 1) / 2 for n in shape)
         r2 = rows[:, None] ** 2 + columns[None] ** 2
-        profile = torch.exp(-r2 / (2 * sigma**2)) - torch.exp(-r2 / (8 * sigma**2)) / 4
+        profile = torch.exp(-r2 / (2 * 3.0**2)) - torch.exp(-r2 / (2 * 6.0**2)) / 4
         profile = profile - profile.mean()
-        self.register_buffer("profile", gain * profile / profile.norm())
+        self.register_buffer("profile", 5.0 * profile / profile.norm())
 
     def forward(self, images):
         """(n, 1, h, w) -> (n, 1)."""

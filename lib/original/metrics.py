@@ -5,8 +5,6 @@ from scipy import ndimage, signal
 
 from lib.stimuli.metrics import BIN
 
-# ---- as published -------------------------------------------------------------------------------
-
 
 def published_gabor(
     orientations=(45, 90, 90), *, shape=(60, 96), phase=3644.93333333, wavelength=np.pi, sigma=5.0
@@ -15,18 +13,7 @@ def published_gabor(
 
     Its faults, kept: bars along the rows at orientation 0 (AllenSDK: vertical bars), wavelength
     of pi PIXELS, an accumulated cycle count taken for a phase in degrees, and the average over
-    different orientations.
-
-    Parameters
-    ----------
-    orientations : sequence of float, degrees
-    shape : (h, w)
-    phase : float, degrees
-    wavelength, sigma : float, pixels
-
-    Returns
-    -------
-    (h, w) float32 array in [0, 1]
+    different orientations (degrees).
     """
     h, w = shape
     pad = max(shape)
@@ -65,14 +52,8 @@ def published_contrast(image, *, radius=12, centre=None):
 def published_orientation_power(image):
     """The original's axial average of the power spectrum, its mean (DC) left in.
 
-    Angles are taken between pixel INDICES of a rectangular spectrum, over -pi to pi, without
-    window or annulus.
-
-    Returns
-    -------
-    power : (33,) array, one value a bin of pi/16
-    dc : float
-        What the zero frequency contributes to its bin's average.
+    Angles are taken between pixel INDICES of a rectangular spectrum, over -pi to pi, without window or
+    annulus. Returns the power (33,), a value a bin of pi/16, and what the zero frequency adds to its bin.
     """
     power = np.abs(np.fft.fftshift(np.fft.fft2(np.asarray(image)))) ** 2
     row, col = power.shape[0] // 2, power.shape[1] // 2

@@ -38,13 +38,7 @@ VALUES = {
 
 
 def applies(session):
-    """Tell whether a session is the one of the original report.
-
-    Parameters
-    ----------
-    session : lib.data.session.Session
-        Of source allen or nwb, whose name ends in the session's id.
-    """
+    """Tell whether a session, whose name ends in its id, is the one of the original report."""
     return (
         session.source in ("allen", "nwb")
         and session.name.endswith(str(SESSION))
@@ -52,25 +46,16 @@ def applies(session):
     )
 
 
-def measure(session, *, draws=50, seed=0):
-    """Compute the quantities of `VALUES` in the published way from a session.
+def measure(session, *, seed=0):
+    """Compute the quantities of `VALUES` in the published way from a session with spike times.
 
-    Parameters
-    ----------
-    session : lib.data.session.Session
-        With spike times; the counts are made anew, from image onset.
-    draws, seed : int
-        Of the published oracle; the seed also of the isolation forest.
-
-    Returns
-    -------
-    dict of str to float
-        NaN for a unit that is not there.
+    The counts are made anew, from image onset. The seed is that of the published oracle and the isolation
+    forest; NaN for a unit that is not there.
     """
     counts = original_selection.published_counts(session)
     ids = pd.Index(session.unit_ids)
     means = np.nanmean(counts, axis=0)
-    oracle = reliability.oracle_correlation_published(counts, draws=draws, seed=seed, drop_zeros=True).oracle
+    oracle = reliability.oracle_correlation_published(counts, draws=50, seed=seed, drop_zeros=True).oracle
     forest = selection.isolation_forest(means, seed=seed, published=True)
     variance = selection.response_variance_published(means, forest.score, forest.anomaly)
     by_unit = pd.Series(oracle.to_numpy(), ids)
@@ -96,29 +81,14 @@ def measure(session, *, draws=50, seed=0):
 
 
 def compare(measured):
-    """Set measured quantities beside the published ones.
+    """Set measured quantities beside the published ones of `VALUES`: a row each.
 
-    Parameters
-    ----------
-    measured : dict of str to float
-        By the names of `VALUES`.
-
-    Returns
-    -------
-    DataFrame
-        A row per quantity: `quantity`, `published`, `this run`, `difference`, `verdict` (agrees,
-        differs, or missing where the run has no value).
+    Its verdict is agrees, differs, or missing where the run has no value.
     """
     rows = []
     for name, (value, allowed) in VALUES.items():
         mine = float(measured.get(name, np.nan))
         difference = mine - value
-        verdict = (
-            "missing"
-            if np.isnan(difference)
-            else "agrees"
-            if abs(difference) <= allowed + 1e-12
-            else "differs"
-        )
-        rows.append((name, value, mine, difference, verdict))
+        verdict = "agrees" if abs(difference) <= allowed + 1e-12 else "differs"
+        rows.append((name, value, mine, difference, "missing" if np.isnan(mine) else verdict))
     return pd.DataFrame(rows, columns=["quantity", "published", "this run", "difference", "verdict"])

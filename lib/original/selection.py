@@ -19,7 +19,6 @@ def compare(session, measures, *, oracle_percentile=60, variance_percentile=50, 
         Of the rule that selects units.
     draws : int
         Random draws of the published oracle.
-    seed : int
 
     Returns
     -------
@@ -43,30 +42,12 @@ def compare(session, measures, *, oracle_percentile=60, variance_percentile=50, 
         for choice, oracle in _oracles(session, draws=draws, seed=seed).items()
     ]
     forest, variance = _forest_and_variance(means, seed=seed)
-    rows += [
-        _row(
-            "variance over images and two anomaly columns",
-            "variance",
-            variance,
-            measures,
-            chosen,
-            picked(measures.oracle, variance),
-        ),
-        _row(
-            "isolation forest on raw responses",
-            "anomaly_score",
-            forest.score,
-            measures,
-            measures.anomaly_score < 0,
-            forest.anomaly,
-        ),
-        _row(
-            "entropy of distinct mean responses",
-            "entropy",
-            selection.response_entropy_published(means),
-            measures,
-        ),
-    ]
+    choice, slipped = "variance over images and two anomaly columns", picked(measures.oracle, variance)
+    rows.append(_row(choice, "variance", variance, measures, chosen, slipped))
+    choice, ours = "isolation forest on raw responses", measures.anomaly_score < 0
+    rows.append(_row(choice, "anomaly_score", forest.score, measures, ours, forest.anomaly))
+    entropy = selection.response_entropy_published(means)
+    rows.append(_row("entropy of distinct mean responses", "entropy", entropy, measures))
     shown = published_counts(session)
     oracle = _oracle(shown, draws=draws, seed=seed, drop_zeros=True)
     _, variance = _forest_and_variance(np.nanmean(shown, axis=0), seed=seed)
@@ -75,17 +56,9 @@ def compare(session, measures, *, oracle_percentile=60, variance_percentile=50, 
 
 
 def published_counts(session):
-    """Counts as in the original: from onset to the end of the presentation, the blank an image.
+    """Counts (T, I or I + 1, U) as in the original: from onset to the end of the presentation.
 
-    Parameters
-    ----------
-    session : lib.data.session.Session
-        Without spike times, the session's own counts.
-
-    Returns
-    -------
-    array (T, I or I + 1, U)
-        The blank, if there was one, comes last.
+    The blank, if there was one, is an image and comes last. Without spike times, the session's own counts.
     """
     scenes, blanks = session.counts, session.blank_counts
     if session.spike_times is not None:

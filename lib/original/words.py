@@ -154,13 +154,7 @@ DEFECTS = {  # the gravest first; quotations are literal, [...] for what is left
 
 
 def shown(section):
-    """A section of the audit as a page shows it: a table in three digits, or what is lacking for it.
-
-    Parameters
-    ----------
-    section : DataFrame or str
-        Of `lib.original.audit_data` and `lib.original.audit_stimuli`; a string is a key of `LACKING`.
-    """
+    """A section of the audit as a page shows it: a table in three digits, or which of `LACKING` it lacks."""
     if isinstance(section, str):
         return Markdown(LACKING[section])
     return section.style.format(_digits, na_rep="–")
@@ -184,11 +178,8 @@ def wrote(name):
 def ranking(found):
     """The defects by consequence, each with its effect in the data of a run, as Markdown.
 
-    Parameters
-    ----------
-    found : dict of str to (DataFrame or str)
-        The table of each of `DEFECTS`, with columns "original" and "here" (or names that end in them); a
-        string is a key of `LACKING`.
+    `found` has the section of each of `DEFECTS`: a table with columns "original" and "here" (or names that
+    end in them), or a key of `LACKING`.
     """
     lines = ["| | defect | how serious | effect in this run |", "|---|---|---|---|"]
     for rank, (name, defect) in enumerate(DEFECTS.items(), 1):
@@ -202,15 +193,11 @@ def ranking(found):
 def _effect(section, row):
     if isinstance(section, str):
         return "not measured: " + LACKING[section].strip("*")
-    values = section.loc[row]
-    theirs, ours = (
-        next((v for k, v in values.items() if k.endswith(side)), None) for side in ("original", "here")
-    )
-    said = [
-        f"{side} {_digits(v)}"
-        for side, v in (("original", theirs), ("here", ours))
-        if v is not None and v == v
-    ]
+    said = []
+    for side in ("original", "here"):
+        value = next((v for k, v in section.loc[row].items() if k.endswith(side)), None)
+        if value is not None and value == value:
+            said.append(f"{side} {_digits(value)}")
     return f"{row}: {', '.join(said)}"
 
 
@@ -229,13 +216,7 @@ def shown_changes(changes):
 
 
 def agreement(table):
-    """Say how many printed values a run reproduces, and name the first that it does not.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of `lib.original.printed_values.compare`.
-    """
+    """Say how many printed values a run reproduces (`printed_values.compare`), and name the first others."""
     others = table[table.verdict != "agrees"]
     if others.empty:
         return f"All {len(table)} published values agree with this run."
@@ -250,11 +231,7 @@ def agreement(table):
 def published_values(session, table):
     """Say whether this run is of the original's session and, if so, how many printed values it reproduces.
 
-    Parameters
-    ----------
-    session : Session
-    table : DataFrame or None
-        Of `lib.original.printed_values.compare`; None for any other session.
+    The table is that of `lib.original.printed_values.compare`, None for any other session.
     """
     if table is not None:
         return f"**This is the session of the original report.** {agreement(table)}"

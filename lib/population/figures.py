@@ -48,40 +48,19 @@ def true_responses(axes, known, *, limit):
     Gains above the limit are drawn there, and listed with the neuron's kind, id and gains (predicted, true).
     """
     kinds = known.truth_kind.str.replace("_", " ")
-    scatter(
-        axes[0],
-        known.optimum_true_response,
-        known.mei_true_response,
-        diagonal=True,
-        groups=kinds,
-        xlabel="true response to the optimum",
-        ylabel="true response to the masked MEI",
-    )
-    gains = known[["predicted_gain", "true_gain"]]
+    gains, how = known[["predicted_gain", "true_gain"]], dict(diagonal=True, groups=kinds)
+    labels = dict(xlabel="true response to the optimum", ylabel="true response to the masked MEI")
+    scatter(axes[0], known.optimum_true_response, known.mei_true_response, **how, **labels)
     shown = gains.clip(upper=limit)
-    scatter(
-        axes[1],
-        shown.predicted_gain,
-        shown.true_gain,
-        diagonal=True,
-        groups=kinds,
-        log=True,
-        xlabel="predicted masked MEI / best Gabor",
-        ylabel="true masked MEI / best Gabor",
-    )
+    labels = dict(xlabel="predicted masked MEI / best Gabor", ylabel="true masked MEI / best Gabor")
+    scatter(axes[1], shown.predicted_gain, shown.true_gain, **how, **labels, log=True)
     far = gains[(gains > limit).any(axis=1)].sort_values("predicted_gain", ascending=False)
     if len(far):
         lines = [
             f"{kinds[unit]} {unit}: {g.predicted_gain:.3g}, {g.true_gain:.3g}" for unit, g in far.iterrows()
         ]
-        axes[1].text(
-            0.02,
-            0.98,
-            "\n".join(["at the edge (predicted, true):", *lines]),
-            transform=axes[1].transAxes,
-            fontsize=7,
-            va="top",
-        )
+        text = "\n".join(["at the edge (predicted, true):", *lines])
+        axes[1].text(0.02, 0.98, text, transform=axes[1].transAxes, fontsize=7, va="top")
     if legend := axes[1].get_legend():
         legend.remove()  # the same as in the other panel
     return axes
@@ -90,27 +69,17 @@ def true_responses(axes, known, *, limit):
 def places(axes, table):
     """Draw centres of MEIs against those of recorded fields, a point a unit: azimuth, elevation."""
     for ax, (name, label) in zip(axes, {"x": "azimuth", "y": "elevation"}.items()):
-        scatter(
-            ax,
-            table[f"map_{name}"],
-            table[f"mei_{name}"],
-            diagonal=True,
-            ylabel="centre of the MEI (deg)",
-            xlabel=f"recorded {label} (deg)",
-        )
+        labels = dict(xlabel=f"recorded {label} (deg)", ylabel="centre of the MEI (deg)")
+        scatter(ax, table[f"map_{name}"], table[f"mei_{name}"], diagonal=True, **labels)
     return axes
 
 
 def shapes(axes, measured, names):
     """Draw metrics of best Gabor and MEI, a line per unit; `names`: {metric: words}, one per axis."""
     for ax, (name, label) in zip(axes, names.items()):
-        pairs(
-            ax,
-            measured[f"gabor_measured_{name}"],
-            measured[f"mei_{name}"],
-            names=["best Gabor", "MEI"],
-            ylabel=label + (" (cycles/deg)" if name == "spatial_frequency" else ""),
-        )
+        label += " (cycles/deg)" if name == "spatial_frequency" else ""
+        gabor, mei = measured[f"gabor_measured_{name}"], measured[f"mei_{name}"]
+        pairs(ax, gabor, mei, names=["best Gabor", "MEI"], ylabel=label)
     return axes
 
 

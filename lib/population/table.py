@@ -77,12 +77,7 @@ def units_table(
 
 
 def unit_results(folder: Path) -> tuple[dict, str | None]:
-    """Merge the scalars of the stages of one unit.
-
-    Parameters
-    ----------
-    folder : Path
-        `build/<name>/units/<unit_id>`.
+    """Merge the scalars of the stages of one unit, from its folder.
 
     Returns
     -------
@@ -127,13 +122,7 @@ def summary(table: pd.DataFrame, *, model: str, failed: dict[int, str]) -> dict:
 
 
 def stimuli_of(folder: Path) -> dict[str, np.ndarray]:
-    """Return the stimuli that 06_gabor compared for one unit, {name: (h, w) array}.
-
-    Parameters
-    ----------
-    folder : Path
-        `build/<name>/units/<unit_id>`.
-    """
+    """Return the stimuli that 06_gabor compared for one unit, from its folder: {name: (h, w) array}."""
     scalars, arrays = load_result(folder, "gabor")
     return dict(zip(scalars["names"], arrays["stimuli"], strict=True))
 
@@ -141,19 +130,12 @@ def stimuli_of(folder: Path) -> dict[str, np.ndarray]:
 def pictures(
     run_folder: Path | str, table: pd.DataFrame, failed: dict[int, str]
 ) -> dict[int, dict[str, np.ndarray]]:
-    """MEI, best Gabor and best natural image of every unit that has them, most reliable unit first.
-
-    Returns
-    -------
-    dict of int to dict of str to (h, w) array
-    """
-    ranked = table.sort_values("oracle_correlation", ascending=False).index
-    stimuli = {
-        unit: stimuli_of(Path(run_folder) / "units" / str(unit)) for unit in ranked if unit not in failed
-    }
-    return {
-        unit: {name: named[name] for name in ("mei", "gabor", "image")} for unit, named in stimuli.items()
-    }
+    """mei, gabor and image (h, w) of every unit that has them, most reliable unit first."""
+    ranked, found = table.sort_values("oracle_correlation", ascending=False).index, {}
+    for unit in ranked[~ranked.isin(list(failed))]:
+        stimuli = stimuli_of(Path(run_folder) / "units" / str(unit))
+        found[unit] = {name: stimuli[name] for name in ("mei", "gabor", "image")}
+    return found
 
 
 def judged(run_folder: Path | str, units: Sequence[int]) -> tuple[dict[int, tuple[list, np.ndarray]], int]:

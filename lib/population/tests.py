@@ -38,16 +38,9 @@ OF_KIND = {"units": "neurons", **SHARES, **columns.shown("kinds")}
 
 
 def sorted_scores(scores: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Correlations to the average of every model that has more than two units, largest first.
+    """Correlations (units,) to the average of every model of more than two units, largest first.
 
-    Parameters
-    ----------
-    scores : DataFrame
-        A row per unit and model, of `lib.models.fit_run.fit_models`.
-
-    Returns
-    -------
-    dict of str to (units,) array
+    Of the scores of `lib.models.fit_run.fit_models`, a row per unit and model.
     """
     return {
         kind: np.sort(rows.correlation_to_average.dropna())[::-1]
@@ -67,7 +60,6 @@ def gain_tests(judged: dict[int, tuple[list, np.ndarray]], *, folds: int) -> pd.
     ----------
     judged : dict of int to (list of str, (stimuli, judges) array)
         Of every neuron: names of the stimuli and predicted counts, judges in the same order.
-    folds : int
 
     Returns
     -------
@@ -84,31 +76,26 @@ def gain_tests(judged: dict[int, tuple[list, np.ndarray]], *, folds: int) -> pd.
             for names, counts in judged.values()
             if name in names
         ]
-        found = {"n": len(logs), "higher": sum(log.mean() > 0 for log in logs)}
         test = jackknife_comparison(np.median(logs, axis=0) if logs else [np.nan], bias, folds=folds)
-        ends = (("ratio", "mean_difference"), ("low", "low"), ("high", "high"))
-        found |= {key: np.exp(bias + test[end]) for key, end in ends}
-        rows[name] = found | {"p": test["p"], "above": test["mean_difference"] > 0}
+        rows[name] = {
+            "n": len(logs),
+            "higher": sum(log.mean() > 0 for log in logs),
+            "ratio": np.exp(bias + test["mean_difference"]),
+            "low": np.exp(bias + test["low"]),
+            "high": np.exp(bias + test["high"]),
+            "p": test["p"],
+            "above": test["mean_difference"] > 0,
+        }
     table = pd.DataFrame.from_dict(rows, orient="index")
     return table.assign(p_holm=holm(table.p.to_numpy(float)))
 
 
 def more_than_gabor(table: pd.DataFrame, *, alpha: float = 0.05) -> pd.Series:
-    """Answer for each neuron whether its MEI is more than a Gabor.
+    """Answer for each neuron whether its MEI is more than a Gabor, by `lib.gabors.compare.gain_over`.
 
-    Parameters
-    ----------
-    table : DataFrame
-        With gain_over_gabor and gain_over_gabor_p, of `lib.gabors.compare.gain_over`.
-    alpha : float
-        Of the p values: the share of false ones among the answers given, after Benjamini & Hochberg, J R
-        Stat Soc B 57:289 (1995).
-
-    Returns
-    -------
-    Series
-        "yes" or "no" where the gain lies above or below `LEAST_GAIN` by more than other images could change,
-        "cannot be told" elsewhere; missing where there is no gain.
+    "yes" or "no" where gain_over_gabor lies above or below `LEAST_GAIN` by more than other images could
+    change, "cannot be told" elsewhere; missing where there is no gain. `alpha` is the share of false ones
+    among the answers given, after Benjamini & Hochberg, J R Stat Soc B 57:289 (1995).
     """
     p = table.gain_over_gabor_p.astype(float)
     tested = p.notna()
@@ -136,8 +123,7 @@ def model_gains(
     predictions : dict of dict
         {kind: {unit_id: (images,) predicted counts}}, out of fold.
     counts : (repeats, images, units) array
-    unit_ids : sequence of int
-        Of the units of `counts`.
+        Of the units `unit_ids`.
     model : str
         The kind that is compared with the others.
     resamples : int
@@ -175,12 +161,7 @@ def model_gains(
 
 
 def gain_agreement(table: pd.DataFrame) -> pd.DataFrame:
-    """How far the predicted gains of the MEI over other stimuli agree with the true ones.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of `units_table`, simulated units.
+    """How far the predicted gains of simulated units' MEIs over other stimuli agree with the true ones.
 
     Returns
     -------
@@ -195,12 +176,8 @@ def gain_agreement(table: pd.DataFrame) -> pd.DataFrame:
         columns = [f"{who}{kind}" for kind in ("_response", "_true_response") for who in ("mei", name)]
         values = table[columns].dropna()
         values = values[(values > 0).all(axis=1)]
-        gains = pd.DataFrame(
-            {
-                "predicted": values.iloc[:, 0] / values.iloc[:, 1],
-                "true": values.iloc[:, 2] / values.iloc[:, 3],
-            }
-        )
+        mei, other, true_mei, true_other = (values[column] for column in columns)
+        gains = pd.DataFrame({"predicted": mei / other, "true": true_mei / true_other})
         groups = np.log(gains).groupby(table.truth_kind.loc[gains.index])
         within = (np.log(gains) - groups.transform("median"))[groups.transform("size") > 1]
         rank = within.corr("spearman").iloc[0, 1] if len(within) > 4 else np.nan
@@ -222,18 +199,10 @@ def gain_agreement(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def known_truth(table: pd.DataFrame) -> pd.DataFrame:
-    """Simulated units with a true response to the masked MEI, by kind, and what it and others draw.
+    """Simulated units of `units_table` with a true response to the masked MEI, by kind.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Of `units_table`.
-
-    Returns
-    -------
-    DataFrame
-        With predicted_gain and true_gain: response to the masked MEI over that to the best Gabor;
-        of_optimum, gabor_of_optimum and image_of_optimum: true responses over that to the optimum.
+    With predicted_gain and true_gain: response to the masked MEI over that to the best Gabor; of_optimum,
+    gabor_of_optimum and image_of_optimum: true responses over that to the optimum.
     """
     known = table.dropna(subset=["mei_true_response"]).sort_values("truth_kind")
     return known.assign(
@@ -251,15 +220,10 @@ def gain_limit(known: pd.DataFrame) -> float:
 
 
 def by_kind(table: pd.DataFrame) -> pd.DataFrame:
-    """How well the truth of simulated units is met, a row per kind of unit.
+    """How well the truth of the units of `known_truth` is met, a row per kind of unit.
 
     MEI, best Gabor and best natural image against the true optimum; the recorded map against the true
     place, where the map is significant. Medians.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of `known_truth`.
     """
     table = table.assign(map_error_deg=table.map_error_deg.where(table.map_p < 0.05))
     groups, columns = table.groupby("truth_kind"), list(OF_KIND)[1:]
@@ -267,20 +231,7 @@ def by_kind(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_area(table: pd.DataFrame, measures: dict[str, str] = AREA_MEASURES) -> pd.DataFrame:
-    """Units and medians of every area.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of `units_table`.
-    measures : dict of str to str
-        Words for a measure: its column.
-
-    Returns
-    -------
-    DataFrame
-        Index: structure; units, selected and the medians of the measures.
-    """
+    """units, selected and the medians of measures {words: column} of `units_table`, a row per area."""
     areas = table.groupby("structure")
     return areas.agg(units=("unit_id", "size"), selected=("selected", "sum")).join(
         areas[list(measures.values())].median()
@@ -292,18 +243,10 @@ def field_distances(
 ) -> tuple[pd.DataFrame, dict | None]:
     """How near MEIs lie to the receptive fields that the recorded Gabors found.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Of `units_table`, the selected units.
-    alpha : float
-        Of the test of a map.
-    seed : int
-
     Returns
     -------
     known : DataFrame
-        The units with a significant map and an MEI.
+        The units of `units_table` with a significant map (`alpha`) and an MEI.
     test : dict or None
         Of `lib.responses.receptive_fields.distance_test`; None for fewer than `FEWEST_PAIRS` units.
     """

@@ -84,12 +84,7 @@ def model_summary(scores):
 def model_sentences(gains, *, model, stimuli=("natural_scenes",)):
     """Say what the chosen model gains over each other: of `lib.population.tests.model_gains`.
 
-    Parameters
-    ----------
-    gains : DataFrame
-    model : str
-    stimuli : list of str
-        What it learned from; the others learned from natural scenes alone.
+    It learned from `stimuli`, the others from natural scenes alone.
     """
     said, alone = [], ", which learned from natural scenes alone" * (list(stimuli) != ["natural_scenes"])
     for kind, row in gains.iterrows():
@@ -122,35 +117,22 @@ def chance_sentence(table, *, alpha=0.05):
     """Say how many units are predicted better than chance."""
     tested = int(table.permutation_p.notna().sum())
     significant = int((table.permutation_p * tested < alpha).sum())
+    untested = f"; {len(table) - tested} more could not be tested" if tested < len(table) else ""
     return (
         f"The model predicts {significant} of {tested} units better than chance (images permuted, "
-        f"p < {alpha:g} after Bonferroni's correction); {len(table) - tested} more could not be tested."
-        if tested < len(table)
-        else f"The model predicts {significant} of {tested} units better than chance (images permuted, "
-        f"p < {alpha:g} after Bonferroni's correction)."
+        f"p < {alpha:g} after Bonferroni's correction){untested}."
     )
 
 
 def shape_sentences(measured, answers):
-    """How MEI and best Gabor differ in numbers, by the answer: a sentence for each of `SHAPES`.
-
-    Parameters
-    ----------
-    measured : DataFrame
-        A row per unit: mei_<name>, gabor_measured_<name> of `lib.stimuli.metrics.stimulus_metrics`.
-    answers : Series
-        Of `lib.population.tests.more_than_gabor`.
-    """
+    """How MEI and best Gabor differ in `table.measures`, by the answer: a sentence for each of `SHAPES`."""
     said = []
     for name, words in SHAPES.items():
         difference = measured[f"mei_{name}"] - measured[f"gabor_measured_{name}"]
-        groups = [
-            (answer, difference[answers.reindex(difference.index) == answer].dropna()) for answer in ANSWERS
-        ]
+        groups = difference.dropna().groupby(answers.reindex(difference.index))
         parts = [
             f"{ANSWERED[answer]} {rows.median():+.3g} (n = {len(rows)})"
-            for answer, rows in groups
-            if len(rows)
+            for answer, rows in sorted(groups, key=lambda group: ANSWERS.index(group[0]))
         ]
         said.append(
             f"The {words} of the MEI differs from that of the best Gabor by (medians) {listed(parts)}."
@@ -174,13 +156,7 @@ def answer_sentences(answers):
 
 
 def distinction_sentence(table):
-    """Say what sets neurons with an MEI that is more than a Gabor apart from the others, as the run found.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With more_than_gabor and the columns of `DISTINCTIONS`.
-    """
+    """Say how the columns `DISTINCTIONS` set neurons apart by whether their MEI is more than a Gabor."""
     groups = {answer: table[table.more_than_gabor == answer] for answer in ANSWERS}
     groups = {answer: rows for answer, rows in groups.items() if len(rows)}
     if len(groups) < 2:
@@ -271,15 +247,9 @@ def agreement_sentences(gains):
 
 def shown_gains(gains):
     """`gain_agreement` as a page shows it."""
-    return (
-        gains.rename(index=STIMULI, columns=GAINS)
-        .style.format("{:.0f}", subset=[GAINS[k] for k in ("n", "same_direction", "majority")], na_rep="–")
-        .format(
-            precision=2,
-            na_rep="–",
-            subset=[GAINS[k] for k in ("predicted", "true", "rank_correlation", "factor")],
-        )
-    )
+    whole = [GAINS[k] for k in ("n", "same_direction", "majority")]
+    shown = gains.rename(index=STIMULI, columns=GAINS).style.format(precision=2, na_rep="–")
+    return shown.format("{:.0f}", subset=whole, na_rep="–")
 
 
 def shown_kinds(kinds):
@@ -293,25 +263,13 @@ def shown_kinds(kinds):
 
 
 def kind_sentence(table, *, goal):
-    """Say on which kinds of simulated units the MEI falls short of a share of the true optimum.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of `known_truth`.
-    goal : float
-        Share of the response to the optimum, in (0, 1).
-    """
+    """Say in which kinds of `known_truth` the MEI evokes less than a share of the optimum's response."""
     kinds = by_kind(table).sort_values("of_optimum")
 
-    def named(rows, *, why=False):
+    def named(rows, why=""):
         return ", ".join(
             f"*{kind.replace('_', ' ')}* ({100 * row.of_optimum:.0f} %, n = {row.units:.0f}"
-            + (
-                f", responses to unseen images predicted with r = {row.correlation_to_average:.2f})"
-                if why
-                else ")"
-            )
+            f"{why.format(row.correlation_to_average)})"
             for kind, row in rows.iterrows()
         )
 
@@ -322,10 +280,11 @@ def kind_sentence(table, *, goal):
             f"For every kind of neuron, the masked MEI evokes at least {100 * goal:.0f} % of the response "
             f"to the optimum (medians): {named(reached)}."
         )
+    why = ", responses to unseen images predicted with r = {:.2f}"
     return (
         f"The model fails for some kinds of neuron: the masked MEI evokes less than {100 * goal:.0f} % of "
-        f"the response to the optimum (medians) in {named(short, why=True)}; it reaches that share in "
-        + (f"{named(reached)}." if len(reached) else "no kind.")
+        f"the response to the optimum (medians) in {named(short, why)}; it reaches that share in "
+        f"{named(reached) or 'no kind'}."
     )
 
 
@@ -339,12 +298,7 @@ def known_truth(table, kinds):
 def truth_sentences(table, *, goal, alpha=0.05):
     """Say how near MEIs, best Gabors and recorded maps come to the truth of simulated units, by name.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Of `known_truth`.
-    goal : float
-        Share of the response to the optimum below which a kind of unit is named.
+    Of `known_truth`; a kind of unit is named below the share `goal` of the response to the optimum.
     """
     if table.empty:
         return {}
@@ -398,14 +352,9 @@ def tuning_sentence(table):
 
 
 def receptive_field_sentence(test, n, *, alpha=0.05):
-    """Say whether MEIs lie where the recorded Gabors found the receptive fields.
+    """Say whether MEIs lie where the recorded Gabors found the receptive fields of `n` units.
 
-    Parameters
-    ----------
-    test : dict or None
-        Of `lib.population.tests.field_distances`.
-    n : int
-        Units with a significant map and an MEI.
+    `test` is that of `lib.population.tests.field_distances`.
     """
     if test is None:
         return (
@@ -441,16 +390,8 @@ def prediction_sentence(table, *, alpha=0.05):
 def area_sentences(table, measures=AREA_MEASURES):
     """Give the medians of the areas of a run; no test, since units of a session are no independent draws.
 
-    Parameters
-    ----------
-    table, measures
-        As in `by_area`; units without a value are left out.
-
-    Returns
-    -------
-    list of str
-        Empty for a run on one area. A measure that fewer than two areas have for five units is
-        reported as not compared.
+    As `by_area`; units without a value are left out. Empty for a run on one area; a measure that fewer than
+    two areas have for five units is reported as not compared.
     """
     if table.structure.nunique() < 2:
         return []
