@@ -59,14 +59,14 @@ def recorded(seed, units):
     areas = truth.table.assign(structure="VISam")[["structure"]]
     degrees = SCENE_HEIGHT / HEIGHT
     return truth, Session(
-        f"seed {seed}",
-        "simulated",
-        areas,
-        images,
-        np.arange(IMAGES),
-        degrees,
-        counts,
-        (0.05, 0.3),
+        name=f"seed {seed}",
+        source="simulated",
+        units=areas,
+        images=images,
+        image_ids=np.arange(IMAGES),
+        degrees_per_pixel=degrees,
+        counts=counts,
+        window=(0.05, 0.3),
         presentations=gabors,
         presentation_counts=answers,
     )

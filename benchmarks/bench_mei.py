@@ -263,7 +263,7 @@ def peers(count, steps=200):
     best = np.array(
         [truth_response(truth, u, truth.optimal_image(i, SHAPE, LEVEL)) for u, i in enumerate(table.index)]
     )
-    noise = ascent.white_noise(1, SHAPE, seed=0)
+    noise = ensemble.white_noise(1, SHAPE, seed=0)
     starts = [start_of(truth, u, noise) for u in range(len(table))]
 
     def ours():

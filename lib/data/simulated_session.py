@@ -13,6 +13,7 @@ from lib.data.conditions import GABOR, GRATING
 from lib.data.recording import PARAMETERS
 from lib.stimuli import patterns
 
+COLUMNS = ["start_time", "stop_time", "stimulus_name", "stimulus_block", *PARAMETERS]  # of presentations
 IMAGE_SHAPE = (115, 147)  # the Allen scenes at an eighth of their size, aspect kept
 GREY = 0.5  # luminance of the screen behind gratings and Gabors
 DURATION = 0.25  # s, of a scene, grating or Gabor
@@ -154,7 +155,7 @@ def _in_time(blocks, *, gap=15.0, start=10.0):
     edges = start + np.concatenate([[0], table.pop("duration").fillna(DURATION).cumsum()])
     table.insert(0, "start_time", edges[:-1])
     table.insert(1, "stop_time", edges[1:])
-    return table.reindex(columns=["start_time", "stop_time", "stimulus_name", "stimulus_block", *PARAMETERS])
+    return table.reindex(columns=COLUMNS)
 
 
 def _movie_block(name, frames, repeats):

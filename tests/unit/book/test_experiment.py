@@ -26,8 +26,9 @@ BLOCKS = [
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_declaration_of_the_chapter_is_taken(tmp_path, block):
     """Fault: a key that was renamed, or a form that is no longer read."""
-    for name in ("responses.npz", "units.csv", "shown_on_monday", "models.py"):
+    for name in ("responses.npz", "units.csv", "models.py"):
         (tmp_path / name).touch()
+    (tmp_path / "shown_on_monday").mkdir()
     path = tmp_path / "my.yml"
     path.write_text(block)
     params = load_params(path)

@@ -139,7 +139,9 @@ def test_too_much_at_once(folder, monkeypatch):
 
 def test_declaration(folder):
     """Fails if a run cannot name the folder, or a unit it does not have gets past the start."""
-    (folder / "my.yml").write_text("name: x\nsource: arrays\nsession: {folder: .}\nunits: [19]\n")
+    (folder / "my.yml").write_text(
+        "name: x\nsource: arrays\nstructure: V1\nsession: {folder: .}\nunits: [19]\n"
+    )
     params = load_params(folder / "my.yml")
     given = notebook_parameters(params, "data")
     assert given["session"]["folder"] == str(folder)

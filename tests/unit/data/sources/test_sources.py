@@ -304,7 +304,9 @@ def test_nwb_is_checked_before_work(here, damage, changes, message):
 def test_a_wrong_recording_ends_the_report_before_it_begins(here, monkeypatch, capsys):
     """Fails if the exit code is not 2, a traceback is shown or a run folder is made."""
     cut_short(here)
-    (here / "my.yml").write_text("name: never_made\nsource: nwb\nsession: {file: s.nwb, images: images}\n")
+    (here / "my.yml").write_text(
+        "name: never_made\nsource: nwb\nstructure: VISp\nsession: {file: s.nwb, images: images}\n"
+    )
     monkeypatch.setattr("sys.argv", ["report", str(here / "my.yml")])
     with pytest.raises(SystemExit) as stop:
         report.main()
@@ -316,7 +318,9 @@ def test_a_wrong_recording_ends_the_report_before_it_begins(here, monkeypatch, c
 
 def test_a_full_disk_ends_the_report_before_it_begins(here, monkeypatch):
     """Fails if work starts on a disk that cannot hold a run."""
-    (here / "my.yml").write_text("name: never_made\nsource: nwb\nsession: {file: s.nwb, images: images}\n")
+    (here / "my.yml").write_text(
+        "name: never_made\nsource: nwb\nstructure: VISp\nsession: {file: s.nwb, images: images}\n"
+    )
     monkeypatch.setattr(download.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 5e7}))
     with pytest.raises(InputError, match="run never_made needs 1.00 GB .* 0.05 GB free; make room"):
         report.make_report(here / "my.yml", cores=1)
