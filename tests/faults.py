@@ -1013,4 +1013,39 @@ FAULTS = [
             "outputs joined to units by position",
         ),
     ),
+    *_of(
+        "lib/data/sources/arrays",
+        (
+            'if "image_ids" not in table and len(images) != counts.shape[1]:',
+            "if False:",
+            "repeats taken for images where the axes are exchanged",
+        ),
+        ("if degrees * height > WHOLE_FIELD:", "if False:", "an image of a thousand degrees"),
+    ),
+    *_of(
+        "lib/data/checks",
+        (
+            "if not POSSIBLE[0] <= length <= POSSIBLE[1]:",
+            "if False:",
+            "a recording in milliseconds read as one in seconds",
+        ),
+        ("if recording.units.index.has_duplicates:", "if False:", "two units under one id"),
+    ),
+    *_of(
+        "lib/experiment/responses",
+        (
+            "counts = counts - np.minimum(lowest, 0)",
+            "counts = np.maximum(counts, 0)",
+            "traces of the next day cut off at zero",
+        ),
+    ),
+    *_of(
+        "lib/params",
+        ("if low >= high:", "if False:", "a correlation called high that lies below those called low"),
+        (
+            'for key in ("session", "name", "structure"):',
+            'for key in ("session",):',
+            "a recording analysed under the name of the simulated run",
+        ),
+    ),
 ]

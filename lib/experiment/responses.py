@@ -76,6 +76,12 @@ def read_responses(
     read = _read_folder if path.is_dir() else _read_nwb if path.suffix == ".nwb" else _read_npz
     name, numbers, counts, ids = read(path, session.window)
     _check(path.name, name, numbers, counts, ids, shown)
+    lowest = counts.min(axis=0)
+    if lowest.min() < 0 and not session.traces:
+        raise InputError(
+            f"{path.name}: counts hold negative values; this run's responses are counts of spikes"
+        )
+    counts = counts - np.minimum(lowest, 0)  # as traces of the run's own recording are shifted
     pairs = _read_units(Path(units), ids, path.name, shown)
     found = pairs.dropna().astype(int)
     where = pd.Index(ids).get_indexer(found.next_unit_id)
@@ -153,8 +159,8 @@ def _check(file, name, numbers, counts, ids, shown):
             f"{file}: {len(never)} of the {len(shown.table)} stimuli have no response, such as "
             f"{min(never)}; record every stimulus of stimuli.csv at least once"
         )
-    if not np.isfinite(counts).all() or counts.min() < 0:
-        raise InputError(f"{file}: counts hold negative or missing values; leave such presentations out")
+    if not np.isfinite(counts).all():
+        raise InputError(f"{file}: counts hold missing values; leave such presentations out")
 
 
 def _read_units(path, ids, file, shown):

@@ -65,6 +65,22 @@ def test_the_animal_sees_what_the_screen_shows(written):
         assert np.abs(small - exact).max() < 0.02 + 0.25 * np.ptp(exact)
 
 
+def test_traces_below_zero_come_back_and_spikes_do_not(answered, written, session, recording, tmp_path):
+    """Fault: dF/F, which dips below zero all the time, is refused; or negative counts of spikes pass."""
+    path, table = answered
+    with np.load(path) as file:
+        content = dict(file)
+    content["counts"] = content["counts"] - 1.5
+    np.savez(tmp_path / "traces.npz", **content)
+    with pytest.raises(InputError, match="traces.npz: counts hold negative values; this run's responses are"):
+        read_responses(tmp_path / "traces.npz", table, written, session)
+    of_traces = replace(session, counts=session.counts + 0.5)
+    back = read_responses(tmp_path / "traces.npz", table, written, of_traces)
+    assert (back.counts.min() == 0).all()
+    judged = [confirm.judge(one, written, session)[0] for one in (recording, back)]
+    np.testing.assert_allclose(judged[1].image_difference, judged[0].image_difference)
+
+
 def test_three_forms_of_responses_are_one(answered, written, session, recording, tmp_path):
     """Fault: a form whose units or presentations are read in another order."""
     path, table = answered
