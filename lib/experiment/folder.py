@@ -137,8 +137,10 @@ def write_set(
     np.savez_compressed(new / "stimuli.npz", images=images, files=shown.file.to_numpy(str))
     about = {"set": name, "screen": vars(screen), "degrees_per_pixel": session.degrees_per_pixel}
     (new / "geometry.json").write_text(json.dumps(about, indent=1) + "\n")
+    counting = words.counted_from(session.window, duration + gap)
+    degrees = session.degrees_per_pixel
     (new / "README.md").write_text(
-        words.readme(screen, images.shape[1:], session.degrees_per_pixel, order, plan, repeats, minutes)
+        words.readme(screen, images.shape[1:], degrees, order, plan, repeats, minutes, counting)
     )
     shutil.copy(Path(__file__).with_name("show.py"), new / "show.py")
     return read_stimuli(_in_place(run_folder, new))

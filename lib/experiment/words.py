@@ -26,7 +26,22 @@ def untold(plan, repeats):
     )
 
 
-def readme(screen, shape, degrees, order, plan, repeats, minutes):
+def counted_from(window, step):
+    """Say when responses are counted; and if the window (s after onset) ends when the next stimulus is there.
+
+    `step` is the time from one onset to the next, in s.
+    """
+    said = f"Responses are counted from {window[0]:g} to {window[1]:g} s after onset."
+    if window[1] <= step:
+        return said
+    return (
+        f"{said} **Warning: the next stimulus appears after {step:g} s, within this window, so that "
+        f"responses to two stimuli mix.** `stimuli: {{gap: ...}}` of {window[1] - step:g} s more, in the "
+        "declaration, keeps them apart."
+    )
+
+
+def readme(screen, shape, degrees, order, plan, repeats, minutes, counting):
     """Return the README of the folder of stimuli."""
     h, w = screen.size_of(shape, degrees)
     took = (order.onset_s.iloc[-1] + order.duration_s.iloc[-1]) / 60
@@ -35,6 +50,7 @@ def readme(screen, shape, degrees, order, plan, repeats, minutes):
 Set {order["set"].iloc[0]}: {counted(order.file.nunique(), "picture")} for {counted(len(plan), "unit")}, shown
 in {counted(repeats, "pass", "passes")} of random order, {took:.1f} of the {minutes:g} minutes allowed.
 {untold(plan, repeats)}
+{counting}
 
 ## Geometry and gamma
 Each picture is a whole screen of {screen.width} x {screen.height} pixels, 8-bit grey. A pixel is
@@ -59,7 +75,8 @@ predicted and how many repeats would tell it.
 
 ## To bring the responses back
 A file `responses.npz` with `set` (the text above), `presentation` (n,), the numbers in presentations.csv of
-the presentations that were recorded, `counts` (n, units) and `unit_ids` (units,), the ids of that day. And a
+the presentations that were recorded, `counts` (n, units), in the window above, and `unit_ids` (units,), the
+ids of that day. And a
 table `units.csv` with the columns unit_id (of this run) and next_unit_id (of that day; empty: lost). Then, in
 the declaration of the run:
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from lib.errors import InputError
-from lib.experiment import folder, schedule, stimuli
+from lib.experiment import folder, schedule, stimuli, words
 from lib.experiment.screen import Screen, place
 from lib.mei.verdict import VERDICTS
 from lib.params import parameter_rules
@@ -166,6 +166,14 @@ def test_units_are_chosen_by_verdict_then_by_oracle_and_a_verdict_is_a_choice_of
     with pytest.raises(InputError, match="unit 9 has no MEI"):
         stimuli.choose_units(table, [9])
     assert set(VERDICTS) <= set(dict(parameter_rules())["stimuli.units"]["anyOf"][1]["enum"])
+
+
+def test_the_rig_is_told_when_responses_are_counted(written):
+    """Fault: counts of another window come back, or stimuli follow within the window, without a word."""
+    text = (written.folder / "README.md").read_text()
+    assert "counted from 0.05 to 0.3 s after onset" in text and "Warning" not in text
+    late = words.counted_from((0.05, 0.55), 0.35)
+    assert "appears after 0.35 s, within this window" in late and "0.2 s more" in late
 
 
 def test_why_there_are_no_stimuli_is_said_again(tmp_path):
