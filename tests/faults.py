@@ -1048,4 +1048,8 @@ FAULTS = [
             "a recording analysed under the name of the simulated run",
         ),
     ),
+    *_of(
+        "lib/data/nwb_files",
+        ("    gc.disable()\n", "", "two threads that wait for each other while a far file is read"),
+    ),
 ]

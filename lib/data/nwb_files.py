@@ -8,6 +8,7 @@ once for each probe. It and pynwb are imported only when a file is written or re
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import sys
 import warnings
@@ -60,6 +61,22 @@ DEADLINE = 300  # s in which the tables of a file must have been read
 
 
 @contextlib.contextmanager
+def _nothing_collected():
+    """Pause the collection of garbage while h5py reads what fsspec fetches in a thread of its own.
+
+    That thread could collect an HDF5 file that was left open. To close it, it would wait for h5py's lock,
+    which the thread that reads holds as long as it waits for what is fetched: neither would go on.
+    """
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+@contextlib.contextmanager
 def open_file(address: Path | str) -> Iterator[tuple[h5py.File, Callable[[], int | None]]]:
     """Open an HDF5 file for reading, from a path or over http(s) by the byte ranges needed.
 
@@ -74,6 +91,7 @@ def open_file(address: Path | str) -> Iterator[tuple[h5py.File, Callable[[], int
     with contextlib.ExitStack() as stack:
         opened, bytes_read = str(address), lambda: None
         if files.is_address(address):
+            stack.enter_context(_nothing_collected())
             opened, bytes_read = stack.enter_context(download.remote_file(address))
         elif Path(address).is_dir():
             raise InputError(f"{address} is a folder: NWB is read from HDF5 files; export Zarr to one (.nwb)")

@@ -1,5 +1,6 @@
 """The sources `nwb` and `allen`: what AllenSDK would read, whatever the server or the person does."""
 
+import gc
 import os
 import shlex
 import shutil
@@ -331,6 +332,18 @@ def test_damaged_image_is_named(here):
     cut_image(here)
     with pytest.raises(InputError, match="natural_scene_1.tiff: not a readable image"):
         nwb_source.load(named(here), folder=None, structure="VISp")
+
+
+def test_no_garbage_is_collected_while_a_far_file_is_read(made, tmp_path, server):
+    """Fails if the thread that fetches may close HDF5 files: it waits for ever for the one that reads."""
+    shutil.copy(made / f"session_{SESSION}" / f"session_{SESSION}.nwb", tmp_path / "far.nwb")
+    with Warehouse(tmp_path) as far:
+        with nwb_files.open_file(f"{far.address}/far.nwb"):
+            assert not gc.isenabled()
+        assert gc.isenabled()
+        with pytest.raises(InputError), nwb_files.open_file(f"{far.address}/no.nwb"):
+            pass
+    assert gc.isenabled()
 
 
 def test_nwb_over_http_reads_only_what_it_needs(made, tmp_path, server):
