@@ -328,6 +328,13 @@ def test_a_full_disk_ends_the_report_before_it_begins(here, monkeypatch):
     assert not (ROOT / "build" / "never_made").exists()
 
 
+def test_metrics_of_another_session_are_refused(here):
+    """Fails if a table that names none of the units makes columns of NaN without a word."""
+    (here / "other.csv").write_text("unit_id,pref_ori_sg\n7,30\n")
+    with pytest.raises(InputError, match="names none of its units.* but 7; is it that of another session"):
+        nwb_source.load(named(here, metrics=str(here / "other.csv")), folder=None, structure="VISam")
+
+
 def test_damaged_image_is_named(here):
     cut_image(here)
     with pytest.raises(InputError, match="natural_scene_1.tiff: not a readable image"):
