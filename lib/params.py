@@ -23,6 +23,7 @@ from lib.stages import STAGES, UNIT_STAGES
 
 DEFAULTS = ROOT / "params.yml"
 SCHEMA = json.loads((ROOT / "lib" / "params.schema.json").read_text(encoding="utf-8"))
+FEW = 3  # valid names that a message lists rather than guess at one: gpu is nearer to cpu than to cuda
 SESSIONS = SCHEMA["$defs"]["sessions"]  # what a session of each source is
 SECTIONS = tuple(name for name, rule in SCHEMA["properties"].items() if "properties" in rule)
 STIMULI = tuple(SCHEMA["properties"]["cnn"]["properties"]["stimuli"]["items"]["enum"][:-1])
@@ -79,9 +80,10 @@ def run_folder(params: dict) -> Path:
 
 
 def nearest(name: object, valid: Iterable) -> str:
-    """Return '; did you mean X?' for the valid name nearest to a wrong one, or the whole list."""
-    close = difflib.get_close_matches(str(name), [str(v) for v in valid], n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"one of: {', '.join(map(str, valid))}"
+    """Return 'did you mean X?' for the nearest of many valid names to a wrong one, or else all of them."""
+    valid = [str(v) for v in valid]
+    close = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.5) if len(valid) > FEW else []
+    return f"did you mean {close[0]}?" if close else f"one of: {', '.join(valid)}"
 
 
 class Declaration(yaml.SafeLoader):
@@ -184,8 +186,7 @@ def check_value(value: object, rule: dict, name: str) -> None:
         words = next((form["enum"] for form in rule["anyOf"] if "enum" in form), None)
     unknown = [v for v in (value if many else [value]) if words and v not in words]
     if unknown and many == ("items" in rule):
-        near = nearest(unknown[0], words) if len(words) > 3 else f"one of: {', '.join(map(str, words))}"
-        raise InputError(f"{name}: unknown {unknown[0]!r}; {near}")
+        raise InputError(f"{name}: unknown {unknown[0]!r}; {nearest(unknown[0], words)}")
     twice = [v for k, v in enumerate(value) if v in value[:k]] if many else []
     if twice:
         raise InputError(f"{name}: {twice[0]!r} is named twice in {value!r}; name it once")
@@ -311,7 +312,7 @@ def _check_session(params, path):
     form = _form(session, source)
     if form is None and not (source == "simulated" and is_valid(session, SESSIONS[source])):
         for near in SESSIONS[source].get("anyOf", ()):
-            if isinstance(session, dict) and set(near.get("required", "?")) <= set(session):
+            if isinstance(session, dict) and "required" in near and set(near["required"]) <= set(session):
                 key = min(set(session) - set(near["properties"]), key=str)
                 said = nearest(key, near["properties"])
                 raise InputError(f"{path.name}: session: unknown key {key!r}; {said}")

@@ -25,8 +25,8 @@ def checked(recording: Recording) -> Recording:
     Raises
     ------
     InputError
-        Units or presentations listed twice, no image with contrast, no response at all, or spikes on another
-        clock than the presentations.
+        Units or presentations listed twice, no image with contrast, no response at all, fewer than two images
+        shown more than once, times that are not in seconds, or spikes on a clock of their own.
     """
     if not (np.ptp(recording.images, axis=(1, 2)) > 0).any():
         raise InputError(f"{recording.name}: each of the images is uniform; a picture needs contrast")

@@ -61,7 +61,7 @@ def test_a_file_names_only_what_it_changes(tmp_path):
         ({"source": "allen", "session": {"id": 3, "stal": 2}}, "unknown key 'stal'; did you mean stall?"),
         (
             {"source": "arrays", "session": {"folder": ".", "tier": []}},
-            "unknown key 'tier'; did you mean tiers?",
+            "unknown key 'tier'; one of: folder, tiers",
         ),
         ({"source": "arrays", "session": {"folder": "."}, "name": None}, "arrays needs its own `name:`"),
         ({"source": "arrays", "session": {"folder": "."}, "structure": None}, "needs its own `structure:`"),

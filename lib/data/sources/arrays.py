@@ -203,7 +203,7 @@ def _trials(folder, tiers):
             f"responses; trial {odd[0]} has only one of the two"
         )
     trials = np.array(sorted(numbers["images"]))
-    if not len(tiers):
+    if not tiers:
         return trials
     names = _read_words(folder / "meta/trials/tiers.npy")
     if trials[-1] >= len(names):

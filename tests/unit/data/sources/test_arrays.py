@@ -56,7 +56,7 @@ def test_analysis_takes_unequal_repeats_of_traces(folder):
 
 def test_a_tier_of_the_trials(folder):
     assert load(folder, tiers=["test"]).image_ids.tolist() == [0, 1]
-    with pytest.raises(InputError, match="no tier 'tests'; did you mean test?"):
+    with pytest.raises(InputError, match="no tier 'tests'; one of: test, train"):
         load(folder, tiers=["tests"])
     for part in ("images", "responses"):
         (folder / f"data/{part}/3.npy").unlink()
